@@ -1,0 +1,1 @@
+"""Turn a trained network into a file that a robot runs."""

@@ -1,0 +1,110 @@
+"""Say what every engine does, and check for all of them what they are given."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rtformer_ros.errors import EngineClosed, ImageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from rtformer_ros.labels import LabelSet
+    from rtformer_ros.segmentation import SegmentationBatch
+
+
+@dataclass(frozen=True)
+class EngineDescription:
+    """
+    What an open engine runs and what it takes.
+
+    engine: its name in the table of engines; device: 'cpu', 'cuda:0'; model: the file it was
+    opened from; height, width: pixels of its input and of its output; labels: the classes whose
+    ids it returns; detail: one line for people (library version, provider, precision, threads).
+    """
+
+    engine: str
+    device: str
+    model: Path
+    height: int
+    width: int
+    labels: LabelSet
+    detail: str = ''
+
+
+class Engine(ABC):
+    """
+    An open model that segments batches of images until it is closed.
+
+    Calls of `infer` from several threads run one after the other. `close` may be called from any
+    thread, in any state and repeatedly; a call of `infer` that is running is cut short where the
+    engine can do that. Subclasses implement `_run`, `_release` and, where they can, `_interrupt`.
+    """
+
+    def __init__(self, description: EngineDescription) -> None:
+        """Keep what describes this engine; subclasses open their model before they call this."""
+        self._description = description
+        self._running = threading.Lock()
+        self._closed = False
+        self._released = False
+
+    @property
+    def description(self) -> EngineDescription:
+        """Return what this engine runs; stays readable after close()."""
+        return self._description
+
+    def infer(self, images_nhwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
+        """
+        Segment a batch of RGB images.
+
+        images_nhwc: uint8 [N, H, W, 3] with N >= 1 and the H and W of the description; need not
+        be contiguous and is only read. The result's arrays belong to the caller.
+        Raises ImageError for another shape or dtype, EngineClosed after close(), EngineError when
+        the engine fails; after the first and the last, the next call may succeed.
+        """
+        with self._running:
+            if self._closed:
+                raise EngineClosed(
+                    f'the {self._description.engine} engine of {self._description.model} is '
+                    'closed; open it again with open_engine()'
+                )
+            self._check_batch(images_nhwc)
+            return self._run(images_nhwc)
+
+    def close(self) -> None:
+        """Release the model and its device memory."""
+        self._closed = True
+        self._interrupt()
+        with self._running:
+            if not self._released:
+                self._released = True
+                self._release()
+
+    @abstractmethod
+    def _run(self, images_nhwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
+        """Segment a checked batch; raise EngineError for whatever the library raises."""
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Give back what the engine holds; called once, never while `_run` runs."""
+
+    # An engine that cannot be interrupted is waited for, which is right as it stands.
+    def _interrupt(self) -> None:  # noqa: B027
+        """Make a running `_run` return soon; called from another thread, possibly repeatedly."""
+
+    def _check_batch(self, images_nhwc: npt.NDArray[np.uint8]) -> None:
+        height, width = self._description.height, self._description.width
+        shape, dtype = images_nhwc.shape, images_nhwc.dtype
+        if dtype.name != 'uint8':
+            raise ImageError(f'images are {dtype}; expected uint8, RGB, 0..255')
+        if len(shape) != 4 or shape[0] < 1 or shape[1:] != (height, width, 3):
+            raise ImageError(
+                f'images have the shape {list(shape)}; {self._description.model.name} takes '
+                f'[N, {height}, {width}, 3] with N >= 1: resize the images first'
+            )

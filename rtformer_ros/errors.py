@@ -1,0 +1,50 @@
+"""
+Define every error this package raises on purpose.
+
+::
+
+    RtformerError
+    |-- ConfigError           a parameter, option or label file asks for something that cannot be
+    |-- ImageError            a picture or image message cannot be read as its header says
+    |-- ModelError            a model file is missing, broken or not what it claims to be
+    |   `-- CheckpointError   ... namely a set of trained weights
+    `-- EngineError           an engine failed to open or to run
+        |-- EngineUnavailable its library or its device is not on this machine
+        `-- EngineClosed      it was used after close()
+
+Errors of other libraries are translated into one of these where the library is called, so that
+a caller who catches RtformerError has caught everything that bad input can cause.
+Each message says what was expected, what came and how to mend it.
+"""
+
+
+class RtformerError(Exception):
+    """Stand for anything that went wrong for a reason outside this code."""
+
+
+class ConfigError(RtformerError, ValueError):
+    """Report a setting that cannot be honoured."""
+
+
+class ImageError(RtformerError, ValueError):
+    """Report image data that does not fit its own description."""
+
+
+class ModelError(RtformerError):
+    """Report a model file that cannot be used."""
+
+
+class CheckpointError(ModelError):
+    """Report a weights file that cannot be used, naming the key at fault."""
+
+
+class EngineError(RtformerError):
+    """Report an engine that cannot open its model or run it."""
+
+
+class EngineUnavailable(EngineError):
+    """Report an engine whose library or device is missing here."""
+
+
+class EngineClosed(EngineError):
+    """Report the use of an engine after it was closed."""

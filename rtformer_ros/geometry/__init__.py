@@ -1,0 +1,1 @@
+"""Relate pixels to metres."""

@@ -1,0 +1,1 @@
+"""Turn pixels into other pixels: encodings, colours, overlays, files."""

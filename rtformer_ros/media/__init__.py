@@ -1,0 +1,1 @@
+"""Read moving pictures from files, folders, devices and bags; write clips."""

@@ -1,0 +1,1 @@
+"""Build RTFormer in PyTorch and read its weights."""

@@ -1,0 +1,1 @@
+"""Meet ROS 2; the only folder that imports it."""

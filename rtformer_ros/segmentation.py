@@ -1,0 +1,46 @@
+"""Hold what an engine returns for a batch of images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+UNLABELED_ID = 255
+"""Class id of a pixel that belongs to no class; never the id of a class."""
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """
+    Classes and confidences of one image.
+
+    class_map_hw: uint8 [H, W], class ids; 255 is unlabelled.
+    confidence_hw: uint8 [H, W], softmax probability of the winning class times 255, rounded.
+    """
+
+    class_map_hw: npt.NDArray[np.uint8]
+    confidence_hw: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class SegmentationBatch:
+    """
+    Classes and confidences of N images of one size, as an engine returns them.
+
+    class_map_nhw: uint8 [N, H, W]; confidence_nhw: uint8 [N, H, W]; see Segmentation.
+    """
+
+    class_map_nhw: npt.NDArray[np.uint8]
+    confidence_nhw: npt.NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.class_map_nhw)
+
+    def __getitem__(self, index: int) -> Segmentation:
+        """Return image `index` of the batch as views, without a copy."""
+        return Segmentation(self.class_map_nhw[index], self.confidence_nhw[index])

@@ -1,0 +1,1 @@
+"""Offer the package on the command line."""
