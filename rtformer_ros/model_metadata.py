@@ -1,0 +1,203 @@
+"""Say what a model file holds and how it is fed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+from rtformer_ros.errors import ConfigError, ModelError
+from rtformer_ros.labels import LabelSet
+
+Layout = Literal['nhwc_uint8', 'nchw_float']
+ChannelOrder = Literal['rgb', 'bgr']
+OutputKind = Literal['class_map_confidence', 'logits', 'class_index']
+Triple = tuple[float, float, float]
+
+_PREFIX = 'rtformer_ros.'
+_FORMAT = '1'
+_TEXT_KEYS = ('variant', 'checkpoint_sha256', 'exporter', 'description', 'output')
+_KEYS = (*_TEXT_KEYS, 'labels', 'height', 'width', 'input')
+_INPUT_KEYS = ('layout', 'channel_order', 'scale', 'mean', 'std')
+
+
+@dataclass(frozen=True)
+class InputFormat:
+    """
+    How pixels become the input of a model.
+
+    layout: 'nhwc_uint8' takes pixels as they are (the model scales them itself); 'nchw_float'
+    takes (pixel * scale - mean) / std. channel_order: order of the model's channels, which is
+    also the order of mean and std. scale: 1/255 brings pixels to 0..1, the units of mean and std.
+    """
+
+    layout: Layout = 'nhwc_uint8'
+    channel_order: ChannelOrder = 'rgb'
+    scale: float = 1 / 255
+    mean: Triple = (0.0, 0.0, 0.0)
+    std: Triple = (1.0, 1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for a scale or a std that would lose the picture."""
+        if self.scale <= 0 or min(self.std) <= 0:
+            raise ConfigError(
+                f'scale is {self.scale} and std is {list(self.std)}; expected numbers above 0'
+            )
+
+    @classmethod
+    def from_dict(cls, data: Any, source: str) -> InputFormat:
+        """
+        Build a format from plain data; keys are the fields, all may be left out.
+
+        source: file and key, for errors. Raises ConfigError, naming the key at fault.
+        """
+        _refuse_unknown(data, _INPUT_KEYS, source)
+        values: dict[str, Any] = {}
+        for key, choices in (('layout', Layout), ('channel_order', ChannelOrder)):
+            if key in data:
+                values[key] = _one_of(data[key], choices, f'{source}: {key}')
+        for key in ('mean', 'std'):
+            if key in data:
+                values[key] = _triple(data[key], f'{source}: {key}')
+        if 'scale' in data:
+            values['scale'] = _number(data['scale'], f'{source}: scale')
+        try:
+            return cls(**values)
+        except ConfigError as error:
+            raise ConfigError(f'{source}: {error}') from error
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """
+    What a model file says about itself.
+
+    labels: its classes, None where the file does not say. variant: 'slim', 'base', or '' for
+    another network. height, width: pixels of the network's input, 0 where the file does not say.
+    checkpoint_sha256: hex digest of the weights file it was made from. exporter: name and version
+    of the program that wrote it. description: free text ('untrained: random weights').
+    output: 'class_map_confidence' is uint8 class ids and uint8 confidences [N, H, W], 'logits' is
+    float [N, classes, h, w], 'class_index' is integer [N, H, W] or [N, 1, H, W].
+    """
+
+    labels: LabelSet | None = None
+    variant: str = ''
+    height: int = 0
+    width: int = 0
+    checkpoint_sha256: str = ''
+    exporter: str = ''
+    description: str = ''
+    input: InputFormat = field(default_factory=InputFormat)
+    output: OutputKind = 'class_map_confidence'
+
+    def to_properties(self) -> dict[str, str]:
+        """Return the text properties to store in a model file; `from_properties` reads them."""
+        values: dict[str, Any] = {key: getattr(self, key) for key in _TEXT_KEYS}
+        values['labels'] = json.dumps(self.labels.to_dict() if self.labels else None)
+        values['input'] = json.dumps(asdict(self.input))
+        values.update(height=str(self.height), width=str(self.width), format=_FORMAT)
+        return {_PREFIX + key: values[key] for key in sorted(values)}
+
+    @classmethod
+    def from_properties(
+        cls, properties: Mapping[str, str], source: str = 'model metadata'
+    ) -> ModelMetadata:
+        """
+        Read what `to_properties` wrote; properties of other programs are left alone.
+
+        source: the file, for errors. Raises ModelError, naming the property at fault.
+        """
+        version = properties.get(f'{_PREFIX}format')
+        if version != _FORMAT:
+            raise ModelError(
+                f"{source}: the property '{_PREFIX}format' is {version!r}; expected '{_FORMAT}'. "
+                'Export the model again with this version of rtformer_ros'
+            )
+        keys = [key for key in _KEYS if _PREFIX + key in properties]
+        try:
+            return cls.from_dict(
+                {key: _property_value(properties[_PREFIX + key], key, source) for key in keys},
+                source,
+            )
+        except ConfigError as error:
+            raise ModelError(f'{error} (in the properties {_PREFIX}*: export it again)') from error
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], source: str) -> ModelMetadata:
+        """
+        Build metadata from plain data; keys are the fields, all may be left out.
+
+        labels: as LabelSet.from_dict takes them. input: a mapping of the fields of InputFormat.
+        source: the file, for errors. Raises ConfigError, naming the key at fault.
+        """
+        _refuse_unknown(data, _KEYS, source)
+        values: dict[str, Any] = {
+            key: _text(data[key], f'{source}: {key}') for key in _TEXT_KEYS if key in data
+        }
+        for key in ('height', 'width'):
+            values[key] = _pixels(data.get(key, 0), f'{source}: {key}')
+        if data.get('labels') is not None:
+            values['labels'] = LabelSet.from_dict(data['labels'], f'{source}: labels')
+        if 'input' in data:
+            values['input'] = InputFormat.from_dict(data['input'], f'{source}: input')
+        if 'output' in data:
+            values['output'] = _one_of(data['output'], OutputKind, f'{source}: output')
+        return cls(**values)
+
+
+def has_metadata(properties: Mapping[str, str]) -> bool:
+    """Return whether a model file's properties hold metadata of this package."""
+    return f'{_PREFIX}format' in properties
+
+
+def _property_value(text: str, key: str, source: str) -> Any:
+    if key in _TEXT_KEYS:
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f'{source}: {key} is no JSON: {error}') from error
+
+
+def _refuse_unknown(data: Any, known: Collection[str], where: str) -> None:
+    if not isinstance(data, Mapping):
+        raise ConfigError(f'{where}: expected a mapping with keys of {", ".join(known)}')
+    unknown = [str(key) for key in data if key not in known]
+    if unknown:
+        raise ConfigError(
+            f'{where}: unknown key(s) {", ".join(unknown)}; expected {", ".join(known)}'
+        )
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f'{where} is {value!r}; expected text')
+    return value
+
+
+def _pixels(value: Any, where: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ConfigError(f'{where} is {value!r}; expected a number of pixels, or 0 if unknown')
+    return value
+
+
+def _one_of(value: Any, choices: Any, where: str) -> Any:
+    allowed = get_args(choices)
+    if value not in allowed:
+        raise ConfigError(f'{where} is {value!r}; expected one of {", ".join(allowed)}')
+    return value
+
+
+def _number(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ConfigError(f'{where} is {value!r}; expected a number')
+    return float(value)
+
+
+def _triple(value: Any, where: str) -> Triple:
+    if not isinstance(value, list | tuple) or len(value) != 3:
+        raise ConfigError(f'{where} is {value!r}; expected three numbers, one a channel')
+    first, second, third = (_number(number, where) for number in value)
+    return first, second, third
