@@ -1,0 +1,122 @@
+"""Lead an image through an engine: resize, infer, remap, threshold, output size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import cv2
+import numpy as np
+
+from rtformer_ros.imaging.resize import ResizeMode, Size, from_network, place, to_network
+from rtformer_ros.segmentation import UNLABELED_ID, Segmentation, SegmentationBatch
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from rtformer_ros.engines.base import Engine
+
+OutputSize = Literal['source', 'network'] | Size
+
+
+@dataclass(frozen=True)
+class SegmentSettings:
+    """
+    How a frame is led through an engine.
+
+    resize: how it is brought to the network's size. output_size: size of the result; 'network' is
+    the network's size without letterbox bars. class_remap: the id that is put for each id, as 256
+    bytes; b'' leaves ids alone. confidence_threshold: 0..1, softmax probability below which a
+    pixel becomes unlabelled (255).
+    """
+
+    resize: ResizeMode = 'stretch'
+    output_size: OutputSize = 'source'
+    class_remap: bytes = b''
+    confidence_threshold: float = 0.0
+
+
+class Segmenter:
+    """
+    An engine together with the settings of its frames.
+
+    The three steps may be called one by one, so that a caller can time them or batch the middle
+    one; `segment` does all. Not thread-safe: it reuses the buffer of the network's image.
+    """
+
+    def __init__(self, engine: Engine, settings: SegmentSettings) -> None:
+        """Keep the engine, which stays the caller's to close."""
+        self._engine = engine
+        self._settings = settings
+        self._network_size = (engine.description.height, engine.description.width)
+        self._buffer_hwc = np.empty((*self._network_size, 3), np.uint8)
+        self._remap = np.frombuffer(settings.class_remap, np.uint8)
+        self._threshold = round(settings.confidence_threshold * 255)
+
+    @property
+    def engine(self) -> Engine:
+        """Return the engine that runs the frames."""
+        return self._engine
+
+    @property
+    def settings(self) -> SegmentSettings:
+        """Return the settings of the frames."""
+        return self._settings
+
+    def output_size(self, source: Size) -> Size:
+        """Return height and width of the result for a source of that size."""
+        wanted = self._settings.output_size
+        if wanted == 'source':
+            return source
+        if wanted == 'network':
+            placement = place(source, self._network_size, self._settings.resize)
+            return placement.height, placement.width
+        return wanted
+
+    def segment(self, image_hwc: npt.NDArray[np.uint8]) -> Segmentation:
+        """
+        Return classes and confidences of one RGB image, uint8 [H, W, 3], at the output size.
+
+        Raises EngineError and its kin when the engine fails.
+        """
+        size = (image_hwc.shape[0], image_hwc.shape[1])
+        return self.postprocess(self.infer(self.preprocess(image_hwc)), size)
+
+    def preprocess(self, image_hwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return the image at the network's size; valid until the next call."""
+        source = (image_hwc.shape[0], image_hwc.shape[1])
+        placement = place(source, self._network_size, self._settings.resize)
+        return to_network(image_hwc, placement, self._buffer_hwc)
+
+    def infer(self, network_image_hwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
+        """Run the engine on one image of the network's size."""
+        return self._engine.infer(network_image_hwc[np.newaxis])
+
+    def postprocess(
+        self, batch: SegmentationBatch, source: Size, *, with_confidence: bool = True
+    ) -> Segmentation:
+        """
+        Remap, threshold and resize what `infer` returned for a source of that size.
+
+        with_confidence: False leaves the confidence at the network's size, bars included, for a
+        caller who does not look at it.
+        """
+        result = batch[0]
+        class_map_hw = self._ids(result)
+        placement = place(source, self._network_size, self._settings.resize)
+        size = self.output_size(source)
+        confidence_hw = result.confidence_hw
+        if with_confidence:
+            confidence_hw = from_network(confidence_hw, placement, size)
+        return Segmentation(from_network(class_map_hw, placement, size), confidence_hw)
+
+    def _ids(self, result: Segmentation) -> npt.NDArray[np.uint8]:
+        """Return the remapped ids above the threshold, at the network's size, where it is cheap."""
+        class_map_hw = result.class_map_hw
+        if self._remap.size:
+            class_map_hw = cv2.LUT(class_map_hw, self._remap)  # type: ignore[assignment]
+        if self._threshold:
+            class_map_hw = np.where(
+                result.confidence_hw < self._threshold, np.uint8(UNLABELED_ID), class_map_hw
+            )
+        return class_map_hw
