@@ -1,0 +1,70 @@
+"""Pass the camera's calibration on, for the size of the outputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sensor_msgs.msg import CameraInfo, RegionOfInterest
+
+from rtformer_ros.geometry.camera import scale_intrinsics, scale_projection
+
+if TYPE_CHECKING:
+    from std_msgs.msg import Header
+
+_KEPT = 16
+
+
+class CameraInfoCache:
+    """The latest calibrations of one camera, by stamp."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._infos: dict[tuple[int, int], CameraInfo] = {}
+
+    def add(self, info: CameraInfo) -> None:
+        """Keep a message, and forget the oldest."""
+        self._infos[info.header.stamp.sec, info.header.stamp.nanosec] = info
+        while len(self._infos) > _KEPT:
+            del self._infos[next(iter(self._infos))]
+
+    def find(self, header: Header) -> CameraInfo | None:
+        """Return the calibration with the image's stamp, else the newest, else None."""
+        # A copy of the keys: the worker looks while the subscription adds.
+        infos = dict(self._infos)
+        if not infos:
+            return None
+        exact = infos.get((header.stamp.sec, header.stamp.nanosec))
+        return exact if exact is not None else infos[next(reversed(infos))]
+
+
+def scaled_camera_info(info: CameraInfo, header: Header, height: int, width: int) -> CameraInfo:
+    """
+    Return the calibration for outputs of height x width pixels, under the image's header.
+
+    An uncalibrated camera (width or height 0) gets the size alone. `info` is not changed.
+    """
+    scaled = CameraInfo(
+        header=header,
+        height=height,
+        width=width,
+        distortion_model=info.distortion_model,
+        d=info.d,
+        k=info.k,
+        r=info.r,
+        p=info.p,
+        binning_x=info.binning_x,
+        binning_y=info.binning_y,
+        roi=info.roi,
+    )
+    if info.width and info.height and (info.height, info.width) != (height, width):
+        scale_x, scale_y = width / info.width, height / info.height
+        scaled.k = scale_intrinsics(info.k, scale_x, scale_y)
+        scaled.p = scale_projection(info.p, scale_x, scale_y)
+        scaled.roi = RegionOfInterest(
+            x_offset=round(info.roi.x_offset * scale_x),
+            y_offset=round(info.roi.y_offset * scale_y),
+            height=round(info.roi.height * scale_y),
+            width=round(info.roi.width * scale_x),
+            do_rectify=info.roi.do_rectify,
+        )
+    return scaled

@@ -1,0 +1,180 @@
+"""Subscribe to a camera and follow what it offers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rclpy.qos import qos_policy_name_from_kind
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from rtformer_ros.ros.camera_info import CameraInfoCache
+from rtformer_ros.ros.qos import SubscriptionEventCallbacks, input_profile
+
+if TYPE_CHECKING:
+    from rclpy.callback_groups import CallbackGroup
+    from rclpy.node import Node
+    from rclpy.qos import QoSProfile
+    from rclpy.subscription import Subscription
+
+    from rtformer_ros.ros.qos import IncompatibleQos
+    from rtformer_ros.ros.settings import InputSettings
+
+IMAGE_TOPIC = 'image'
+COMPRESSED_TOPIC = 'image/compressed'
+CAMERA_INFO_TOPIC = 'camera_info'
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An image message and when it arrived, in seconds of time.monotonic()."""
+
+    message: Image | CompressedImage
+    received_s: float
+
+
+class CameraInput:
+    """
+    The subscriptions to one camera's image and calibration.
+
+    Callbacks run in the given callback group; the other methods may be called from any one
+    thread at a time.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        callback_group: CallbackGroup,
+        settings: InputSettings,
+        on_frame: Callable[[Frame], None],
+    ) -> None:
+        """Keep what is needed; nothing is subscribed before `start`."""
+        self._node = node
+        self._group = callback_group
+        self._settings = settings
+        self._on_frame = on_frame
+        self._infos = CameraInfoCache()
+        self._image: Subscription | None = None
+        self._camera_info: Subscription | None = None
+        self._last_frame_s: float | None = None
+        self._incompatible_policy = ''
+
+    @property
+    def infos(self) -> CameraInfoCache:
+        """Return the calibrations that came."""
+        return self._infos
+
+    @property
+    def topic(self) -> str:
+        """
+        Return the full name of the image topic.
+
+        The compressed topic follows a remapped `image`, as image_transport does, unless it is
+        remapped itself.
+        """
+        image = self._node.resolve_topic_name(IMAGE_TOPIC)
+        if not self._settings.compressed:
+            return image
+        compressed = self._node.resolve_topic_name(COMPRESSED_TOPIC)
+        default = self._node.resolve_topic_name(COMPRESSED_TOPIC, only_expand=True)
+        return compressed if compressed != default else f'{image}/compressed'
+
+    @property
+    def publisher_count(self) -> int:
+        """Return how many publishers the image topic has."""
+        return self._node.count_publishers(self.topic)
+
+    @property
+    def silent_s(self) -> float | None:
+        """Return the seconds since the last frame, None before the first."""
+        last_s = self._last_frame_s
+        return None if last_s is None else time.monotonic() - last_s
+
+    @property
+    def incompatible_policy(self) -> str:
+        """Return the QoS policy by which a publisher was refused, '' where none was."""
+        return self._incompatible_policy
+
+    def start(self) -> None:
+        """Subscribe."""
+        self._subscribe_image(self._image_profile())
+        self._subscribe_camera_info(self._camera_info_profile())
+
+    def stop(self) -> None:
+        """Unsubscribe; harmless when nothing is subscribed."""
+        for subscription in (self._image, self._camera_info):
+            if subscription is not None:
+                self._node.destroy_subscription(subscription)
+        self._image = self._camera_info = None
+        self._incompatible_policy = ''
+        self._last_frame_s = None
+
+    def configure(self, settings: InputSettings) -> None:
+        """Take other settings, and subscribe anew if they differ."""
+        if settings == self._settings:
+            return
+        is_started = self._image is not None
+        self.stop()
+        self._settings = settings
+        if is_started:
+            self.start()
+
+    def follow_publishers(self) -> None:
+        """Subscribe anew where the QoS that publishers offer asks for another one than ours."""
+        if self._image is not None:
+            profile = self._image_profile()
+            if _differ(profile, self._image.qos_profile):
+                self._node.destroy_subscription(self._image)
+                self._subscribe_image(profile)
+        if self._camera_info is not None:
+            profile = self._camera_info_profile()
+            if _differ(profile, self._camera_info.qos_profile):
+                self._node.destroy_subscription(self._camera_info)
+                self._subscribe_camera_info(profile)
+
+    def _image_profile(self) -> QoSProfile:
+        return input_profile(self._settings.image_qos, self._node, self.topic)
+
+    def _camera_info_profile(self) -> QoSProfile:
+        return input_profile(self._settings.camera_info_qos, self._node, CAMERA_INFO_TOPIC)
+
+    def _subscribe_image(self, profile: QoSProfile) -> None:
+        self._incompatible_policy = ''
+        self._image = self._node.create_subscription(
+            CompressedImage if self._settings.compressed else Image,
+            self.topic,
+            self._receive,
+            profile,
+            callback_group=self._group,
+            event_callbacks=SubscriptionEventCallbacks(
+                incompatible_qos=self._note_incompatible, use_default_callbacks=False
+            ),
+        )
+
+    def _subscribe_camera_info(self, profile: QoSProfile) -> None:
+        self._camera_info = self._node.create_subscription(
+            CameraInfo,
+            CAMERA_INFO_TOPIC,
+            self._infos.add,
+            profile,
+            callback_group=self._group,
+        )
+
+    def _receive(self, message: Image | CompressedImage) -> None:
+        received_s = time.monotonic()
+        self._last_frame_s = received_s
+        self._on_frame(Frame(message, received_s))
+
+    def _note_incompatible(self, event: IncompatibleQos) -> None:
+        policy = qos_policy_name_from_kind(event.last_policy_kind)
+        self._incompatible_policy = policy
+        self._node.get_logger().warning(
+            f'a publisher of {self.topic} offers another {policy} QoS than is asked for, so none '
+            f'of its images arrive; set qos.image.reliability to auto'
+        )
+
+
+def _differ(wanted: QoSProfile, used: QoSProfile) -> bool:
+    return bool(wanted.reliability != used.reliability)

@@ -1,0 +1,117 @@
+"""Read and fill image messages without copies that are not needed."""
+
+from __future__ import annotations
+
+import importlib.util
+from array import array
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sensor_msgs.msg import CompressedImage, Image
+
+from rtformer_ros.errors import ImageError
+from rtformer_ros.imaging.codecs import decode_compressed
+from rtformer_ros.imaging.encodings import SUPPORTED_ENCODINGS, decode_image
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+_CHANNELS = {'mono8': 1, 'rgb8': 3, 'bgr8': 3}
+
+
+def new_image(height: int, width: int, encoding: str) -> Image:
+    """
+    Return an image message with room for its pixels: all 0, no row padding, empty header.
+
+    encoding: 'mono8', 'rgb8' or 'bgr8'. Fill it through image_array(); a message may be filled
+    and published again and again.
+    """
+    step = width * _CHANNELS[encoding]
+    message = Image(height=height, width=width, encoding=encoding, step=step)
+    message.data = array('B', bytes(height * step))
+    return message
+
+
+def image_array(message: Image) -> npt.NDArray[np.uint8]:
+    """
+    Return the pixels of a message made by new_image(): a view that writes into the message.
+
+    uint8 [H, W] for 'mono8', [H, W, 3] for 'rgb8' and 'bgr8'. Assigning `message.data` anew
+    copies (since Jazzy) and ends the view's tie to the message.
+    """
+    channels = _CHANNELS[message.encoding]
+    shape = (message.height, message.width) if channels == 1 else (message.height, message.width, 3)
+    return _bytes_of(message).reshape(shape)
+
+
+def decode_message(message: Image) -> npt.NDArray[np.uint8]:
+    """
+    Return an image message as RGB, uint8 [H, W, 3]; for 'rgb8' a view of the message.
+
+    An encoding that this package does not know goes to cv_bridge where that can be used.
+    Raises ImageError for a malformed message or an unknown encoding.
+    """
+    if message.encoding not in SUPPORTED_ENCODINGS:
+        bridge = _cv_bridge()
+        if bridge is not None:
+            return _convert_with_cv_bridge(bridge, message)
+    return decode_image(
+        _bytes_of(message),
+        message.encoding,
+        message.height,
+        message.width,
+        message.step,
+        bool(message.is_bigendian),
+    )
+
+
+def decode_compressed_message(message: CompressedImage) -> npt.NDArray[np.uint8]:
+    """Return a JPEG or PNG message as RGB, uint8 [H, W, 3]; raises ImageError."""
+    return decode_compressed(_bytes_of(message))
+
+
+def _bytes_of(message: Image | CompressedImage) -> npt.NDArray[np.uint8]:
+    # np.frombuffer refuses empty buffers.
+    return np.frombuffer(message.data, np.uint8) if len(message.data) else np.empty(0, np.uint8)
+
+
+@cache
+def _cv_bridge() -> Any:
+    """
+    Return a CvBridge, or None where there is none that can be used.
+
+    The cv_bridge of Humble and Jazzy crashes the process on import with NumPy 2 and fails with
+    OpenCV 5, so look before.
+    """
+    import cv2
+
+    if int(np.__version__.split('.')[0]) >= 2 or int(cv2.__version__.split('.')[0]) >= 5:
+        return None
+    if importlib.util.find_spec('cv_bridge') is None:
+        return None
+    try:
+        from cv_bridge import CvBridge
+    except ImportError:
+        return None
+    return CvBridge()
+
+
+def _convert_with_cv_bridge(bridge: Any, message: Image) -> npt.NDArray[np.uint8]:
+    import cv2
+
+    # What cv_bridge raises for short data, unknown encodings and wrong sizes.
+    foreign_errors = (TypeError, ValueError, KeyError, RuntimeError, cv2.error)
+    try:
+        image = bridge.imgmsg_to_cv2(message, 'rgb8')
+    except foreign_errors as error:
+        raise ImageError(
+            f"cv_bridge cannot convert encoding '{message.encoding}' to rgb8: {error}; "
+            f'expected one of: {", ".join(SUPPORTED_ENCODINGS)}'
+        ) from error
+    shape = (message.height, message.width, 3)
+    if image is None or image.shape != shape or image.dtype != np.uint8:
+        raise ImageError(
+            f"cv_bridge made no image of {list(shape)} from encoding '{message.encoding}'"
+        )
+    return image

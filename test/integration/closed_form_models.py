@@ -1,0 +1,116 @@
+"""
+Make tiny ONNX models whose result can be computed by hand.
+
+The class of a pixel is the channel that is brightest in it (0 red, 1 green, 2 blue; the first of
+equals), its confidence is that channel's value. `classes` permutes the ids, so that two models can
+be told apart by their masks.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from rtformer_ros.labels import LabelClass, LabelSet
+from rtformer_ros.model_metadata import ModelMetadata
+
+RGB_LABELS = LabelSet(
+    'rgb',
+    (
+        LabelClass('red', (255, 0, 0), 'obstacle'),
+        LabelClass('green', (0, 255, 0), 'drivable'),
+        LabelClass('blue', (0, 0, 255), 'sky'),
+    ),
+)
+
+
+def brightest_channel(
+    path: Path,
+    height: int = 48,
+    width: int = 64,
+    *,
+    channel_order: tuple[int, int, int] = (0, 1, 2),
+    busy_loops: int = 0,
+) -> Path:
+    """
+    Write the model for images of height x width pixels.
+
+    channel_order: the id of a pixel is the place of its brightest channel in this order.
+    busy_loops: multiplications of 512 x 512 matrices before the result, to make it slow.
+    """
+    image = helper.make_tensor_value_info('image', TensorProto.UINT8, ['N', height, width, 3])
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.UINT8, ['N', height, width])
+        for name in ('class_map', 'confidence')
+    ]
+    nodes = [
+        helper.make_node('Cast', ['image'], ['values'], to=TensorProto.FLOAT),
+        helper.make_node('Gather', ['values', 'order'], ['ordered'], axis=3),
+        *_busy_nodes(busy_loops),
+        helper.make_node('ArgMax', ['delayed'], ['ids'], axis=3, keepdims=0),
+        helper.make_node('Cast', ['ids'], ['class_map'], to=TensorProto.UINT8),
+        helper.make_node('ReduceMax', ['delayed'], ['best'], axes=[3], keepdims=0),
+        helper.make_node('Cast', ['best'], ['confidence'], to=TensorProto.UINT8),
+    ]
+    constants = {
+        'order': np.array(channel_order, np.int64),
+        'zeros': np.zeros((512, 512), np.float32),
+        'loops': np.array(busy_loops, np.int64),
+        'true': np.array(True),
+        'zero': np.array(0.0, np.float32),
+    }
+    graph = helper.make_graph(
+        nodes,
+        'brightest_channel',
+        [image],
+        outputs,
+        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+    metadata = ModelMetadata(
+        labels=RGB_LABELS, height=height, width=width, exporter='closed form', description='test'
+    )
+    helper.set_model_props(model, metadata.to_properties())
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def _busy_nodes(busy_loops: int) -> list[onnx.NodeProto]:
+    """Return nodes that lead 'ordered' to 'delayed' unchanged, after that much work."""
+    if not busy_loops:
+        return [helper.make_node('Identity', ['ordered'], ['delayed'])]
+    matrix = [512, 512]
+    body = helper.make_graph(
+        [
+            helper.make_node('Identity', ['going_on'], ['goes_on']),
+            helper.make_node('MatMul', ['product', 'product'], ['next_product']),
+        ],
+        'busy',
+        [
+            helper.make_tensor_value_info('iteration', TensorProto.INT64, []),
+            helper.make_tensor_value_info('going_on', TensorProto.BOOL, []),
+            helper.make_tensor_value_info('product', TensorProto.FLOAT, matrix),
+        ],
+        [
+            helper.make_tensor_value_info('goes_on', TensorProto.BOOL, []),
+            helper.make_tensor_value_info('next_product', TensorProto.FLOAT, matrix),
+        ],
+    )
+    return [
+        # The product depends on the image, or it would be computed once, when the model loads.
+        helper.make_node('ReduceSum', ['ordered'], ['total'], keepdims=0),
+        helper.make_node('Mul', ['total', 'zero'], ['nothing']),
+        helper.make_node('Add', ['zeros', 'nothing'], ['start']),
+        helper.make_node('Loop', ['loops', 'true', 'start'], ['end'], body=body),
+        helper.make_node('ReduceSum', ['end'], ['remainder'], keepdims=0),
+        helper.make_node('Add', ['ordered', 'remainder'], ['delayed']),
+    ]
+
+
+def expected_class_map(image_hwc: np.ndarray, order: tuple[int, ...] = (0, 1, 2)) -> np.ndarray:
+    """Return what the model says of an RGB image, uint8 [H, W, 3]."""
+    return np.argmax(image_hwc[..., list(order)], axis=2).astype(np.uint8)

@@ -1,0 +1,178 @@
+"""Talk to nodes in other processes over real DDS."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.msg import SetParametersResult
+from rcl_interfaces.srv import GetParameters, SetParameters, SetParametersAtomically
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from rtformer_ros.ros.image_messages import image_array, new_image
+
+NODE = '/segmentation_node'
+PATIENCE_S = 30.0
+
+
+class RosPeer:
+    """A node of the test's own: a camera, a listener and a client of the parameters."""
+
+    def __init__(self, name: str = 'peer') -> None:
+        self.context = rclpy.Context()
+        self.context.init()
+        self.node = rclpy.create_node(name, context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self._clients: dict[str, Any] = {}
+        self.diagnostics: list[DiagnosticStatus] = []
+
+    def close(self) -> None:
+        self.node.destroy_node()
+        self.context.try_shutdown()
+
+    def spin_for(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.executor.spin_once(timeout_sec=left)
+
+    def wait_for(
+        self, condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S
+    ) -> Any:
+        """Spin until the condition holds and return its value; fail with `what` when it never does."""
+        end = time.monotonic() + patience_s
+        while not (value := condition()):
+            assert time.monotonic() < end, f'waited {patience_s:.0f} s in vain for {what}'
+            self.executor.spin_once(timeout_sec=0.02)
+        return value
+
+    def collect(
+        self, topic: str, kind: type = Image, *, reliable: bool = True, depth: int = 100
+    ) -> list[Any]:
+        """Subscribe and return the list that messages are appended to."""
+        messages: list[Any] = []
+        self.node.create_subscription(kind, topic, messages.append, qos(reliable, depth))
+        return messages
+
+    def watch_diagnostics(self) -> None:
+        self.node.create_subscription(
+            DiagnosticArray, '/diagnostics', lambda m: self.diagnostics.extend(m.status), 10
+        )
+
+    def wait_for_diagnostic(
+        self, condition: Callable[[DiagnosticStatus], Any], what: str
+    ) -> DiagnosticStatus:
+        """Return the first diagnostic status that fits, of those yet to come."""
+        self.diagnostics.clear()
+        return self.wait_for(lambda: next(filter(condition, self.diagnostics), None), what)
+
+    def call(self, kind: type, service: str, request: Any) -> Any:
+        if service not in self._clients:
+            self._clients[service] = self.node.create_client(kind, service)
+        client = self._clients[service]
+        self.wait_for(client.service_is_ready, f'the service {service}')
+        future = client.call_async(request)
+        self.wait_for(future.done, f'an answer of {service}')
+        return future.result()
+
+    def set_parameter(self, name: str, value: Any) -> SetParametersResult:
+        return self.set_future(name, value)()
+
+    def set_future(self, name: str, value: Any) -> Callable[[], SetParametersResult]:
+        """Send a parameter without waiting; the returned function waits for the answer."""
+        service = f'{NODE}/set_parameters'
+        client = self._clients.setdefault(
+            service, self.node.create_client(SetParameters, service)
+        )
+        self.wait_for(client.service_is_ready, service)
+        message = Parameter(name, value=value).to_parameter_msg()
+        future = client.call_async(SetParameters.Request(parameters=[message]))
+
+        def answer() -> SetParametersResult:
+            self.wait_for(future.done, f'an answer to setting {name}')
+            return future.result().results[0]
+
+        return answer
+
+    def set_atomically(self, values: dict[str, Any]) -> SetParametersResult:
+        messages = [Parameter(n, value=v).to_parameter_msg() for n, v in values.items()]
+        request = SetParametersAtomically.Request(parameters=messages)
+        service = f'{NODE}/set_parameters_atomically'
+        return self.call(SetParametersAtomically, service, request).result
+
+    def get_parameter(self, name: str) -> Any:
+        request = GetParameters.Request(names=[name])
+        values = self.call(GetParameters, f'{NODE}/get_parameters', request).values
+        return rclpy.parameter.parameter_value_to_python(values[0])
+
+    def state(self) -> str:
+        return self.call(GetState, f'{NODE}/get_state', GetState.Request()).current_state.label
+
+    def change_state(self, label: str) -> bool:
+        request = ChangeState.Request(transition=Transition(label=label))
+        request.transition.id = getattr(Transition, f'TRANSITION_{label.upper()}')
+        return self.call(ChangeState, f'{NODE}/change_state', request).success
+
+
+class Camera:
+    """Publishes images with stamps that identify them."""
+
+    def __init__(self, peer: RosPeer, *, reliable: bool = True, topic: str = 'image') -> None:
+        self._peer = peer
+        self.images = peer.node.create_publisher(Image, topic, qos(reliable, 20))
+        self.infos = peer.node.create_publisher(CameraInfo, 'camera_info', qos(reliable, 20))
+        self.compressed = peer.node.create_publisher(
+            CompressedImage, f'{topic}/compressed', qos(reliable, 20)
+        )
+        self.sent: dict[int, np.ndarray] = {}
+        self._number = 0
+
+    def publish(self, image_hwc: np.ndarray, encoding: str = 'rgb8') -> int:
+        """Publish an image under the next number, which is its stamp in nanoseconds."""
+        message = new_image(image_hwc.shape[0], image_hwc.shape[1], encoding)
+        image_array(message)[:] = image_hwc
+        return self.publish_message(message, image_hwc)
+
+    def publish_message(self, message: Image, image_hwc: np.ndarray | None = None) -> int:
+        number = self.stamp(message.header)
+        if image_hwc is not None:
+            self.sent[number] = image_hwc
+        self.images.publish(message)
+        return number
+
+    def stamp(self, header: Any) -> int:
+        """Fill a header with the next number."""
+        self._number += 1
+        header.frame_id = 'camera_optical_frame'
+        header.stamp.sec, header.stamp.nanosec = 1000 + self._number, 7
+        return self._number
+
+
+def number_of(message: Any) -> int:
+    """Return the number of the image that an output was made from; checks its header."""
+    assert message.header.frame_id == 'camera_optical_frame'
+    assert message.header.stamp.nanosec == 7
+    return message.header.stamp.sec - 1000
+
+
+def qos(reliable: bool, depth: int) -> QoSProfile:
+    policy = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
+    return QoSProfile(depth=depth, reliability=policy)
+
+
+def noise(height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
+    """Return a random RGB image."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def values_of(status: DiagnosticStatus) -> dict[str, str]:
+    return {pair.key: pair.value for pair in status.values}
