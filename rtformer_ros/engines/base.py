@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rtformer_ros.errors import EngineClosed, ImageError
+from rtformer_ros.errors import EngineClosed, EngineError, ImageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,17 +65,20 @@ class Engine(ABC):
 
         images_nhwc: uint8 [N, H, W, 3] with N >= 1 and the H and W of the description; need not
         be contiguous and is only read. The result's arrays belong to the caller.
-        Raises ImageError for another shape or dtype, EngineClosed after close(), EngineError when
-        the engine fails; after the first and the last, the next call may succeed.
+        Raises ImageError for another shape or dtype, EngineClosed after close() and when close()
+        cuts it short, EngineError when the engine fails; after the first and the last, the next
+        call may succeed.
         """
         with self._running:
             if self._closed:
-                raise EngineClosed(
-                    f'the {self._description.engine} engine of {self._description.model} is '
-                    'closed; open it again with open_engine()'
-                )
+                raise self._closed_error()
             self._check_batch(images_nhwc)
-            return self._run(images_nhwc)
+            try:
+                return self._run(images_nhwc)
+            except EngineError as error:
+                if self._closed:
+                    raise self._closed_error() from error
+                raise
 
     def close(self) -> None:
         """Release the model and its device memory."""
@@ -97,6 +100,12 @@ class Engine(ABC):
     # An engine that cannot be interrupted is waited for, which is right as it stands.
     def _interrupt(self) -> None:  # noqa: B027
         """Make a running `_run` return soon; called from another thread, possibly repeatedly."""
+
+    def _closed_error(self) -> EngineClosed:
+        return EngineClosed(
+            f'the {self._description.engine} engine of {self._description.model} is closed; '
+            'open it again with open_engine()'
+        )
 
     def _check_batch(self, images_nhwc: npt.NDArray[np.uint8]) -> None:
         height, width = self._description.height, self._description.width

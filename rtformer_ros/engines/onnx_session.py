@@ -1,0 +1,147 @@
+"""Hold an ONNX Runtime session; every exception of that library is translated here."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime
+
+from rtformer_ros.errors import EngineError, EngineUnavailable, ModelError, RtformerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from rtformer_ros.engines.request import EngineRequest
+
+_logger = logging.getLogger(__name__)
+_Provider = str | tuple[str, dict[str, int]]
+
+CPU, CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'
+
+_ELEMENT_TYPES: dict[str, np.dtype[Any]] = {
+    'tensor(uint8)': np.dtype(np.uint8),
+    'tensor(float)': np.dtype(np.float32),
+    'tensor(float16)': np.dtype(np.float16),
+}
+# Whatever the library would log as an error is raised as one.
+_LOG_FATAL_ONLY = 4
+
+
+class OnnxSession:
+    """
+    A loaded ONNX model with one input tensor.
+
+    provider: 'CPUExecutionProvider' or 'CUDAExecutionProvider'. properties: the text properties of
+    the file. input_shape: its input's dimensions, 0 where any size fits. input_dtype: uint8,
+    float32 or float16.
+    """
+
+    def __init__(self, request: EngineRequest) -> None:
+        """
+        Load the model of a request.
+
+        Raises ModelError for a file that is no ONNX model or whose input is no batch of images,
+        EngineUnavailable where CUDA is asked for and missing.
+        """
+        self._model = request.model
+        session = _load_best(request)
+        self._session = session
+        self.provider: str = session.get_providers()[0]
+        self.properties: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+        self._options = onnxruntime.RunOptions()
+        self._options.log_severity_level = _LOG_FATAL_ONLY
+        self._input_name, self.input_shape, self.input_dtype = _only_input(session, request.model)
+
+    def run(self, tensor: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        """Return all outputs for one input; raises EngineError when the library fails."""
+        with _translated(f'ONNX Runtime failed on {self._model.name}', EngineError):
+            outputs: list[npt.NDArray[Any]] = self._session.run(
+                None, {self._input_name: tensor}, self._options
+            )
+        return outputs
+
+    def interrupt(self) -> None:
+        """Make `run` fail, now or when it is called next, for good."""
+        self._options.terminate = True
+
+
+@contextmanager
+def _translated(what: str, kind: type[RtformerError]) -> Iterator[None]:
+    try:
+        yield
+    # The library's exceptions have no base of their own: they are bare children of Exception.
+    except Exception as error:
+        raise kind(f'{what}: {error}') from error
+
+
+def _load_best(request: EngineRequest) -> onnxruntime.InferenceSession:
+    """Return a session on CUDA where that is wanted and works, else on the CPU."""
+    if request.device == 'cpu':
+        return _load(request, [CPU])
+    if CUDA not in onnxruntime.get_available_providers():
+        if request.device == 'auto':
+            return _load(request, [CPU])
+        raise EngineUnavailable(
+            f'device is {request.device}, but this build of ONNX Runtime '
+            f'({onnxruntime.__version__}) has no CUDA: put onnxruntime-gpu in place of it '
+            '(pip uninstall onnxruntime, pip install onnxruntime-gpu), or set device to cpu'
+        )
+    return _load_on_cuda(request)
+
+
+def _load_on_cuda(request: EngineRequest) -> onnxruntime.InferenceSession:
+    try:
+        session = _load(request, [(CUDA, {'device_id': request.cuda_index}), CPU])
+        if session.get_providers()[0] == CUDA:
+            return session
+        reason = 'its CUDA provider does not load'
+    except ModelError as error:
+        reason = str(error)
+    # Where the file is at fault, and not CUDA, this says so.
+    session = _load(request, [CPU])
+    message = (
+        f'ONNX Runtime {onnxruntime.__version__} cannot use CUDA here ({reason}); check the driver '
+        'with nvidia-smi and install the CUDA and cuDNN that this build was made for'
+    )
+    if request.device != 'auto':
+        raise EngineUnavailable(f'device is {request.device}, but {message}, or set device to cpu')
+    _logger.warning('running on the CPU: %s', message)
+    return session
+
+
+def _load(request: EngineRequest, providers: list[_Provider]) -> onnxruntime.InferenceSession:
+    options = _session_options(request.thread_count)
+    with _translated(f'{request.model} cannot be loaded as an ONNX model', ModelError):
+        return onnxruntime.InferenceSession(str(request.model), options, providers=providers)
+
+
+def _session_options(threads: int) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # Idle threads sleep: a robot has other work for the cores between two frames.
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    options.log_severity_level = _LOG_FATAL_ONLY
+    return options
+
+
+def _only_input(
+    session: onnxruntime.InferenceSession, model: Path
+) -> tuple[str, tuple[int, ...], np.dtype[Any]]:
+    inputs = session.get_inputs()
+    found = ', '.join(f'{i.name}: {i.type} {i.shape}' for i in inputs)
+    if len(inputs) != 1 or inputs[0].type not in _ELEMENT_TYPES or len(inputs[0].shape) != 4:
+        raise ModelError(
+            f'{model} has the inputs {found or "none"}; expected one batch of images with four '
+            'dimensions, of uint8, float or float16'
+        )
+    shape = tuple(size if isinstance(size, int) else 0 for size in inputs[0].shape)
+    return inputs[0].name, shape, _ELEMENT_TYPES[inputs[0].type]

@@ -1,0 +1,130 @@
+"""Run ONNX models with ONNX Runtime, on the CPU or with CUDA."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime
+
+from rtformer_ros.engines.base import Engine, EngineDescription
+from rtformer_ros.engines.class_labels import choose_labels
+from rtformer_ros.engines.onnx_session import CUDA, OnnxSession
+from rtformer_ros.engines.request import fixed_size
+from rtformer_ros.engines.sidecar import metadata_of
+from rtformer_ros.engines.tensor_format import decode_outputs, encode_images, logit_channels
+from rtformer_ros.errors import ConfigError, ModelError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from rtformer_ros.engines.request import EngineRequest
+    from rtformer_ros.labels import LabelSet
+    from rtformer_ros.model_metadata import ModelMetadata
+    from rtformer_ros.segmentation import SegmentationBatch
+
+
+def open_model(request: EngineRequest) -> Engine:
+    """
+    Open an ONNX file and run it once.
+
+    Raises ModelError for a file that is no ONNX model or not one that segments images,
+    ConfigError, EngineUnavailable and EngineError as open_engine says.
+    """
+    if request.precision != 'auto':
+        raise ConfigError(
+            f'precision is {request.precision}, but an ONNX file has the precision that it was '
+            'exported with; leave precision auto and export the model as wanted'
+        )
+    session = OnnxSession(request)
+    metadata = metadata_of(request.model, session.properties)
+    height, width = _input_size(session, metadata, request)
+    warm_up = np.zeros((1, height, width, 3), np.uint8)
+    outputs = _run_in_chunks(session, metadata, warm_up)
+    labels = _check_outputs(outputs, metadata, (height, width), request)
+    description = EngineDescription(
+        engine='onnxruntime',
+        device=f'cuda:{request.cuda_index}' if session.provider == CUDA else 'cpu',
+        model=request.model,
+        height=height,
+        width=width,
+        labels=labels,
+        detail=f'ONNX Runtime {onnxruntime.__version__}, {session.provider}, '
+        f'{request.thread_count} CPU thread(s)',
+    )
+    return OnnxRuntimeEngine(description, session, metadata)
+
+
+class OnnxRuntimeEngine(Engine):
+    """An ONNX model, ours or another's, in an ONNX Runtime session."""
+
+    def __init__(
+        self, description: EngineDescription, session: OnnxSession, metadata: ModelMetadata
+    ) -> None:
+        """Take over an open session; `metadata` says how it is fed and what it returns."""
+        super().__init__(description)
+        self._session: OnnxSession | None = session
+        self._metadata = metadata
+
+    def _run(self, images_nhwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
+        assert self._session is not None
+        outputs = _run_in_chunks(self._session, self._metadata, images_nhwc)
+        described = self.description
+        size = (described.height, described.width)
+        return decode_outputs(outputs, self._metadata.output, size, len(described.labels))
+
+    def _interrupt(self) -> None:
+        session = self._session
+        if session is not None:
+            session.interrupt()
+
+    def _release(self) -> None:
+        self._session = None
+
+
+def _run_in_chunks(
+    session: OnnxSession, metadata: ModelMetadata, images_nhwc: npt.NDArray[np.uint8]
+) -> list[npt.NDArray[Any]]:
+    """Return the outputs for N images, also from a model that is made for another number."""
+    tensor = encode_images(images_nhwc, metadata.input, session.input_dtype)
+    count, chunk = len(tensor), session.input_shape[0] or len(tensor)
+    if count == chunk:
+        return session.run(tensor)
+    padding = -count % chunk
+    padded = np.concatenate([tensor, np.repeat(tensor[-1:], padding, axis=0)])
+    parts = [session.run(padded[i : i + chunk]) for i in range(0, len(padded), chunk)]
+    return [np.concatenate(part)[:count] for part in zip(*parts, strict=True)]
+
+
+def _check_outputs(
+    outputs: list[npt.NDArray[Any]],
+    metadata: ModelMetadata,
+    size: tuple[int, int],
+    request: EngineRequest,
+) -> LabelSet:
+    """Return the classes of the model; raises ModelError for outputs of another kind."""
+    try:
+        channels = logit_channels(outputs) if metadata.output == 'logits' else None
+        labels = choose_labels(request.model, request.labels, metadata.labels, channels)
+        decode_outputs(outputs, metadata.output, size, len(labels))
+    except ModelError as error:
+        raise ModelError(
+            f'{request.model} is described as returning {metadata.output}: {error}'
+        ) from error
+    return labels
+
+
+def _input_size(
+    session: OnnxSession, metadata: ModelMetadata, request: EngineRequest
+) -> tuple[int, int]:
+    """Return (height, width) of the input; raises ModelError unless it fits the metadata."""
+    _, *rest = session.input_shape
+    is_nhwc = metadata.input.layout == 'nhwc_uint8'
+    channels, height, width = (rest[2], *rest[:2]) if is_nhwc else rest
+    if channels not in (0, 3) or (session.input_dtype == np.uint8) != is_nhwc:
+        raise ModelError(
+            f'{request.model} takes {session.input_dtype} {list(session.input_shape)} '
+            f'(0: any size), but is described as {metadata.input.layout} with 3 channels; mend '
+            'the layout in its description'
+        )
+    return fixed_size(height or metadata.height, width or metadata.width, request)

@@ -1,0 +1,88 @@
+"""Hold what a caller asks of an engine, checked before any library is loaded."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+from rtformer_ros.errors import ConfigError, ModelError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rtformer_ros.labels import LabelSet
+
+Precision = Literal['auto', 'fp32', 'fp16']
+
+DEFAULT_NETWORK_SIZE = (360, 480)
+"""Height and width of a network that takes any size, where neither file nor caller names one."""
+
+
+@dataclass(frozen=True)
+class EngineRequest:
+    """
+    What to open and how; see open_engine for the fields.
+
+    Raises ModelError where there is no such file, ConfigError for a value that cannot be.
+    """
+
+    model: Path
+    device: str = 'auto'
+    threads: int = 0
+    labels: LabelSet | None = None
+    network_size: tuple[int, int] | None = None
+    precision: Precision = 'auto'
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        if not self.model.is_file():
+            raise ModelError(f'there is no model file {self.model}; give the path of a file')
+        if not re.fullmatch(r'auto|cpu|cuda(:\d+)?', self.device):
+            raise ConfigError(f"device is '{self.device}'; expected auto, cpu, cuda or cuda:N")
+        if self.threads < 0:
+            raise ConfigError(f'threads is {self.threads}; expected 0 (one core left free) or more')
+        if self.network_size is not None and min(self.network_size) < 1:
+            raise ConfigError(
+                f'network_size is {self.network_size}; expected (height, width), each 1 or more'
+            )
+        if self.precision not in get_args(Precision):
+            raise ConfigError(
+                f"precision is '{self.precision}'; expected one of {', '.join(get_args(Precision))}"
+            )
+
+    @property
+    def thread_count(self) -> int:
+        """Return the CPU threads to use: as asked, or all cores of this process but one."""
+        return self.threads or max(1, usable_cores() - 1)
+
+    @property
+    def cuda_index(self) -> int:
+        """Return the number of the CUDA device; 0 where none is named."""
+        return int(self.device.partition(':')[2] or 0)
+
+
+def usable_cores() -> int:
+    """Return how many cores the scheduler lets this process use."""
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def fixed_size(height: int, width: int, request: EngineRequest) -> tuple[int, int]:
+    """
+    Return (height, width) of a model's input.
+
+    height, width: pixels that the model is made for, 0 where it takes any size.
+    Raises ConfigError when the request names another size than the model is made for.
+    """
+    wanted = request.network_size
+    for own, asked in zip((height, width), wanted or (height, width), strict=True):
+        if own and own != asked:
+            raise ConfigError(
+                f'network_size is {wanted}, but {request.model.name} is made for {height or "any"} '
+                f'x {width or "any"} pixels (height x width); leave network_size out'
+            )
+    default_height, default_width = wanted or DEFAULT_NETWORK_SIZE
+    return height or default_height, width or default_width

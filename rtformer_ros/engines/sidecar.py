@@ -1,0 +1,73 @@
+"""Find out what a model file holds: from its own properties, or from a YAML file beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rtformer_ros.errors import ConfigError, ModelError
+from rtformer_ros.labels import load_labels
+from rtformer_ros.model_metadata import ModelMetadata, has_metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def metadata_of(model: Path, properties: Mapping[str, str]) -> ModelMetadata:
+    """
+    Return what a model file says about itself, or what the sidecar of a foreign model says.
+
+    properties: the text properties in the model file.
+    Raises ModelError where there is neither or the properties are broken, ConfigError for a
+    sidecar that cannot be read.
+    """
+    if has_metadata(properties):
+        return ModelMetadata.from_properties(properties, str(model))
+    sidecar = sidecar_path(model)
+    if not sidecar.is_file():
+        raise ModelError(
+            f'{model} does not say how it is fed and what it returns. For a model made by '
+            f'another program, write that into {sidecar}, for example:\n'
+            'input: {layout: nchw_float, channel_order: rgb, mean: [0.485, 0.456, 0.406], '
+            'std: [0.229, 0.224, 0.225]}\n'
+            'output: logits\n'
+            'labels: my_labels.yaml'
+        )
+    return read_sidecar(sidecar)
+
+
+def sidecar_path(model: Path) -> Path:
+    """Return where the sidecar of a model file lies: MODEL.yaml beside MODEL.onnx."""
+    return model.with_suffix('.yaml')
+
+
+def read_sidecar(path: Path) -> ModelMetadata:
+    """
+    Read the YAML file that describes a foreign model.
+
+    Its keys are the fields of ModelMetadata. `input` and `output` must be there; `labels` is the
+    content of a label file, or the path of one, relative to the sidecar.
+    Raises ConfigError, naming the file and the key at fault.
+    """
+    data = _read_mapping(path)
+    missing = [key for key in ('input', 'output') if key not in data]
+    if missing:
+        raise ConfigError(
+            f'{path}: no {" and no ".join(missing)}; a foreign model needs both, for example '
+            'input: {layout: nchw_float}, output: logits'
+        )
+    if isinstance(data.get('labels'), str):
+        data['labels'] = load_labels(path.parent / data['labels']).to_dict()
+    return ModelMetadata.from_dict(data, str(path))
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        data = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f'cannot read the model description {path}: {error}') from error
+    if not isinstance(data, dict):
+        raise ConfigError(f'{path}: expected a mapping with the keys input, output and labels')
+    return data

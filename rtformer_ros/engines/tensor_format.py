@@ -1,0 +1,118 @@
+"""Convert between what callers hold (RGB images, class maps) and the tensors of any model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rtformer_ros.errors import ModelError
+from rtformer_ros.segmentation import UNLABELED_ID, SegmentationBatch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from rtformer_ros.model_metadata import InputFormat, OutputKind
+
+_MAX_CONFIDENCE = 255
+
+
+def encode_images(
+    images_nhwc: npt.NDArray[np.uint8], form: InputFormat, dtype: npt.DTypeLike
+) -> npt.NDArray[Any]:
+    """
+    Return RGB images, uint8 [N, H, W, 3], as the input tensor of a model, contiguous.
+
+    dtype: element type of an 'nchw_float' input. Images that fit as they are are not copied.
+    """
+    if form.channel_order == 'bgr':
+        images_nhwc = images_nhwc[..., ::-1]
+    if form.layout == 'nhwc_uint8':
+        return np.ascontiguousarray(images_nhwc)
+    mean, std = np.asarray(form.mean), np.asarray(form.std)
+    factor, offset = (form.scale / std).astype(np.float32), (mean / std).astype(np.float32)
+    scaled_nchw = (images_nhwc * factor - offset).transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(scaled_nchw, dtype=dtype)
+
+
+def decode_outputs(
+    outputs: Sequence[npt.NDArray[Any]], kind: OutputKind, size: tuple[int, int], num_classes: int
+) -> SegmentationBatch:
+    """
+    Return class maps and confidences at `size` (height, width) from a model's output tensors.
+
+    num_classes: ids from there on are unlabelled. Class indices carry no probability: their
+    confidence is 255. Raises ModelError for outputs that are not of that kind.
+    """
+    if kind == 'class_map_confidence':
+        return _decode_maps(outputs, size)
+    if kind == 'logits':
+        return _decode_logits(outputs[0], size)
+    return _decode_indices(outputs[0], size, num_classes)
+
+
+def logit_channels(outputs: Sequence[npt.NDArray[Any]]) -> int:
+    """Return how many classes logits [N, C, h, w] tell apart; raises ModelError for no logits."""
+    shape, dtype = outputs[0].shape, outputs[0].dtype
+    if len(shape) != 4 or not 2 <= shape[1] <= UNLABELED_ID or dtype.kind != 'f':
+        raise ModelError(
+            f'the first output is {dtype} {list(shape)}; logits are expected to be float '
+            f'[N, classes, h, w] with 2 to {UNLABELED_ID} classes'
+        )
+    return shape[1]
+
+
+def _decode_maps(outputs: Sequence[npt.NDArray[Any]], size: tuple[int, int]) -> SegmentationBatch:
+    fitting = [o for o in outputs if o.dtype == np.uint8 and o.shape[1:] == size]
+    if len(outputs) != 2 or len(fitting) != 2:
+        found = ', '.join(f'{o.dtype} {list(o.shape)}' for o in outputs)
+        raise ModelError(
+            f'the outputs are {found}; expected two of uint8 [N, {size[0]}, {size[1]}]'
+        )
+    return SegmentationBatch(fitting[0], fitting[1])
+
+
+def _decode_logits(logits_nchw: npt.NDArray[Any], size: tuple[int, int]) -> SegmentationBatch:
+    logit_channels([logits_nchw])
+    count = len(logits_nchw)
+    batch = SegmentationBatch(
+        np.empty((count, *size), np.uint8), np.empty((count, *size), np.uint8)
+    )
+    for index, logits_chw in enumerate(logits_nchw):
+        logits_hwc = _resized(logits_chw.astype(np.float32).transpose(1, 2, 0), size)
+        class_map_hw = logits_hwc.argmax(axis=2)
+        highest_hw1 = np.take_along_axis(logits_hwc, class_map_hw[..., np.newaxis], axis=2)
+        # The winner's softmax, stable for logits of any size; where they overflowed it is NaN: 0.
+        with np.errstate(invalid='ignore'):
+            probability_hw = 1 / np.exp(logits_hwc - highest_hw1).sum(axis=2)
+        batch.class_map_nhw[index] = class_map_hw
+        batch.confidence_nhw[index] = np.rint(np.nan_to_num(probability_hw) * _MAX_CONFIDENCE)
+    return batch
+
+
+def _resized(logits_hwc: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Resize bilinearly with half-pixel centres, as networks do with align_corners=False."""
+    if logits_hwc.shape[:2] == size:
+        return logits_hwc
+    import cv2
+
+    resized = cv2.resize(
+        np.ascontiguousarray(logits_hwc), (size[1], size[0]), interpolation=cv2.INTER_LINEAR
+    )
+    return np.asarray(resized, np.float32)
+
+
+def _decode_indices(
+    indices: npt.NDArray[Any], size: tuple[int, int], num_classes: int
+) -> SegmentationBatch:
+    indices_nhw = indices[:, 0] if indices.ndim == 4 and indices.shape[1] == 1 else indices
+    if indices_nhw.dtype.kind not in 'iu' or indices_nhw.shape[1:] != size:
+        raise ModelError(
+            f'the first output is {indices.dtype} {list(indices.shape)}; class indices are '
+            f'expected to be whole numbers [N, {size[0]}, {size[1]}] or [N, 1, ...]'
+        )
+    is_class = (indices_nhw >= 0) & (indices_nhw < num_classes)
+    class_map_nhw = np.where(is_class, indices_nhw, UNLABELED_ID).astype(np.uint8)
+    return SegmentationBatch(class_map_nhw, np.full_like(class_map_nhw, _MAX_CONFIDENCE))

@@ -1,0 +1,273 @@
+"""Hold every engine to the same promises; a new engine is one more line in CASES."""
+
+import threading
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from rtformer_ros.engines import engine_names, open_engine
+from rtformer_ros.errors import ConfigError, EngineClosed, EngineUnavailable, ImageError
+from rtformer_ros.labels import LabelSet
+
+
+@dataclass(frozen=True)
+class Case:
+    """An engine on a device, the kind of file it opens, and how near to float64 it comes."""
+
+    engine: str
+    device: str
+    suffix: str
+    least_agreement: float = 0.9999
+    confidence_error: int = 1
+
+
+CASES = [
+    Case('onnxruntime', 'cpu', '.onnx'),
+    Case('torch', 'cpu', '.safetensors'),
+    Case('onnxruntime', 'cuda', '.onnx', 0.999, 2),
+    Case('torch', 'cuda', '.safetensors', 0.995, 4),
+]
+
+
+def name_of(case):
+    return f'{case.engine}-{case.device}'
+
+
+def has_device(case):
+    if case.device == 'cpu':
+        return True
+    if case.engine == 'onnxruntime':
+        return 'CUDAExecutionProvider' in onnxruntime.get_available_providers()
+    return torch.cuda.is_available()
+
+
+CASES_HERE = [case for case in CASES if has_device(case)]
+
+
+@pytest.fixture(params=CASES_HERE, ids=name_of)
+def case(request):
+    return request.param
+
+
+@pytest.fixture
+def open_one(case, small_network):
+    """Return a function that opens the case's engine; whatever it opened is closed afterwards."""
+    opened = []
+
+    def open_(**arguments):
+        arguments = {'device': case.device, 'threads': 1, 'network_size': (90, 120), **arguments}
+        try:
+            opened.append(open_engine(small_network.files[case.suffix], case.engine, **arguments))
+        except EngineUnavailable as error:
+            if case.device == 'cpu':
+                raise
+            pytest.skip(str(error))
+        return opened[-1]
+
+    yield open_
+    for engine in opened:
+        engine.close()
+
+
+@pytest.fixture
+def engine(open_one):
+    return open_one()
+
+
+def assert_same(batch, other):
+    """Compare results of one engine; arithmetic may be ordered differently for other batches."""
+    assert (batch.class_map_nhw == other.class_map_nhw).mean() >= 0.9999
+    difference = batch.confidence_nhw.astype(int) - other.confidence_nhw
+    assert np.abs(difference).max() <= 1
+
+
+def test_every_engine_is_under_contract():
+    assert {case.engine for case in CASES} == set(engine_names())
+
+
+@pytest.mark.parametrize('case', CASES, ids=name_of)
+def test_every_device_is_under_contract(case):
+    if not has_device(case):
+        pytest.skip(f'{case.engine} has no CUDA here: its part of the contract was not tested')
+    assert case in CASES_HERE
+
+
+def test_result_is_that_of_the_network(case, engine, small_network, images):
+    batch = engine.infer(images(2))
+    logits, probabilities = small_network.expected(images(2))
+    expected = logits.argmax(axis=1)
+    assert len(np.unique(expected)) == 5
+    assert (batch.class_map_nhw == expected).mean() >= case.least_agreement
+    error = np.abs(batch.confidence_nhw - 255 * probabilities.max(axis=1))
+    assert error.max() <= case.confidence_error
+
+
+def test_result_has_the_form_of_a_batch(engine, images):
+    batch = engine.infer(images(3))
+    assert len(batch) == 3
+    for array in (batch.class_map_nhw, batch.confidence_nhw):
+        assert (array.shape, array.dtype) == ((3, 90, 120), np.uint8)
+        assert array.flags.writeable
+
+
+@pytest.mark.parametrize('count', [1, 2, 3, 4])
+def test_a_batch_is_its_images(engine, images, count):
+    batch = engine.infer(images(count))
+    assert len(batch) == count
+    for index in range(count):
+        alone = engine.infer(images(1, first=index))
+        assert_same(alone, type(batch)(batch.class_map_nhw[index], batch.confidence_nhw[index]))
+
+
+def test_results_belong_to_the_caller(engine, images):
+    first = engine.infer(images(1))
+    kept = first.class_map_nhw.copy(), first.confidence_nhw.copy()
+    second = engine.infer(images(1, first=1))
+    assert not np.array_equal(second.class_map_nhw, kept[0])
+    assert np.array_equal(first.class_map_nhw, kept[0])
+    assert np.array_equal(first.confidence_nhw, kept[1])
+    assert not np.shares_memory(first.class_map_nhw, second.class_map_nhw)
+
+
+def test_input_is_only_read(engine, images):
+    batch = images(1)
+    batch.flags.writeable = False
+    before = batch.copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        engine.infer(batch)
+    assert np.array_equal(batch, before)
+
+
+def test_views_are_as_good_as_arrays(engine, images):
+    batch = images(2)
+    padded = np.zeros((2, 92, 130, 3), np.uint8)
+    padded[:, 1:91, 3:123] = batch
+    assert_same(engine.infer(padded[:, 1:91, 3:123]), engine.infer(batch))
+    mirrored = batch[:, :, ::-1]
+    assert_same(engine.infer(mirrored), engine.infer(mirrored.copy()))
+
+
+@pytest.mark.parametrize(
+    ('bad', 'message'),
+    [
+        (
+            np.zeros((1, 91, 120, 3), np.uint8),
+            r'shape \[1, 91, 120, 3\]; .* takes \[N, 90, 120, 3\]',
+        ),
+        (np.zeros((1, 120, 90, 3), np.uint8), 'resize the images first'),
+        (np.zeros((1, 90, 120, 4), np.uint8), r'shape \[1, 90, 120, 4\]'),
+        (np.zeros((90, 120, 3), np.uint8), r'shape \[90, 120, 3\]'),
+        (np.zeros((0, 90, 120, 3), np.uint8), 'with N >= 1'),
+        (np.zeros((1, 90, 120, 3), np.float32), 'images are float32; expected uint8'),
+        (np.zeros((1, 90, 120, 3), np.int8), 'images are int8; expected uint8'),
+    ],
+    ids=['height', 'turned', 'rgba', 'no batch', 'empty', 'float', 'signed'],
+)
+def test_wrong_images_are_refused_and_the_engine_lives_on(engine, images, bad, message):
+    with pytest.raises(ImageError, match=message):
+        engine.infer(bad)
+    assert len(engine.infer(images(1))) == 1
+
+
+def test_a_closed_engine_refuses_and_closes_again(engine, images, small_network, case):
+    description = engine.description
+    engine.close()
+    engine.close()
+    with pytest.raises(EngineClosed, match=f'{case.engine} engine of .* is closed; open it again'):
+        engine.infer(images(1))
+    assert engine.description == description
+    assert description.model == small_network.files[case.suffix]
+
+
+def test_close_from_another_thread_ends_a_run(engine, images):
+    results, started = [], threading.Event()
+
+    def run():
+        try:
+            while True:
+                results.append(engine.infer(images(4)))
+                started.set()
+        except EngineClosed as error:
+            results.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert started.wait(60)
+    engine.close()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert isinstance(results[-1], EngineClosed)
+
+
+def test_closing_one_engine_leaves_another_alone(open_one, images):
+    first, second = open_one(), open_one()
+    expected = first.infer(images(1))
+    first.close()
+    assert_same(second.infer(images(1)), expected)
+
+
+def test_two_engines_run_at_once(open_one, images):
+    """Each in a thread of its own, on pictures of its own, with thread counts of their own."""
+    engines = [open_one(threads=1), open_one(threads=2)]
+    expected = [engine.infer(images(2, first=i)) for i, engine in enumerate(engines)]
+    results = [[], []]
+
+    def run(index):
+        for _ in range(5):
+            results[index].append(engines[index].infer(images(2, first=index)))
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    for index in (0, 1):
+        assert len(results[index]) == 5
+        for result in results[index]:
+            assert_same(result, expected[index])
+
+
+def test_one_engine_serves_several_threads(engine, images):
+    expected = [engine.infer(images(1, first=i)) for i in range(3)]
+    results = {}
+    threads = [
+        threading.Thread(target=lambda i=i: results.update({i: engine.infer(images(1, first=i))}))
+        for i in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    for index in range(3):
+        assert_same(results[index], expected[index])
+
+
+def test_description_says_what_runs(case, engine, small_network):
+    description = engine.description
+    assert description.engine == case.engine
+    assert description.device == {'cpu': 'cpu', 'cuda': 'cuda:0'}[case.device]
+    assert description.model == small_network.files[case.suffix]
+    assert (description.height, description.width) == (90, 120)
+    assert description.labels == LabelSet.generic(5, 'five')
+    assert '1 CPU thread' in description.detail
+
+
+def test_labels_of_the_caller_go_first(open_one):
+    mine = LabelSet.generic(5, 'mine')
+    assert open_one(labels=mine).description.labels == mine
+
+
+def test_fewer_labels_than_classes_are_refused(open_one):
+    with pytest.raises(ConfigError, match=r"'few' has 4 classes, but small\..* tells 5 apart"):
+        open_one(labels=LabelSet.generic(4, 'few'))
+
+
+def test_a_device_that_is_not_there_is_unavailable(case, small_network):
+    model = small_network.files[case.suffix]
+    with pytest.raises(EngineUnavailable, match='device is cuda:99'):
+        open_engine(model, case.engine, device='cuda:99')

@@ -1,0 +1,113 @@
+"""Check that a model's metadata survives storage and that broken metadata is named."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtformer_ros.errors import ConfigError, ModelError
+from rtformer_ros.labels import LabelClass, LabelSet
+from rtformer_ros.model_metadata import InputFormat, ModelMetadata, has_metadata
+
+METADATA = ModelMetadata(
+    labels=LabelSet(
+        'two', (LabelClass('Straße', (1, 2, 3), 'drivable'), LabelClass('b', (4, 5, 6)))
+    ),
+    variant='slim',
+    height=360,
+    width=480,
+    checkpoint_sha256='ab' * 32,
+    exporter='rtformer_ros 0.1.0',
+    description='untrained: random weights',
+)
+FINITE = st.floats(-1e6, 1e6)
+POSITIVE = st.floats(1e-6, 1e6)
+
+
+def test_properties_hold_the_metadata_and_nothing_is_lost():
+    properties = METADATA.to_properties()
+    assert all(isinstance(text, str) for text in properties.values())
+    assert all(key.startswith('rtformer_ros.') for key in properties)
+    assert properties['rtformer_ros.height'] == '360'
+    assert json.loads(properties['rtformer_ros.labels'])['classes'][0]['name'] == 'Straße'
+    assert ModelMetadata.from_properties({'author': 'somebody', **properties}) == METADATA
+
+
+@given(
+    input_format=st.builds(
+        InputFormat,
+        layout=st.sampled_from(['nhwc_uint8', 'nchw_float']),
+        channel_order=st.sampled_from(['rgb', 'bgr']),
+        scale=POSITIVE,
+        mean=st.tuples(FINITE, FINITE, FINITE),
+        std=st.tuples(POSITIVE, POSITIVE, POSITIVE),
+    ),
+    output=st.sampled_from(['class_map_confidence', 'logits', 'class_index']),
+    height=st.integers(0, 10_000),
+    description=st.text(),
+)
+def test_any_metadata_survives(input_format, output, height, description):
+    metadata = ModelMetadata(
+        input=input_format, output=output, height=height, description=description
+    )
+    assert ModelMetadata.from_properties(metadata.to_properties()) == metadata
+
+
+def test_only_own_properties_count_as_metadata():
+    assert has_metadata(METADATA.to_properties())
+    assert not has_metadata({'format': '1', 'labels': '[]'})
+
+
+@pytest.mark.parametrize(
+    ('key', 'text', 'message'),
+    [
+        ('format', '2', r"m\.onnx: the property 'rtformer_ros.format' is '2'; expected '1'"),
+        ('labels', '{', r'm\.onnx: labels is no JSON'),
+        ('labels', '{}', r"m\.onnx: labels: expected a mapping with a list 'classes'"),
+        ('height', 'tall', r'm\.onnx: height is no JSON'),
+        ('width', '-1', r'm\.onnx: width is -1; expected a number of pixels'),
+        ('input', '{"std": [1, 0, 1]}', r'm\.onnx: input: scale is .* std is .*; .* above 0'),
+        ('output', 'boxes', r"m\.onnx: output is 'boxes'; expected one of class_map_confidence"),
+    ],
+)
+def test_a_broken_property_is_named(key, text, message):
+    properties = {**METADATA.to_properties(), f'rtformer_ros.{key}': text}
+    with pytest.raises(ModelError, match=message):
+        ModelMetadata.from_properties(properties, 'm.onnx')
+
+
+@pytest.mark.parametrize(
+    ('data', 'message'),
+    [
+        ([], 'm.yaml: expected a mapping with keys of'),
+        ({'sizes': 1}, 'm.yaml: unknown key.s. sizes; expected .*height'),
+        ({'height': True}, 'm.yaml: height is True'),
+        ({'height': '360'}, "m.yaml: height is '360'"),
+        ({'description': 1}, 'm.yaml: description is 1; expected text'),
+        ({'output': ['logits']}, 'm.yaml: output is .*; expected'),
+        ({'labels': 'camvid'}, 'm.yaml: labels: expected a mapping'),
+        ({'input': 'rgb'}, 'm.yaml: input: expected a mapping with keys of layout'),
+        ({'input': {'order': 'rgb'}}, 'm.yaml: input: unknown key.s. order'),
+        (
+            {'input': {'layout': 'nchw'}},
+            "input: layout is 'nchw'; expected one of nhwc_uint8, nchw",
+        ),
+        ({'input': {'channel_order': 'gbr'}}, "channel_order is 'gbr'; expected one of rgb, bgr"),
+        ({'input': {'mean': 0.5}}, 'input: mean is 0.5; expected three numbers'),
+        ({'input': {'mean': [0, 0]}}, r'input: mean is \[0, 0\]; expected three numbers'),
+        ({'input': {'std': [1, 1, 'x']}}, "input: std is 'x'; expected a number"),
+        ({'input': {'std': [1, 1, float('nan')]}}, 'input: std is nan; expected a number'),
+        ({'input': {'scale': -1}}, 'm.yaml: input: scale is -1'),
+    ],
+)
+def test_plain_data_that_means_nothing_is_refused(data, message):
+    with pytest.raises(ConfigError, match=message):
+        ModelMetadata.from_dict(data, 'm.yaml')
+
+
+def test_plain_data_may_leave_everything_out():
+    assert ModelMetadata.from_dict({}, 'm.yaml') == ModelMetadata()
+    assert ModelMetadata.from_dict({'input': {'mean': [1, 2, 3]}}, 'm.yaml').input == InputFormat(
+        mean=(1.0, 2.0, 3.0)
+    )
