@@ -22,6 +22,7 @@ from rtformer_ros.ros.image_messages import image_array, new_image
 
 NODE = '/segmentation_node'
 PATIENCE_S = 30.0
+RESEND_S = 5.0
 
 
 class RosPeer:
@@ -48,7 +49,7 @@ class RosPeer:
     def wait_for(
         self, condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S
     ) -> Any:
-        """Spin until the condition holds and return its value; fail with `what` when it never does."""
+        """Spin until the condition holds and return its value; fail with `what` if it never does."""
         end = time.monotonic() + patience_s
         while not (value := condition()):
             assert time.monotonic() < end, f'waited {patience_s:.0f} s in vain for {what}'
@@ -76,24 +77,38 @@ class RosPeer:
         return self.wait_for(lambda: next(filter(condition, self.diagnostics), None), what)
 
     def call(self, kind: type, service: str, request: Any) -> Any:
+        """
+        Call a service and return its answer; ask again when none comes.
+
+        A server that has not matched the client's answer reader yet loses its first answer.
+        """
+        client = self._client(kind, service)
+        futures: list[Any] = []
+        asked_s = [0.0]
+
+        def answered() -> Any:
+            if time.monotonic() - asked_s[0] > RESEND_S:
+                asked_s[0] = time.monotonic()
+                futures.append(client.call_async(request))
+            return next((f for f in futures if f.done()), None)
+
+        return self.wait_for(answered, f'an answer of {service}').result()
+
+    def _client(self, kind: type, service: str) -> Any:
         if service not in self._clients:
             self._clients[service] = self.node.create_client(kind, service)
         client = self._clients[service]
         self.wait_for(client.service_is_ready, f'the service {service}')
-        future = client.call_async(request)
-        self.wait_for(future.done, f'an answer of {service}')
-        return future.result()
+        return client
 
     def set_parameter(self, name: str, value: Any) -> SetParametersResult:
-        return self.set_future(name, value)()
+        message = Parameter(name, value=value).to_parameter_msg()
+        request = SetParameters.Request(parameters=[message])
+        return self.call(SetParameters, f'{NODE}/set_parameters', request).results[0]
 
     def set_future(self, name: str, value: Any) -> Callable[[], SetParametersResult]:
         """Send a parameter without waiting; the returned function waits for the answer."""
-        service = f'{NODE}/set_parameters'
-        client = self._clients.setdefault(
-            service, self.node.create_client(SetParameters, service)
-        )
-        self.wait_for(client.service_is_ready, service)
+        client = self._client(SetParameters, f'{NODE}/set_parameters')
         message = Parameter(name, value=value).to_parameter_msg()
         future = client.call_async(SetParameters.Request(parameters=[message]))
 
@@ -118,8 +133,8 @@ class RosPeer:
         return self.call(GetState, f'{NODE}/get_state', GetState.Request()).current_state.label
 
     def change_state(self, label: str) -> bool:
-        request = ChangeState.Request(transition=Transition(label=label))
-        request.transition.id = getattr(Transition, f'TRANSITION_{label.upper()}')
+        number = getattr(Transition, f'TRANSITION_{label.upper()}')
+        request = ChangeState.Request(transition=Transition(id=number))
         return self.call(ChangeState, f'{NODE}/change_state', request).success
 
 

@@ -1,0 +1,73 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from rtformer_ros.imaging.resize import Placement, from_network, place, to_network
+
+
+@pytest.mark.parametrize(
+    ('source', 'network', 'content'),
+    [
+        ((480, 640), (360, 480), (0, 0, 360, 480)),
+        ((1080, 1920), (360, 480), (45, 0, 270, 480)),
+        ((640, 480), (360, 480), (0, 105, 360, 270)),
+        ((1, 5000), (360, 480), (179, 0, 1, 480)),
+    ],
+)
+def test_letterbox_keeps_the_shape_and_centres(source, network, content):
+    placement = place(source, network, 'letterbox')
+    assert (placement.top, placement.left, placement.height, placement.width) == content
+
+
+def test_stretch_fills_the_network():
+    assert place((7, 9), (360, 480), 'stretch') == Placement(0, 0, 360, 480, 360, 480)
+
+
+def test_image_of_the_network_size_is_passed_without_a_copy():
+    image = np.zeros((36, 48, 3), np.uint8)
+    out = np.ones((36, 48, 3), np.uint8)
+    assert to_network(image, place((36, 48), (36, 48), 'letterbox'), out) is image
+
+
+@pytest.mark.parametrize('mode', ['stretch', 'letterbox'])
+@pytest.mark.parametrize('source', [(100, 200), (200, 100), (33, 47), (480, 640)])
+def test_a_linear_ramp_keeps_its_values_where_it_lies(mode, source):
+    rows, columns = (np.arange(n) + 0.5 for n in source)
+    ramp = np.zeros((*source, 3), np.uint8)
+    ramp[..., 0] = np.round(columns / source[1] * 200)
+    ramp[..., 1] = np.round(rows / source[0] * 200)[:, None]
+    placement = place(source, (36, 48), mode)
+    network = to_network(ramp, placement, np.empty((36, 48, 3), np.uint8))
+    content = network[
+        placement.top : placement.top + placement.height,
+        placement.left : placement.left + placement.width,
+    ]
+    wanted_x = (np.arange(placement.width) + 0.5) / placement.width * 200
+    wanted_y = (np.arange(placement.height) + 0.5) / placement.height * 200
+    inner = content[1:-1, 1:-1].astype(float)
+    assert np.abs(inner[..., 0] - wanted_x[1:-1]).max() <= 3
+    assert np.abs(inner[..., 1] - wanted_y[1:-1, None]).max() <= 3
+
+
+@pytest.mark.parametrize('mode', ['stretch', 'letterbox'])
+@pytest.mark.parametrize('size', [(72, 96), (36, 48), (10, 13), (75, 200), (1, 1)])
+def test_a_map_comes_back_by_nearest_pixel_centres(mode, size):
+    map_hw = np.random.default_rng(0).integers(0, 255, (36, 48), np.uint8)
+    placement = place((90, 160), (36, 48), mode)
+    content = map_hw[
+        placement.top : placement.top + placement.height,
+        placement.left : placement.left + placement.width,
+    ]
+    result = from_network(map_hw, placement, size)
+    assert result.flags.c_contiguous
+    assert result.shape == size
+    # A centre that lies on the edge of two pixels may fall to either.
+    fits = np.zeros(size, bool)
+    for row_shift, column_shift in itertools.product((-1e-3, 1e-3), repeat=2):
+        centres_y = (np.arange(size[0]) + 0.5) * content.shape[0] / size[0]
+        centres_x = (np.arange(size[1]) + 0.5) * content.shape[1] / size[1]
+        rows = np.floor(centres_y + row_shift).astype(int)
+        columns = np.floor(centres_x + column_shift).astype(int)
+        fits |= result == content[rows][:, columns]
+    assert fits.all()
