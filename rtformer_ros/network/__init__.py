@@ -1,1 +1,46 @@
 """Build RTFormer in PyTorch and read its weights."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rtformer_ros.network.architecture import Architecture
+    from rtformer_ros.network.checkpoint import (
+        Checkpoint,
+        build_from_checkpoint,
+        load_checkpoint,
+        save_checkpoint,
+    )
+    from rtformer_ros.network.image_segmenter import ImageSegmenter
+    from rtformer_ros.network.rtformer import RTFormer, build_rtformer
+
+__all__ = [
+    'Architecture',
+    'Checkpoint',
+    'ImageSegmenter',
+    'RTFormer',
+    'build_from_checkpoint',
+    'build_rtformer',
+    'load_checkpoint',
+    'save_checkpoint',
+]
+
+_HOMES = {
+    'Architecture': 'architecture',
+    'Checkpoint': 'checkpoint',
+    'ImageSegmenter': 'image_segmenter',
+    'RTFormer': 'rtformer',
+    'build_from_checkpoint': 'checkpoint',
+    'build_rtformer': 'rtformer',
+    'load_checkpoint': 'checkpoint',
+    'save_checkpoint': 'checkpoint',
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module when it is first used: most of them need torch."""
+    if name not in _HOMES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(import_module(f'{__name__}.{_HOMES[name]}'), name)

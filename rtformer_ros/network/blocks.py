@@ -1,0 +1,133 @@
+"""Build what every stage is made of: batch norm, stem, residual block, MLP, DropPath."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """
+    Normalise a batch as nn.BatchNorm2d does, but keep the biased running variance.
+
+    The reference keeps the variance that it normalises with (divided by n, not n - 1). The
+    two differ where a batch has few values a channel, as behind DAPPM's global pooling.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x normalised a channel; NCHW in and out."""
+        if not self.training:
+            return super().forward(x)
+        momentum, running_var = cast('float', self.momentum), cast('Tensor', self.running_var)
+        unbiased = running_var.clone()
+        normalised = F.batch_norm(
+            x, self.running_mean, unbiased, self.weight, self.bias, True, momentum, self.eps
+        )
+        count = x.numel() // x.shape[1]
+        kept = running_var * (1 - momentum)
+        running_var.copy_(kept + (unbiased - kept) * ((count - 1) / count))
+        return normalised
+
+
+def upsample(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize NCHW bilinearly to (height, width) with half-pixel centres."""
+    return F.interpolate(x, size=size, mode='bilinear', align_corners=False)
+
+
+def spatial_size(x: Tensor) -> tuple[int, int]:
+    """Return (height, width) of NCHW, as plain numbers even where the call is being traced."""
+    return int(x.shape[2]), int(x.shape[3])
+
+
+def norm_relu_conv(
+    in_channels: int, out_channels: int, kernel: int, momentum: float, stride: int = 1
+) -> tuple[nn.Module, nn.Module, nn.Module]:
+    """Return batch norm, ReLU and a convolution without bias, in pre-activation order."""
+    conv = nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, bias=False)
+    return BatchNorm(in_channels, momentum=momentum), nn.ReLU(), conv
+
+
+def stem(out_channels: int, momentum: float) -> nn.Sequential:
+    """Return the layers that take an RGB image to `out_channels` at 1/4 of its size."""
+    return nn.Sequential(
+        nn.Conv2d(3, out_channels, 3, 2, 1),
+        BatchNorm(out_channels, momentum=momentum),
+        nn.ReLU(),
+        nn.Conv2d(out_channels, out_channels, 3, 2, 1),
+        BatchNorm(out_channels, momentum=momentum),
+        nn.ReLU(),
+    )
+
+
+class BasicBlock(nn.Module):
+    """Add two 3x3 convolutions to their input (ResNet's basic block)."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, stride: int, momentum: float, final_relu: bool
+    ) -> None:
+        """Build the block; stride 1 or 2, final_relu: whether the sum is rectified."""
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
+        self.bn1: nn.Module = BatchNorm(out_channels, momentum=momentum)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
+        self.bn2: nn.Module = BatchNorm(out_channels, momentum=momentum)
+        self.downsample: nn.Module = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
+                BatchNorm(out_channels, momentum=momentum),
+            )
+        self.final_relu = final_relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return NCHW, at x's size divided by the stride, rounded up."""
+        residual = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        total = residual + self.downsample(x)
+        return F.relu(total) if self.final_relu else cast('Tensor', total)
+
+
+def basic_stage(in_channels: int, out_channels: int, stride: int, momentum: float) -> nn.Sequential:
+    """Return a stage of two basic blocks; its output is not rectified."""
+    return nn.Sequential(
+        BasicBlock(in_channels, out_channels, stride, momentum, final_relu=True),
+        BasicBlock(out_channels, out_channels, 1, momentum, final_relu=False),
+    )
+
+
+class MLP(nn.Module):
+    """Mix space and channels: batch norm, 3x3 convolution, exact GELU, 3x3 convolution."""
+
+    def __init__(self, channels: int, momentum: float) -> None:
+        """Build the layers; the epsilon of this one batch norm is 1e-6."""
+        super().__init__()
+        self.norm = BatchNorm(channels, eps=1e-6, momentum=momentum)
+        self.conv1 = nn.Conv2d(channels, channels, 3, 1, 1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return NCHW of x's shape."""
+        return cast('Tensor', self.conv2(F.gelu(self.conv1(self.norm(x)))))
+
+
+class DropPath(nn.Module):
+    """
+    Drop a residual branch for single samples while training (stochastic depth, 1603.09382).
+
+    A kept sample is divided by the keep rate, so that the expected value stays.
+    """
+
+    def __init__(self, rate: float) -> None:
+        """Keep the chance, 0 to below 1, that a sample's branch is dropped."""
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x with whole samples [n, ...] set to zero or scaled up; x itself in eval mode."""
+        if not self.training or self.rate == 0:
+            return x
+        keep_rate = 1 - self.rate
+        kept = torch.empty((x.shape[0], 1, 1, 1), dtype=x.dtype, device=x.device)
+        return x * (kept.bernoulli_(keep_rate) / keep_rate)

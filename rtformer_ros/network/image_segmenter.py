@@ -1,0 +1,60 @@
+"""Segment raw images: everything between an image's bytes and its class map, as one module."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from rtformer_ros.network.architecture import MEAN_RGB, STD_RGB
+
+
+class ImageSegmenter(nn.Module):
+    """
+    Wrap a network that returns logits so that it takes images and returns class maps.
+
+    This is what an exported model computes and what every engine returns.
+    """
+
+    mean: Tensor
+    scale: Tensor | None
+
+    def __init__(self, network: nn.Module) -> None:
+        """Keep `network`: normalised float [n, 3, h, w] in, logits [n, classes, h, w] out."""
+        super().__init__()
+        self.network = network
+        self.register_buffer('mean', _per_channel(MEAN_RGB) * 255)
+        self.register_buffer('scale', 1 / (_per_channel(STD_RGB) * 255))
+
+    def forward(self, images_nhwc: Tensor) -> tuple[Tensor, Tensor]:
+        """
+        Return (class_map_nhw, confidence_nhw), both uint8 [n, h, w].
+
+        images_nhwc: uint8 [n, h, w, 3], RGB. confidence: softmax probability of the winning class
+        times 255, rounded half to even.
+        """
+        return decide(self.logits(images_nhwc))
+
+    def logits(self, images_nhwc: Tensor) -> Tensor:
+        """Return the network's logits [n, classes, h, w] for images as `forward` takes them."""
+        centred = images_nhwc.to(self.mean.dtype).permute(0, 3, 1, 2) - self.mean
+        logits = self.network(centred if self.scale is None else centred * self.scale)
+        return cast('Tensor', logits)
+
+
+def decide(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """
+    Return the winning class and its probability, uint8 [n, h, w] each, for logits [n, c, h, w].
+
+    The winner's probability is 1 / sum(exp(logit - highest logit)); a softmax over the channels
+    of a full-size map takes four times as long in ONNX Runtime.
+    """
+    highest = logits.amax(dim=1, keepdim=True)
+    winner = logits.argmax(dim=1)
+    confidence = 255 / (logits - highest).exp().sum(dim=1)
+    return winner.to(torch.uint8), confidence.round().to(torch.uint8)
+
+
+def _per_channel(values: tuple[float, float, float]) -> Tensor:
+    return torch.tensor(values).reshape(1, 3, 1, 1)
