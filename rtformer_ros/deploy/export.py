@@ -1,0 +1,131 @@
+"""Write a trained network as one ONNX file that takes images and returns class maps."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import onnx
+import torch
+
+import rtformer_ros
+from rtformer_ros.deploy.exportable import exportable
+from rtformer_ros.errors import ConfigError, ModelError
+from rtformer_ros.labels import LabelSet
+from rtformer_ros.model_metadata import ModelMetadata
+from rtformer_ros.network.atomic_file import sha256_of, write_atomically
+from rtformer_ros.network.checkpoint import Checkpoint, load_checkpoint
+
+INPUT = 'image'
+OUTPUTS = ('class_map', 'confidence')
+OPSETS = range(17, 21)
+"""From the first with all operators used to the last that JetPack's TensorRT reads."""
+
+DESCRIPTION_NOTE = 'description'
+"""The note of a checkpoint that becomes the description in a model's metadata."""
+
+_BATCH = 'n'
+
+
+@dataclass(frozen=True)
+class ImageSize:
+    """The size of a model's input in pixels; raises ConfigError below 1."""
+
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for a size that no image has."""
+        for name, value in (('height', self.height), ('width', self.width)):
+            if value < 1:
+                raise ConfigError(f'{name} is {value}; expected a number of pixels, 1 or more')
+
+
+def export_onnx(
+    checkpoint: Path | str,
+    output: Path | str,
+    height: int,
+    width: int,
+    *,
+    labels: LabelSet | None = None,
+    opset: int = 17,
+) -> ModelMetadata:
+    """
+    Write a checkpoint as a self-contained ONNX file for images of height x width pixels.
+
+    Its input `image` is uint8 [n, height, width, 3], RGB; its outputs `class_map` and
+    `confidence` are uint8 [n, height, width] as ImageSegmenter returns them; n is free.
+    labels: the classes, where the checkpoint does not name them or names them badly.
+    Returns what the file says about itself. Raises CheckpointError for a bad checkpoint,
+    ConfigError for a size, opset, name or labels that do not fit, ModelError when the file cannot
+    be written. The file appears whole or not at all.
+    """
+    size, checkpoint, output = ImageSize(height, width), Path(checkpoint), Path(output)
+    if opset not in OPSETS:
+        raise ConfigError(f'opset is {opset}; expected {OPSETS.start} to {OPSETS.stop - 1}')
+    if output.suffix != '.onnx':
+        raise ConfigError(f"{output} is to be an ONNX file; choose a name that ends in '.onnx'")
+    loaded = load_checkpoint(checkpoint)
+    metadata = ModelMetadata(
+        labels=_labels_of(loaded, labels),
+        variant=loaded.variant,
+        height=height,
+        width=width,
+        checkpoint_sha256=sha256_of(checkpoint),
+        exporter=f'rtformer_ros {rtformer_ros.__version__}, torch {torch.__version__}',
+        description=loaded.notes.get(DESCRIPTION_NOTE, ''),
+    )
+    write_atomically(output, _with_metadata(_traced(loaded, size, opset), metadata))
+    return metadata
+
+
+def _labels_of(checkpoint: Checkpoint, given: LabelSet | None) -> LabelSet:
+    labels = given or checkpoint.labels or LabelSet.generic(checkpoint.num_classes)
+    if len(labels) != checkpoint.num_classes:
+        raise ConfigError(
+            f"label set '{labels.name}' has {len(labels)} classes, the checkpoint "
+            f'{checkpoint.num_classes}; give the labels that it was trained with'
+        )
+    return labels
+
+
+def _traced(checkpoint: Checkpoint, size: ImageSize, opset: int) -> onnx.ModelProto:
+    segmenter = exportable(checkpoint.build(), size.height, size.width)
+    images = torch.zeros(1, size.height, size.width, 3, dtype=torch.uint8)
+    # The tracing exporter needs no further package and keeps n free in every operator, because
+    # the network's shapes are plain numbers; the warnings are about just those numbers.
+    with warnings.catch_warnings(), TemporaryDirectory() as folder, torch.inference_mode():
+        path = Path(folder) / 'traced.onnx'
+        warnings.simplefilter('ignore')
+        try:
+            torch.onnx.export(
+                segmenter,
+                (images,),
+                path,
+                dynamo=False,
+                opset_version=opset,
+                input_names=[INPUT],
+                output_names=list(OUTPUTS),
+                dynamic_axes={name: {0: _BATCH} for name in (INPUT, *OUTPUTS)},
+            )
+        except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
+            raise ModelError(f'PyTorch cannot export this network: {error}') from error
+        return onnx.load(path)
+
+
+def _with_metadata(model: onnx.ModelProto, metadata: ModelMetadata) -> bytes:
+    """Return the bytes of a checked model with metadata and the full shapes of its outputs."""
+    for value in model.graph.output:
+        dims = value.type.tensor_type.shape.dim
+        for dim, length in zip(dims[1:], (metadata.height, metadata.width), strict=True):
+            dim.dim_value = length
+    model.producer_name, model.producer_version = 'rtformer_ros', rtformer_ros.__version__
+    onnx.helper.set_model_props(model, metadata.to_properties())
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ModelError(f'the exported graph is no valid ONNX: {error}') from error
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
