@@ -1,0 +1,102 @@
+"""Read the images of a ROS 2 bag, without a ROS installation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rtformer_ros.errors import ConfigError, ImageError
+from rtformer_ros.imaging.codecs import decode_compressed
+from rtformer_ros.imaging.encodings import decode_image
+from rtformer_ros.media.frames import Frame
+
+BAG_SUFFIXES = frozenset({'.mcap', '.db3'})
+"""Names of a bag's files end in one of these."""
+
+_RAW, _COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
+_USUAL_RATE_HZ = 10.0
+
+
+class BagImages:
+    """The images of one topic of a bag (mcap or sqlite3), timed as they were recorded."""
+
+    is_live = False
+
+    def __init__(self, path: Path, topic: str = '') -> None:
+        """
+        Open a bag: its folder or its only file.
+
+        topic: of Image or CompressedImage messages; '' is the first such topic by name.
+        Raises ImageError when there is no bag to read, ConfigError when it lacks the topic.
+        """
+        self._path = path
+        with _reader(path) as reader:
+            self.topic = _choose_topic(reader, path, topic)
+            count = reader.topics[self.topic].msgcount
+            duration_s = reader.duration * 1e-9
+        if count == 0:
+            raise ImageError(f'{path}: no message was recorded on {self.topic}')
+        self.rate_hz = count / duration_s if count > 1 and duration_s > 0 else _USUAL_RATE_HZ
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Return the images in the order of recording; raises ImageError for a broken one."""
+        first_ns = None
+        with _reader(self._path) as reader:
+            wanted = [c for c in reader.connections if c.topic == self.topic]
+            for connection, time_ns, data in reader.messages(wanted):
+                first_ns = time_ns if first_ns is None else first_ns
+                image = _decode(reader.deserialize(data, connection.msgtype), connection.msgtype)
+                yield Frame(image, (time_ns - first_ns) * 1e-9)
+
+
+@contextmanager
+def _reader(path: Path) -> Iterator[Any]:
+    """Open the bag, and translate what rosbags raises, also while it is read."""
+    try:
+        from rosbags.highlevel import AnyReader, AnyReaderError
+        from rosbags.typesys import Stores, get_typestore
+    except ImportError as error:
+        raise ConfigError(
+            f'reading the bag {path} needs the Python package rosbags: python3 -m pip install '
+            'rosbags'
+        ) from error
+    try:
+        # Bags from before Iron hold no message definitions; these have not changed since.
+        with AnyReader([path], default_typestore=get_typestore(Stores.LATEST)) as reader:
+            yield reader
+    except (AnyReaderError, OSError) as error:
+        raise ImageError(f'{path} cannot be read as a ROS 2 bag: {error}') from error
+
+
+def _choose_topic(reader: Any, path: Path, wanted: str) -> str:
+    images: list[str] = sorted(
+        topic for topic, info in reader.topics.items() if info.msgtype in (_RAW, _COMPRESSED)
+    )
+    if not images:
+        raise ConfigError(
+            f'{path} has no topic of type {_RAW} or {_COMPRESSED}; its topics are: '
+            f'{", ".join(sorted(reader.topics)) or "none"}'
+        )
+    if not wanted:
+        return images[0]
+    if wanted not in images:
+        raise ConfigError(f"{path} has no images on '{wanted}'; expected {', '.join(images)}")
+    return wanted
+
+
+def _decode(message: Any, message_type: str) -> npt.NDArray[np.uint8]:
+    if message_type == _COMPRESSED:
+        return decode_compressed(message.data)
+    return decode_image(
+        message.data,
+        message.encoding,
+        message.height,
+        message.width,
+        message.step,
+        bool(message.is_bigendian),
+    )

@@ -1,0 +1,54 @@
+"""Say what every source of moving pictures gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Frame:
+    """
+    One picture of a clip.
+
+    image_hwc: uint8 [H, W, 3] RGB; time_s: seconds since the clip's first frame.
+    """
+
+    image_hwc: npt.NDArray[np.uint8]
+    time_s: float
+
+
+class FrameSource(Protocol):
+    """
+    A clip or a camera: iterate over it for its frames, again for the same clip once more.
+
+    Opening one raises ImageError or ConfigError when it cannot be read; so may iterating, for a
+    frame that is broken.
+    """
+
+    @property
+    def rate_hz(self) -> float:
+        """Frames per second."""
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether frames come at their own time (a camera), not as fast as they are read."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Return the frames from the start."""
+
+
+def scale_image(image_hwc: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
+    """Return an image, uint8 [H, W, 3], stretched to height x width pixels."""
+    if image_hwc.shape[:2] == (height, width):
+        return image_hwc
+    shrinks = height * width < image_hwc.shape[0] * image_hwc.shape[1]
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    scaled = cv2.resize(image_hwc, (width, height), interpolation=interpolation)
+    assert scaled.dtype == np.uint8
+    return scaled  # type: ignore[return-value]

@@ -1,0 +1,42 @@
+"""Show the pictures of a folder one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rtformer_ros.errors import ImageError
+from rtformer_ros.imaging.codecs import read_image_file
+from rtformer_ros.media.frames import Frame
+
+PICTURE_SUFFIXES = frozenset(
+    {'.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm'}
+)
+"""Names of picture files end in one of these, in any case."""
+
+DEFAULT_RATE_HZ = 10.0
+
+
+class ImageFolder:
+    """The picture files of a folder in the order of their names."""
+
+    is_live = False
+
+    def __init__(self, folder: Path, rate_hz: float = DEFAULT_RATE_HZ) -> None:
+        """List the pictures of a folder, without its subfolders; raises ImageError for none."""
+        self.rate_hz = rate_hz
+        self._paths = sorted(
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
+        )
+        if not self._paths:
+            raise ImageError(
+                f'{folder} holds no picture; expected files that end in '
+                f'{", ".join(sorted(PICTURE_SUFFIXES))} (or a ROS 2 bag)'
+            )
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Return the pictures; raises ImageError for a file that is no picture."""
+        for index, path in enumerate(self._paths):
+            yield Frame(read_image_file(path), index / self.rate_hz)

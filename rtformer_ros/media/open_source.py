@@ -1,0 +1,55 @@
+"""Find out what a user's path is, and open it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rtformer_ros.errors import ConfigError
+from rtformer_ros.imaging.codecs import read_image_file
+from rtformer_ros.media.bag import BAG_SUFFIXES, BagImages
+from rtformer_ros.media.camera_device import CameraDevice
+from rtformer_ros.media.frames import FrameSource
+from rtformer_ros.media.image_folder import PICTURE_SUFFIXES, ImageFolder
+from rtformer_ros.media.moving_photo import MovingPhoto
+from rtformer_ros.media.programme import bundled_programme
+from rtformer_ros.media.video_file import VideoFile
+
+_EXPECTED = (
+    'a video file, a picture, a folder of pictures, a V4L2 device (/dev/video0) or a ROS 2 bag'
+)
+
+
+def open_source(path_or_device: str, topic: str = '') -> FrameSource:
+    """
+    Open a source of frames, chosen by what is there.
+
+    path_or_device: a video file, a picture (panned and zoomed over), a folder of pictures, a
+    V4L2 device, a ROS 2 bag (its folder or its file); '' is the bundled programme.
+    topic: the topic of images of a bag; '' is its first.
+    Raises ConfigError when there is no such thing, ImageError when it cannot be read.
+    """
+    if not path_or_device:
+        return bundled_programme()
+    path = Path(path_or_device).expanduser()
+    if not path.exists():
+        raise ConfigError(f"there is no '{path_or_device}'; expected {_EXPECTED}")
+    if path.is_char_device():
+        return CameraDevice(path)
+    if path.is_dir():
+        return BagImages(path, topic) if _is_bag_folder(path) else ImageFolder(path)
+    return _open_file(path, topic)
+
+
+def _open_file(path: Path, topic: str) -> FrameSource:
+    suffix = path.suffix.lower()
+    if suffix in BAG_SUFFIXES:
+        return BagImages(path, topic)
+    if suffix in PICTURE_SUFFIXES:
+        photo = read_image_file(path)
+        # Even sizes suit every video format.
+        return MovingPhoto(photo, photo.shape[0] // 2 * 2, photo.shape[1] // 2 * 2)
+    return VideoFile(path)
+
+
+def _is_bag_folder(path: Path) -> bool:
+    return (path / 'metadata.yaml').is_file()

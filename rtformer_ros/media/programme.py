@@ -1,0 +1,52 @@
+"""Play several clips as if one camera had taken them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rtformer_ros.errors import ImageError
+from rtformer_ros.imaging.codecs import read_image_file
+from rtformer_ros.media.frames import Frame, FrameSource, scale_image
+from rtformer_ros.media.moving_photo import MovingPhoto
+from rtformer_ros.media.video_file import VideoFile
+from rtformer_ros.packaged_files import share_directories
+
+
+class Programme:
+    """Clips one after the other, at one rate and one size."""
+
+    is_live = False
+
+    def __init__(
+        self, sources: Sequence[FrameSource], height: int, width: int, rate_hz: float
+    ) -> None:
+        """Join clips; every frame of each is shown, stretched to height x width pixels."""
+        self.rate_hz = rate_hz
+        self._sources = tuple(sources)
+        self._size = (height, width)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Return the frames of all clips."""
+        index = 0
+        for source in self._sources:
+            for frame in source:
+                yield Frame(scale_image(frame.image_hwc, *self._size), index / self.rate_hz)
+                index += 1
+
+
+def bundled_programme(height: int = 480, width: int = 640, rate_hz: float = 10.0) -> Programme:
+    """
+    Return what comes with the package: a look around a street (5 s), then people walking (10 s).
+
+    Raises ImageError when the package was installed without its samples.
+    """
+    tried = [share / 'samples' for share in share_directories()]
+    for folder in tried:
+        if (folder / 'walk.mp4').is_file():
+            photo = read_image_file(folder / 'leuven_a.jpg')
+            street = MovingPhoto(photo, height, width, rate_hz)
+            return Programme([street, VideoFile(folder / 'walk.mp4')], height, width, rate_hz)
+    raise ImageError(
+        'the bundled clips are missing; looked for walk.mp4 in '
+        f'{", ".join(map(str, tried)) or "no folder"}. Name a source of your own'
+    )
