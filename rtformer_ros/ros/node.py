@@ -25,7 +25,8 @@ from rtformer_ros.ros.frame_worker import FrameWorker
 from rtformer_ros.ros.log_bridge import bridge_logs
 from rtformer_ros.ros.mailbox import Mailbox
 from rtformer_ros.ros.outputs import Outputs
-from rtformer_ros.ros.parameters import SPECS, declare
+from rtformer_ros.ros.parameter_spec import declare
+from rtformer_ros.ros.parameters import SPECS
 from rtformer_ros.ros.settings import ModelSettings, NodeSettings
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class SegmentationNode(LifecycleNode):
     def __init__(self) -> None:
         """Declare the parameters; raises ConfigError for a start-up value that is not allowed."""
         super().__init__('segmentation_node')
-        self._values = declare(self)
+        self._values = declare(self, SPECS.values())
         self._settings = NodeSettings.from_values(self._values)
         self._log_handler = bridge_logs(self.get_logger())
         self._statistics = FrameStatistics()
@@ -112,6 +113,9 @@ class SegmentationNode(LifecycleNode):
             self._statistics,
         )
         self._camera.start()
+        self.get_logger().info(
+            f'active: {_summary(self._slot.plan)}, images from {self._camera.topic}'
+        )
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -135,18 +139,16 @@ class SegmentationNode(LifecycleNode):
         self.close()
         return super().on_error(state)
 
-    def close(self) -> bool:
-        """Stop and release everything; returns whether the frame in progress ended in time."""
+    def close(self) -> None:
+        """Stop and release everything, unless a frame in progress does not end in time."""
         self._autostart_timer.cancel()
         self._camera.stop()
         plan = self._slot.plan
         if plan is not None and self._mailbox is not None:
             self._mailbox.close()
             plan.segmenter.engine.close()
-        has_ended = self._stop_worker()
-        if has_ended:
+        if self._stop_worker():
             self._release()
-        return has_ended
 
     def _autostart(self) -> None:
         self._autostart_timer.cancel()
@@ -214,6 +216,7 @@ class SegmentationNode(LifecycleNode):
         if settings.model != self._settings.model:
             self._slot.replace(_plan_or_close(_open_model(settings.model), settings))
             engine.close()
+            self.get_logger().info(f'exchanged the model: now {_summary(self._slot.plan)}')
         elif settings.frame != self._settings.frame:
             self._slot.replace(make_plan(engine, settings.frame))
 
@@ -249,6 +252,15 @@ def _open_model(settings: ModelSettings) -> Engine:
         threads=settings.threads,
         labels=load_labels(find_labels(settings.labels)) if settings.labels else None,
         network_size=settings.network_size,
+    )
+
+
+def _summary(plan: FramePlan | None) -> str:
+    assert plan is not None
+    engine = plan.segmenter.engine.description
+    return (
+        f'{engine.model.name} ({engine.width}x{engine.height}, {len(engine.labels)} classes) with '
+        f'{engine.engine} on {engine.device} ({engine.detail})'
     )
 
 

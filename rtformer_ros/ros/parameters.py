@@ -1,73 +1,17 @@
-"""Declare each parameter of the node once, with its type, range, unit and description."""
+"""List each parameter of the segmentation node once: type, range, unit and description."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
-
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from typing import TYPE_CHECKING, Literal
 
 from rtformer_ros.engines import engine_names
-from rtformer_ros.errors import ConfigError
 from rtformer_ros.ros.outputs import IMAGE_OUTPUTS, output_topics
+from rtformer_ros.ros.parameter_spec import ParameterSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rclpy.node import Node
-
-ParameterValue: TypeAlias = bool | int | float | str
-
 _INPUTS = ('image', 'camera_info')
-
-
-@dataclass(frozen=True)
-class ParameterSpec:
-    """
-    One parameter: its name, its default (whose type is its type) and what it may be.
-
-    minimum, maximum: the range of a number, both included. choices: all values a text may have.
-    read_only: it is tied to the process and cannot change while the node runs.
-    """
-
-    name: str
-    default: ParameterValue
-    description: str
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: tuple[str, ...] = ()
-    read_only: bool = False
-
-    def descriptor(self) -> ParameterDescriptor:
-        """Return what ROS tells people about this parameter and checks by itself."""
-        descriptor = ParameterDescriptor(description=self.description, read_only=self.read_only)
-        if self.choices:
-            descriptor.additional_constraints = f'one of: {", ".join(self.choices)}'
-        if self.minimum is None or self.maximum is None:
-            return descriptor
-        if isinstance(self.default, float):
-            descriptor.floating_point_range = [
-                FloatingPointRange(from_value=float(self.minimum), to_value=float(self.maximum))
-            ]
-        else:
-            descriptor.integer_range = [
-                IntegerRange(from_value=int(self.minimum), to_value=int(self.maximum), step=1)
-            ]
-        return descriptor
-
-    def check(self, value: ParameterValue) -> None:
-        """Raise ConfigError, saying what is allowed, unless the value is."""
-        if self.choices and value not in self.choices:
-            raise ConfigError(
-                f"{self.name} is '{value}'; expected one of: {', '.join(self.choices)}"
-            )
-        if isinstance(value, str) or self.minimum is None or self.maximum is None:
-            return
-        if not self.minimum <= value <= self.maximum:
-            raise ConfigError(
-                f'{self.name} is {value}; expected {self.minimum:g} to {self.maximum:g}'
-            )
-
 
 _MODEL = (
     ParameterSpec(
@@ -216,25 +160,3 @@ SPECS: Mapping[str, ParameterSpec] = {
     spec.name: spec
     for spec in (*_MODEL, *_INPUT, *_OUTPUT, *_publish_specs(), *_qos_specs(), *_PROCESS)
 }
-
-
-def declare(node: Node) -> dict[str, ParameterValue]:
-    """
-    Declare all parameters on the node and return their values.
-
-    Raises ConfigError for a value of the wrong type or out of range, from a file or the command
-    line, naming the parameter and what is allowed.
-    """
-    from rclpy.exceptions import ParameterException
-
-    values: dict[str, ParameterValue] = {}
-    for spec in SPECS.values():
-        try:
-            parameter = node.declare_parameter(spec.name, spec.default, spec.descriptor())
-        except ParameterException as error:
-            raise ConfigError(
-                f'parameter {spec.name}: {error} Expected: {spec.description}'
-            ) from error
-        spec.check(parameter.value)
-        values[spec.name] = parameter.value
-    return values

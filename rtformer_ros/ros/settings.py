@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rtformer_ros.imaging.resize import ResizeMode, Size
     from rtformer_ros.pipeline import OutputSize
-    from rtformer_ros.ros.parameters import ParameterValue
+    from rtformer_ros.ros.parameter_spec import ParameterValue
 
 Reliability = Literal['auto', 'reliable', 'best_effort']
 
