@@ -49,7 +49,7 @@ class RosPeer:
     def wait_for(
         self, condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S
     ) -> Any:
-        """Spin until the condition holds and return its value; fail with `what` if it never does."""
+        """Spin until the condition holds and return its value; fail with `what` if it never is."""
         end = time.monotonic() + patience_s
         while not (value := condition()):
             assert time.monotonic() < end, f'waited {patience_s:.0f} s in vain for {what}'
