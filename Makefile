@@ -1,0 +1,48 @@
+# Every target does the set-up it needs. PYTHON=/path/to/python3.12 picks the interpreter,
+# SOURCE=path the demo's pictures, ARGS="..." adds options to the tool that runs.
+
+PYTHON ?=
+SOURCE ?=
+ARGS ?=
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo benchmark lint test clean find-python
+
+prepared = $(or $(PYTHON),python3) scripts/environment.py
+
+help:
+	@echo 'make demo [SOURCE=path]  segment a clip, video, image folder, bag or camera, see demo_output/'
+	@echo 'make test                lint, types and all tests'
+	@echo 'make benchmark           speed of each stage on this machine'
+	@echo 'make setup               the set-up alone, as the demo needs it'
+	@echo 'make lint                ruff and mypy alone'
+	@echo 'make clean               remove what was built or made, the environment too'
+
+find-python:
+	@command -v '$(or $(PYTHON),python3)' >/dev/null || { \
+	  echo 'Python is missing. Type:'; echo; \
+	  echo '    sudo apt-get install python3 python3-venv'; exit 1; } >&2
+
+setup: find-python
+	@$(prepared) demo
+
+demo: find-python
+	@$(prepared) demo python -m rtformer_ros.tools.demo $(if $(SOURCE),--source '$(SOURCE)') $(ARGS)
+
+benchmark: find-python
+	@$(prepared) demo python -m rtformer_ros.tools.benchmark $(ARGS)
+
+lint: find-python
+	@$(prepared) test ruff check .
+	@$(prepared) test ruff format --check .
+	@$(prepared) test mypy
+
+test: lint
+	@$(prepared) test python -m pytest $(ARGS)
+
+clean:
+	for venv in .venv .venv-*; do if [ -e $$venv/setup.json ]; then rm -rf $$venv; fi; done
+	rm -rf .venv.removed build install log demo_output
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
