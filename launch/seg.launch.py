@@ -1,0 +1,146 @@
+"""Segment a camera topic with segmentation_node and, on request, watch it in RViz."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from rtformer_ros.fastdds_profile import profile_variables
+
+BOOLS = ['true', 'false', 'True', 'False']
+SHARE = Path(get_package_share_directory('rtformer_ros'))
+
+# Arguments that are parameters of the node. An empty one leaves what params_file says.
+PARAMETERS = {
+    'model': (str, 'Model file, or the name of a packaged model'),
+    'engine': (str, 'What runs the model: auto, onnxruntime, torch'),
+    'device': (str, 'Device of the engine: auto, cpu, cuda, cuda:N'),
+    'labels': (str, 'Label set: a YAML file, or the name of a packaged one (camvid, cityscapes)'),
+    'image_transport': (str, 'raw, or compressed to subscribe to IMAGE/compressed'),
+    'autostart': (bool, 'true: configure and activate at start; false: a lifecycle manager does'),
+    'use_sim_time': (bool, 'true: take the time from /clock, as with a simulator or a bag'),
+}
+OTHERS = {
+    'image': ('image', "Camera topic, without '/compressed'"),
+    'camera_info': ('', "Topic of the CameraInfo; empty: 'camera_info' beside the camera topic"),
+    'namespace': ('', 'Namespace of the node and of its relative topics'),
+    'name': ('segmentation_node', 'Name of the node; its outputs are under NAME/'),
+    'params_file': (str(SHARE / 'config' / 'seg.yaml'), 'YAML file with parameters; empty: none'),
+    'rviz': ('false', 'true: open RViz (package rviz2) with camera, overlay and colour mask'),
+    'log_level': ('info', 'debug, info, warn, error or fatal; or LOGGER:=LEVEL'),
+    'fastdds_profile': (
+        'true',
+        'true: give FastDDS room for large images unless a profile of yours is set; false: never',
+    ),
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    parameters = [
+        DeclareLaunchArgument(
+            name,
+            default_value='',
+            description=f'{text}. Empty: as in params_file',
+            choices=['', *BOOLS] if kind is bool else None,
+        )
+        for name, (kind, text) in PARAMETERS.items()
+    ]
+    others = [
+        DeclareLaunchArgument(
+            name,
+            default_value=default,
+            description=text,
+            choices=BOOLS if default in BOOLS else None,
+        )
+        for name, (default, text) in OTHERS.items()
+    ]
+    return LaunchDescription([*parameters, *others, OpaqueFunction(function=start_nodes)])
+
+
+def start_nodes(context: LaunchContext) -> list[Node]:
+    """Return the nodes that the arguments ask for."""
+    arguments = {
+        name: LaunchConfiguration(name).perform(context) for name in (*PARAMETERS, *OTHERS)
+    }
+    nodes = [segmentation_node(arguments)]
+    if is_true(arguments['rviz']):
+        nodes.append(rviz(arguments))
+    return nodes
+
+
+def segmentation_node(arguments: dict[str, str]) -> Node:
+    """Return the node itself; it activates itself, so a plain Node action starts it."""
+    image = arguments['image']
+    beside = image.rpartition('/')[0]
+    camera_info = arguments['camera_info'] or (f'{beside}/camera_info' if beside else 'camera_info')
+    extra = profile_variables(os.environ) if is_true(arguments['fastdds_profile']) else {}
+    return Node(
+        package='rtformer_ros',
+        executable='segmentation_node',
+        name=arguments['name'],
+        namespace=arguments['namespace'],
+        parameters=[*parameter_files(arguments['params_file']), overrides(arguments)],
+        remappings=[
+            ('image', image),
+            ('image/compressed', f'{image}/compressed'),
+            ('camera_info', camera_info),
+        ],
+        arguments=['--ros-args', '--log-level', arguments['log_level']],
+        additional_env=extra,
+        output='screen',
+    )
+
+
+def rviz(arguments: dict[str, str]) -> Node:
+    """Return RViz; its configuration names the topics of a node without namespace."""
+    namespace = absolute(arguments['namespace'], '')
+    node = absolute(arguments['name'], namespace)
+    return Node(
+        package='rviz2',
+        executable='rviz2',
+        arguments=['-d', str(SHARE / 'config' / 'seg.rviz')],
+        parameters=[{'use_sim_time': is_true(arguments['use_sim_time'])}],
+        remappings=[
+            ('/image', absolute(arguments['image'], namespace)),
+            *(
+                (f'/segmentation_node/{topic}', f'{node}/{topic}')
+                for topic in ('overlay', 'color_mask')
+            ),
+        ],
+        output='screen',
+    )
+
+
+def parameter_files(path: str) -> list[str]:
+    """Return the parameter file, if there is to be one; launch itself only warns of a wrong one."""
+    if path and not Path(path).is_file():
+        raise RuntimeError(f"params_file is '{path}', which is no file; give an absolute path")
+    return [path] if path else []
+
+
+def overrides(arguments: dict[str, str]) -> dict[str, bool | ParameterValue]:
+    """Return the parameters that were given as arguments; '640' stays the text that it is."""
+    return {
+        name: is_true(arguments[name])
+        if kind is bool
+        else ParameterValue(arguments[name], value_type=str)
+        for name, (kind, _) in PARAMETERS.items()
+        if arguments[name]
+    }
+
+
+def absolute(topic: str, namespace: str) -> str:
+    """Return a topic's or namespace's full name; the empty namespace stays empty."""
+    return topic if topic.startswith('/') or not topic else f'{namespace}/{topic}'
+
+
+def is_true(argument: str) -> bool:
+    """Read a switch, as YAML and Python spell it."""
+    return argument.lower() == 'true'
