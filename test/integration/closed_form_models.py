@@ -34,12 +34,14 @@ def brightest_channel(
     *,
     channel_order: tuple[int, int, int] = (0, 1, 2),
     busy_loops: int = 0,
+    fails_above: int = 255,
 ) -> Path:
     """
     Write the model for images of height x width pixels.
 
     channel_order: the id of a pixel is the place of its brightest channel in this order.
     busy_loops: multiplications of 512 x 512 matrices before the result, to make it slow.
+    fails_above: an image with a brighter value than this makes the engine fail.
     """
     image = helper.make_tensor_value_info('image', TensorProto.UINT8, ['N', height, width, 3])
     outputs = [
@@ -47,7 +49,12 @@ def brightest_channel(
         for name in ('class_map', 'confidence')
     ]
     nodes = [
-        helper.make_node('Cast', ['image'], ['values'], to=TensorProto.FLOAT),
+        # A look-up beyond the end of a table is an error; within it, it adds nothing.
+        helper.make_node('Cast', ['image'], ['bytes'], to=TensorProto.INT32),
+        helper.make_node('ReduceMax', ['bytes'], ['brightest'], keepdims=0),
+        helper.make_node('Gather', ['table', 'brightest'], ['nil']),
+        helper.make_node('Cast', ['image'], ['floats'], to=TensorProto.FLOAT),
+        helper.make_node('Add', ['floats', 'nil'], ['values']),
         helper.make_node('Gather', ['values', 'order'], ['ordered'], axis=3),
         *_busy_nodes(busy_loops),
         helper.make_node('ArgMax', ['delayed'], ['ids'], axis=3, keepdims=0),
@@ -61,6 +68,7 @@ def brightest_channel(
         'loops': np.array(busy_loops, np.int64),
         'true': np.array(True),
         'zero': np.array(0.0, np.float32),
+        'table': np.zeros(fails_above + 1, np.float32),
     }
     graph = helper.make_graph(
         nodes,

@@ -31,13 +31,19 @@ class RosPeer:
     def __init__(self, name: str = 'peer') -> None:
         self.context = rclpy.Context()
         self.context.init()
-        self.node = rclpy.create_node(name, context=self.context)
+        # Without /rosout and parameters of its own: a context that comes and goes with each test
+        # has crashed in their clean-up.
+        self.node = rclpy.create_node(
+            name, context=self.context, enable_rosout=False, start_parameter_services=False
+        )
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self._clients: dict[str, Any] = {}
         self.diagnostics: list[DiagnosticStatus] = []
 
     def close(self) -> None:
+        self.executor.remove_node(self.node)
+        self.executor.shutdown()
         self.node.destroy_node()
         self.context.try_shutdown()
 

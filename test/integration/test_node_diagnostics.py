@@ -1,8 +1,10 @@
 """The diagnostics say what is wrong."""
 
+import numpy as np
 import pytest
+from closed_form_models import brightest_channel
 from diagnostic_msgs.msg import DiagnosticStatus
-from ros_peer import NODE, Camera, noise, values_of
+from ros_peer import NODE, Camera, noise, number_of, values_of
 
 from rtformer_ros.frame_statistics import STAGES
 
@@ -104,6 +106,24 @@ def test_engine_that_cannot_load_is_an_error_and_is_mended_by_a_parameter(
     masks = peer.collect(f'{NODE}/mask')
     peer.wait_for(lambda: camera.publish(noise()) and masks, 'a mask')
     peer.wait_for_diagnostic(lambda s: s.level == OK, 'the error to end')
+
+
+def test_engine_that_fails_on_a_frame_is_an_error_until_a_frame_goes_well(
+    peer, camera, tmp_path, start_node, connect
+):
+    node = start_node(model=brightest_channel(tmp_path / 'fragile.onnx', fails_above=200))
+    masks = connect('mask')
+    peer.watch_diagnostics()
+    camera.publish(np.full((48, 64, 3), 250, np.uint8))
+    status = peer.wait_for_diagnostic(lambda s: s.level == ERROR, 'an error')
+    assert 'engine failed' in status.message
+    assert values_of(status)['dropped: failed'] == '1'
+    assert 'fragile.onnx' in values_of(status)['last error']
+    number = camera.publish(np.full((48, 64, 3), 150, np.uint8))
+    peer.wait_for(lambda: masks, 'a mask of the next frame')
+    assert [number_of(mask) for mask in masks] == [number]
+    peer.wait_for_diagnostic(lambda s: s.level == OK, 'the error to end')
+    assert 'Traceback' not in node.output
 
 
 def test_counts_rates_and_stages_are_told(peer, camera, models, start_node, connect):

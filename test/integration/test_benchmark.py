@@ -1,0 +1,41 @@
+"""The benchmark measures real processes and says under what conditions."""
+
+import re
+
+import pytest
+
+from rtformer_ros.tools.benchmark import conditions, main
+from rtformer_ros.tools.benchmark_network import time_engine
+from rtformer_ros.tools.benchmark_node import NodeCase, time_node
+
+
+def test_node_case_is_measured_stage_by_stage(models):
+    case = NodeCase(96, 64, 'bgr8', ('mask', 'overlay'), 30, 50.0)
+    timing = time_node(case, models / 'rgb.onnx', 'onnxruntime', 1)
+    stages = timing.stages_p50_ms
+    parts = [v for k, v in stages.items() if k not in ('total', 'overhead', 'infer', 'stamp')]
+    assert len(parts) == 5
+    assert all(value >= 0 for value in parts)
+    assert stages['overhead'] == pytest.approx(sum(parts), rel=0.5)
+    assert stages['total'] <= timing.latency_p50_ms
+    assert timing.latency_p50_ms <= timing.latency_p95_ms
+    assert min(timing.resident_mib) > 10
+
+
+def test_soak_prints_conditions_and_memory(models, capsys):
+    assert main(['--soak', '20', '--model', str(models / 'rgb.onnx'), '--threads', '1']) == 0
+    printed = capsys.readouterr().out
+    assert conditions(models / 'rgb.onnx', 1).splitlines()[1] in printed
+    memory = re.search(r'resident memory .*: ([\d, ]+)$', printed, re.MULTILINE)
+    assert memory is not None
+    assert len(memory[1].split(',')) > 5
+
+
+def test_slower_model_takes_longer(models):
+    fast, slow = (time_engine(models / f'{n}.onnx', 'auto', 1, 3) for n in ('rgb', 'slow'))
+    assert fast.times.p50_ms < slow.times.p50_ms
+
+
+def test_model_that_is_missing_is_one_clear_line(capsys):
+    assert main(['--model', '/nowhere.onnx']) == 1
+    assert '/nowhere.onnx' in capsys.readouterr().err
