@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 IMAGE_TOPIC = 'image'
 COMPRESSED_TOPIC = 'image/compressed'
 CAMERA_INFO_TOPIC = 'camera_info'
+
+_REMEMBERED_STAMPS = 64
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class CameraInput:
         self._on_frame = on_frame
         self._infos = CameraInfoCache()
         self._image: Subscription | None = None
+        self._replaced_image: Subscription | None = None
+        self._stamps_during_replacement: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED_STAMPS)
         self._camera_info: Subscription | None = None
         self._last_frame_s: float | None = None
         self._incompatible_policy = ''
@@ -104,6 +109,7 @@ class CameraInput:
 
     def stop(self) -> None:
         """Unsubscribe; harmless when nothing is subscribed."""
+        self._end_replacement()
         for subscription in (self._image, self._camera_info):
             if subscription is not None:
                 self._node.destroy_subscription(subscription)
@@ -122,11 +128,17 @@ class CameraInput:
             self.start()
 
     def follow_publishers(self) -> None:
-        """Subscribe anew where the QoS that publishers offer asks for another one than ours."""
+        """
+        Subscribe anew where the QoS that publishers offer asks for another one than ours.
+
+        Call it about once a second, in the callback group: the old subscription to the image goes
+        on until the next call, so that no frame is lost while the new one finds its publishers.
+        """
+        self._end_replacement()
         if self._image is not None:
             profile = self._image_profile()
             if _differ(profile, self._image.qos_profile):
-                self._node.destroy_subscription(self._image)
+                self._replaced_image = self._image
                 self._subscribe_image(profile)
         if self._camera_info is not None:
             profile = self._camera_info_profile()
@@ -162,7 +174,25 @@ class CameraInput:
             callback_group=self._group,
         )
 
+    def _end_replacement(self) -> None:
+        if self._replaced_image is not None:
+            self._node.destroy_subscription(self._replaced_image)
+            self._replaced_image = None
+            self._stamps_during_replacement.clear()
+
+    def _came_before(self, message: Image | CompressedImage) -> bool:
+        """Tell whether a message came by the other subscription already."""
+        if self._replaced_image is None:
+            return False
+        stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
+        if stamp in self._stamps_during_replacement:
+            return True
+        self._stamps_during_replacement.append(stamp)
+        return False
+
     def _receive(self, message: Image | CompressedImage) -> None:
+        if self._came_before(message):
+            return
         received_s = time.monotonic()
         self._last_frame_s = received_s
         self._on_frame(Frame(message, received_s))

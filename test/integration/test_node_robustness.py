@@ -5,7 +5,7 @@ import signal
 import numpy as np
 import pytest
 from closed_form_models import expected_class_map
-from ros_peer import noise, number_of, values_of
+from ros_peer import NODE, Camera, noise, number_of, values_of
 from sensor_msgs.msg import CompressedImage, Image
 
 from rtformer_ros.ros.image_messages import image_array
@@ -112,3 +112,24 @@ def test_several_signals_are_as_good_as_one(peer, start_node):
         node.process.send_signal(signal.SIGINT)
     assert node.end(signal.SIGTERM)[0] == 0
     assert 'Traceback' not in node.output
+
+
+@pytest.mark.parametrize('reliable', [True, False])
+def test_no_frame_is_lost_or_doubled_while_the_subscription_follows_the_camera(
+    reliable, peer, start_node
+):
+    start_node()
+    camera = Camera(peer, reliable=reliable)
+    peer.collect(f'{NODE}/mask')
+    peer.watch_diagnostics()
+    peer.wait_for(camera.images.get_subscription_count, 'the node to hear the camera')
+    peer.spin_for(0.3)
+    # The node looks once a second whether its QoS still fits, so within this time it changes.
+    for seed in range(60):
+        camera.publish(noise(seed=seed))
+        peer.spin_for(0.05)
+    peer.spin_for(1.0)
+    status = peer.wait_for_diagnostic(
+        lambda s: int(values_of(s)['frames received']) >= 60, 'all frames'
+    )
+    assert values_of(status)['frames received'] == '60'
