@@ -172,6 +172,7 @@ class CameraInput:
             self._infos.add,
             profile,
             callback_group=self._group,
+            event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
         )
 
     def _end_replacement(self) -> None:

@@ -40,8 +40,8 @@ class NodeStatus:
     state: the lifecycle state's label. engine: None while no model is loaded. engine_error: why
     the engine or its loading failed, '' where it did not. topic: the image topic's full name;
     silent_s: seconds since the last frame, None before the first; incompatible_policy: the QoS
-    policy by which the camera's publisher was refused; incompatible_outputs: the same by output
-    topic; idle: nobody subscribes and the node is lazy.
+    policy by which the camera's publisher was refused; incompatible_outputs: why a subscriber
+    gets nothing, by output topic; idle: nobody subscribes and the node is lazy.
     """
 
     state: str
@@ -91,10 +91,8 @@ class Diagnostics:
         warning = _input_warning(status) or self._frame_warning(statistics)
         if warning:
             return DiagnosticStatus.WARN, warning
-        for topic, policy in status.incompatible_outputs.items():
-            return DiagnosticStatus.WARN, (
-                f'a subscriber of ~/{topic} is refused: it asks for another {policy} QoS'
-            )
+        for topic, reason in status.incompatible_outputs.items():
+            return DiagnosticStatus.WARN, f'a subscriber of ~/{topic} gets nothing: {reason}'
         if status.idle:
             return DiagnosticStatus.OK, 'idle: nobody subscribes to an output'
         return DiagnosticStatus.OK, f'segmenting at {statistics.output_hz:.1f} Hz'

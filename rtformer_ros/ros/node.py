@@ -27,6 +27,7 @@ from rtformer_ros.ros.mailbox import Mailbox
 from rtformer_ros.ros.outputs import Outputs
 from rtformer_ros.ros.parameter_spec import declare
 from rtformer_ros.ros.parameters import SPECS
+from rtformer_ros.ros.qos import PublisherEventCallbacks
 from rtformer_ros.ros.settings import ModelSettings, NodeSettings
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ class SegmentationNode(LifecycleNode):
     A managed node that turns camera images into masks.
 
     Parameters and transitions run in the default callback group, one at a time, while the camera
-    and the timers have groups of their own: so frames flow on while an engine is loaded. It needs
-    an executor of at least three threads.
+    and the timers have groups of their own: so frames flow on while an engine is loaded, given an
+    executor that runs these groups in threads of their own (SlowLaneExecutor).
     """
 
     def __init__(self) -> None:
@@ -64,7 +65,12 @@ class SegmentationNode(LifecycleNode):
         self._worker: FrameWorker | None = None
         self._load_error = ''
         self._diagnostics = Diagnostics(f'{self.get_name()}: segmentation', platform.node())
-        self._diagnostics_publisher = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._diagnostics_publisher = self.create_publisher(
+            DiagnosticArray,
+            '/diagnostics',
+            10,
+            event_callbacks=PublisherEventCallbacks(use_default_callbacks=False),
+        )
         self._start_timers()
         self.add_on_set_parameters_callback(self._on_set_parameters)
 
@@ -77,7 +83,7 @@ class SegmentationNode(LifecycleNode):
         )
         self.create_timer(
             _FOLLOW_PERIOD_S,
-            self._follow_publishers,
+            self._follow_graph,
             callback_group=self._camera_group,
             clock=steady,
         )
@@ -222,8 +228,9 @@ class SegmentationNode(LifecycleNode):
 
     # ---- timers -----------------------------------------------------------------------------
 
-    def _follow_publishers(self) -> None:
+    def _follow_graph(self) -> None:
         self._camera.follow_publishers()
+        self._outputs.check_subscribers()
 
     def _report(self) -> None:
         worker, plan = self._worker, self._slot.plan

@@ -7,7 +7,8 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import rclpy
@@ -30,43 +31,67 @@ def run_node(
     make_node: Callable[[], NodeT],
     work: Callable[[NodeT, threading.Event], None],
     args: list[str] | None = None,
-    make_executor: Callable[[], Executor] = SingleThreadedExecutor,
+    make_executor: Callable[[NodeT], Executor] = lambda node: SingleThreadedExecutor(),
 ) -> int:
     """
     Make a node and let it work in this thread while its callbacks run in another one.
 
-    This thread waits in Python code, so that signal handlers run at once; further signals while
-    the node ends are harmless. work: returns when it is done, or soon after the event is set,
-    which a signal does. args: the command line, that of the process where None. Returns the exit
-    code: 0, or 1 after an RtformerError, which is logged in one line under `name`.
+    Further signals while the node ends are harmless. work: returns when it is done, or soon after
+    the event is set, which a signal does. args: the command line, that of the process where None.
+    Returns the exit code: 0, or 1 after an RtformerError, which is logged in one line under `name`.
     """
     stop = threading.Event()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    executor = make_executor()
-    # A thread that still waits for messages while Python ends would abort the process.
-    spinning = threading.Thread(target=_spin, args=(executor, stop), daemon=True)
+    _stop_on_signals(stop)
     node: NodeT | None = None
     code = 1
     try:
         node = make_node()
-        executor.add_node(node)
-        spinning.start()
-        work(node, stop)
+        with _spinning(node, make_executor(node), stop):
+            work(node, stop)
         code = 0
     except RtformerError as error:
         rclpy.logging.get_logger(name).fatal(str(error))
     finally:
-        stop.set()
-        executor.shutdown(timeout_sec=_END_TIMEOUT_S)
-        if spinning.ident is not None:
-            spinning.join(_END_TIMEOUT_S)
         if node is not None:
             node.destroy_node()
         try_shutdown()
         _exit_at_the_latest(code)
     return code
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    """
+    Let a thread set the event when a signal comes.
+
+    A signal handler must not: it may interrupt the very thread that holds the event's lock.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+
+    def wait() -> None:
+        os.read(reader, 1)
+        stop.set()
+
+    threading.Thread(target=wait, name='signals', daemon=True).start()
+
+
+@contextmanager
+def _spinning(node: Node, executor: Executor, stop: threading.Event) -> Iterator[None]:
+    # A daemon, or a callback that does not end would hold the exit.
+    thread = threading.Thread(target=_spin, args=(executor, stop), daemon=True)
+    executor.add_node(node)
+    thread.start()
+    try:
+        yield
+    finally:
+        # A thread that still waits for messages while Python ends would abort the process.
+        stop.set()
+        executor.shutdown(timeout_sec=_END_TIMEOUT_S)
+        thread.join(_END_TIMEOUT_S)
 
 
 def _spin(executor: Executor, stop: threading.Event) -> None:

@@ -8,14 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rclpy.qos import qos_policy_name_from_kind
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from rtformer_ros.imaging.codecs import encode_jpeg, encode_png
 from rtformer_ros.rendering import Rendering
 from rtformer_ros.ros.camera_info import scaled_camera_info
 from rtformer_ros.ros.image_messages import image_array, new_image
-from rtformer_ros.ros.qos import PublisherEventCallbacks, output_profile
+from rtformer_ros.ros.qos import PublisherEventCallbacks, output_profile, unmet_policies
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from rclpy.publisher import Publisher
     from std_msgs.msg import Header
 
-    from rtformer_ros.ros.qos import IncompatibleQos
     from rtformer_ros.ros.settings import OutputSettings, TopicQos
 
     Pixels = npt.NDArray[np.uint8]
@@ -89,7 +87,7 @@ class Outputs:
 
     @property
     def incompatible_topics(self) -> dict[str, str]:
-        """Return, by topic, the QoS policy by which a subscriber was refused."""
+        """Return, by topic, why a subscriber that was there at the last check gets nothing."""
         return dict(self._incompatible)
 
     def configure(self, settings: OutputSettings) -> None:
@@ -107,6 +105,23 @@ class Outputs:
             for topic in list(self._publishers):
                 self._withdraw(topic)
             self._images.clear()
+
+    def check_subscribers(self) -> None:
+        """Look for subscribers whose QoS the publishers do not meet, and warn of new ones."""
+        with self._lock:
+            publishers = dict(self._publishers)
+        found = {}
+        for topic, publisher in publishers.items():
+            for subscriber in self._node.get_subscriptions_info_by_topic(publisher.topic_name):
+                asked = unmet_policies(publisher.qos_profile, subscriber.qos_profile)
+                if asked:
+                    found[topic] = f'{subscriber.node_name} asks for {" and ".join(asked)}'
+        for topic in found.keys() - self._incompatible.keys():
+            self._node.get_logger().warning(
+                f'a subscriber of ~/{topic} gets nothing, its QoS does not fit ({found[topic]}); '
+                f'see qos.{topic.split("/")[0]}.reliability'
+            )
+        self._incompatible = found
 
     def wanted(self) -> frozenset[str]:
         """Return the topics that have a subscriber."""
@@ -177,10 +192,9 @@ class Outputs:
             message_type(topic),
             name,
             output_profile(qos, self._node, name),
-            event_callbacks=PublisherEventCallbacks(
-                incompatible_qos=lambda event: self._note_incompatible(topic, event),
-                use_default_callbacks=False,
-            ),
+            # Every event of every publisher would be one more thing to look at for each message
+            # that comes in; check_subscribers() does the same once a second.
+            event_callbacks=PublisherEventCallbacks(use_default_callbacks=False),
         )
         self._qos[topic] = qos
 
@@ -188,12 +202,3 @@ class Outputs:
         self._node.destroy_publisher(self._publishers.pop(topic))
         del self._qos[topic]
         self._images.pop(topic, None)
-        self._incompatible.pop(topic, None)
-
-    def _note_incompatible(self, topic: str, event: IncompatibleQos) -> None:
-        policy = qos_policy_name_from_kind(event.last_policy_kind)
-        self._incompatible[topic] = policy
-        self._node.get_logger().warning(
-            f'a subscriber of ~/{topic} asks for another {policy} QoS than is offered, so it gets '
-            f'nothing; see qos.{topic.split("/")[0]}.reliability'
-        )

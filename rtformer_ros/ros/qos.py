@@ -34,6 +34,7 @@ __all__ = [
     'SubscriptionEventCallbacks',
     'input_profile',
     'output_profile',
+    'unmet_policies',
 ]
 
 _RELIABILITY = {
@@ -69,6 +70,22 @@ def input_profile(policy: TopicQos, node: Node, topic: str) -> QoSProfile:
         all_reliable = bool(offered) and all(r == ReliabilityPolicy.RELIABLE for r in offered)
         reliability = ReliabilityPolicy.RELIABLE if all_reliable else ReliabilityPolicy.BEST_EFFORT
     return _profile(reliability, policy.depth, node, topic, 'subscription')
+
+
+def unmet_policies(offered: QoSProfile, asked: QoSProfile) -> list[str]:
+    """Return what a subscription asks for and a publisher does not offer, so they never meet."""
+    unmet = []
+    if (offered.reliability, asked.reliability) == (
+        ReliabilityPolicy.BEST_EFFORT,
+        ReliabilityPolicy.RELIABLE,
+    ):
+        unmet.append('reliable')
+    if (offered.durability, asked.durability) == (
+        DurabilityPolicy.VOLATILE,
+        DurabilityPolicy.TRANSIENT_LOCAL,
+    ):
+        unmet.append('transient_local')
+    return unmet
 
 
 def _profile(

@@ -5,12 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 
-from rclpy.executors import MultiThreadedExecutor
-
 from rtformer_ros.ros.node import SegmentationNode
 from rtformer_ros.ros.node_process import run_node
+from rtformer_ros.ros.slow_lane_executor import SlowLaneExecutor
 
-_EXECUTOR_THREADS = 4
 # How often a thread that waits for the interpreter may ask for it. The default of 5 ms would be
 # seen in every frame's latency, since the camera's thread and the worker's take turns.
 _SWITCH_INTERVAL_S = 0.0005
@@ -24,7 +22,7 @@ def main(args: list[str] | None = None) -> int:
         SegmentationNode,
         _serve,
         args,
-        make_executor=lambda: MultiThreadedExecutor(_EXECUTOR_THREADS),
+        make_executor=lambda node: SlowLaneExecutor(node.default_callback_group),
     )
 
 

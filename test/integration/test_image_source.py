@@ -124,7 +124,7 @@ def test_a_signal_ends_it_while_it_waits_for_subscribers(peer, start_source, fol
 
 
 def test_too_few_subscribers_hold_it_up_only_for_a_while(peer, start_source, folder):
-    images, _, code = play(peer, start_source, folder, wait_for_subscribers=9, wait_timeout_s=2.0)
+    images, _, code = play(peer, start_source, folder, wait_for_subscribers=9, wait_timeout_s=6.0)
     assert code == 0
     assert images
 

@@ -70,6 +70,20 @@ def test_qos_override_of_ros_has_the_last_word(peer, start_node):
     assert offered() == [ReliabilityPolicy.BEST_EFFORT]
 
 
+def test_subscriber_that_gets_nothing_is_named(peer, camera, start_node, connect):
+    start_node(qos__mask__reliability='best_effort')
+    masks = connect('mask', reliable=True)
+    peer.watch_diagnostics()
+    status = peer.wait_for_diagnostic(
+        lambda s: camera.publish(noise()) and 'gets nothing' in s.message, 'a warning'
+    )
+    assert status.level == WARN
+    assert '~/mask gets nothing: peer asks for reliable' in status.message
+    assert peer.set_parameter('qos.mask.reliability', 'auto').successful
+    peer.wait_for(lambda: camera.publish(noise()) and masks, 'a mask')
+    peer.wait_for_diagnostic(lambda s: s.level == OK, 'the warning to end')
+
+
 def test_falling_behind(peer, camera, models, start_node, connect):
     start_node(model=models / 'slow.onnx')
     connect('mask')

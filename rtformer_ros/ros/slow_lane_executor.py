@@ -1,0 +1,58 @@
+"""Spin a node whose quick callbacks must not wait for its slow ones."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from rclpy.executors import Executor, ShutdownException, TimeoutException
+from rclpy.logging import get_logger
+
+if TYPE_CHECKING:
+    from rclpy.callback_groups import CallbackGroup
+    from rclpy.task import Task
+
+_SLOW_THREADS = 4
+_START_TIMEOUT_S = 0.01
+
+
+class SlowLaneExecutor(Executor):
+    """
+    Runs callbacks in the spinning thread, but those of one callback group in threads beside it.
+
+    A MultiThreadedExecutor would do as well, at several times the CPU time a message: it looks
+    through all entities again and again while a callback waits for its thread.
+    """
+
+    def __init__(self, slow_group: CallbackGroup) -> None:
+        """Take the group of the callbacks that may take long."""
+        super().__init__()
+        self._slow_group = slow_group
+        self._threads = ThreadPoolExecutor(_SLOW_THREADS, thread_name_prefix='slow_callback')
+
+    def spin_once(self, timeout_sec: float | None = None) -> None:
+        """Wait for a callback and run it, or see to it that it runs."""
+        try:
+            ready: tuple[Task, Any, Any] = self.wait_for_ready_callbacks(timeout_sec)
+        except (ShutdownException, TimeoutException):
+            return
+        handler, entity, _ = ready
+        if entity is None or entity.callback_group is not self._slow_group:
+            handler()
+            handler.result()
+            return
+        started = threading.Event()
+        self._threads.submit(_run, handler, started)
+        # Until it has started, the next look at the node would find it ready once more.
+        started.wait(_START_TIMEOUT_S)
+
+
+def _run(handler: Task, started: threading.Event) -> None:
+    started.set()
+    handler()
+    try:
+        handler.result()
+    except Exception:  # noqa: BLE001  a node outlives each of its callbacks
+        get_logger('slow_callback').error(f'a callback failed:\n{traceback.format_exc()}')
