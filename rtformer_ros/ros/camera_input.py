@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -42,8 +43,7 @@ class CameraInput:
     """
     The subscriptions to one camera's image and calibration.
 
-    Callbacks run in the given callback group; the other methods may be called from any one
-    thread at a time.
+    Callbacks run in the given callback group; the other methods are thread-safe.
     """
 
     def __init__(
@@ -59,6 +59,8 @@ class CameraInput:
         self._settings = settings
         self._on_frame = on_frame
         self._infos = CameraInfoCache()
+        # Parameters and transitions change the subscriptions in another thread than the timer.
+        self._lock = threading.RLock()
         self._image: Subscription | None = None
         self._replaced_image: Subscription | None = None
         self._stamps_during_replacement: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED_STAMPS)
@@ -104,28 +106,31 @@ class CameraInput:
 
     def start(self) -> None:
         """Subscribe."""
-        self._subscribe_image(self._image_profile())
-        self._subscribe_camera_info(self._camera_info_profile())
+        with self._lock:
+            self._subscribe_image(self._image_profile())
+            self._subscribe_camera_info(self._camera_info_profile())
 
     def stop(self) -> None:
         """Unsubscribe; harmless when nothing is subscribed."""
-        self._end_replacement()
-        for subscription in (self._image, self._camera_info):
-            if subscription is not None:
-                self._node.destroy_subscription(subscription)
-        self._image = self._camera_info = None
-        self._incompatible_policy = ''
-        self._last_frame_s = None
+        with self._lock:
+            self._end_replacement()
+            for subscription in (self._image, self._camera_info):
+                if subscription is not None:
+                    self._node.destroy_subscription(subscription)
+            self._image = self._camera_info = None
+            self._incompatible_policy = ''
+            self._last_frame_s = None
 
     def configure(self, settings: InputSettings) -> None:
         """Take other settings, and subscribe anew if they differ."""
-        if settings == self._settings:
-            return
-        is_started = self._image is not None
-        self.stop()
-        self._settings = settings
-        if is_started:
-            self.start()
+        with self._lock:
+            if settings == self._settings:
+                return
+            is_started = self._image is not None
+            self.stop()
+            self._settings = settings
+            if is_started:
+                self.start()
 
     def follow_publishers(self) -> None:
         """
@@ -134,17 +139,18 @@ class CameraInput:
         Call it about once a second, in the callback group: the old subscription to the image goes
         on until the next call, so that no frame is lost while the new one finds its publishers.
         """
-        self._end_replacement()
-        if self._image is not None:
-            profile = self._image_profile()
-            if _differ(profile, self._image.qos_profile):
-                self._replaced_image = self._image
-                self._subscribe_image(profile)
-        if self._camera_info is not None:
-            profile = self._camera_info_profile()
-            if _differ(profile, self._camera_info.qos_profile):
-                self._node.destroy_subscription(self._camera_info)
-                self._subscribe_camera_info(profile)
+        with self._lock:
+            self._end_replacement()
+            if self._image is not None:
+                profile = self._image_profile()
+                if _differ(profile, self._image.qos_profile):
+                    self._replaced_image = self._image
+                    self._subscribe_image(profile)
+            if self._camera_info is not None:
+                profile = self._camera_info_profile()
+                if _differ(profile, self._camera_info.qos_profile):
+                    self._node.destroy_subscription(self._camera_info)
+                    self._subscribe_camera_info(profile)
 
     def _image_profile(self) -> QoSProfile:
         return input_profile(self._settings.image_qos, self._node, self.topic)
