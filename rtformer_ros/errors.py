@@ -8,9 +8,10 @@ Define every error this package raises on purpose.
     |-- ImageError            a picture or image message cannot be read as its header says
     |-- ModelError            a model file is missing, broken or not what it claims to be
     |   `-- CheckpointError   ... namely a set of trained weights
-    `-- EngineError           an engine failed to open or to run
-        |-- EngineUnavailable its library or its device is not on this machine
-        `-- EngineClosed      it was used after close()
+    |-- EngineError           an engine failed to open or to run
+    |   |-- EngineUnavailable its library or its device is not on this machine
+    |   `-- EngineClosed      it was used after close()
+    `-- DownloadError         a file cannot be fetched, written or trusted
 
 Errors of other libraries are translated into one of these where the library is called, so that
 a caller who catches RtformerError has caught everything that bad input can cause.
@@ -48,3 +49,7 @@ class EngineUnavailable(EngineError):
 
 class EngineClosed(EngineError):
     """Report the use of an engine after it was closed."""
+
+
+class DownloadError(RtformerError):
+    """Report a file that cannot be fetched, written or trusted."""

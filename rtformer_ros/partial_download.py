@@ -1,0 +1,90 @@
+"""Keep the part of a file that has been fetched, and which version of the file it belongs to."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+
+@dataclass(frozen=True)
+class Version:
+    """
+    What a server says of a file, so that one can tell whether it is still the same.
+
+    etag, last_modified: the headers of that name, as they came. total: its bytes.
+    """
+
+    url: str
+    etag: str | None = None
+    last_modified: str | None = None
+    total: int | None = None
+
+    @property
+    def validator(self) -> str | None:
+        """Return what If-Range takes: a strong ETag, else the date; None where there is neither."""
+        if self.etag and not self.etag.startswith('W/'):
+            return self.etag
+        return self.last_modified
+
+    def continues(self, earlier: Version) -> bool:
+        """Tell whether this answer to a range request is of the version that came earlier."""
+        mine, others = (self.etag, self.last_modified), (earlier.etag, earlier.last_modified)
+        # A partial answer may leave out what the request named already.
+        if any(a and b and a != b for a, b in zip(mine, others, strict=True)):
+            return False
+        return None in (self.total, earlier.total) or self.total == earlier.total
+
+
+class PartialDownload:
+    """
+    The files NAME.part (the bytes) and NAME.part.json (their version) beside a target.
+
+    The file NAME.part must exist, and be locked, while this is used; see download().
+    """
+
+    def __init__(self, target: Path) -> None:
+        """Name the files; nothing is read or written yet."""
+        self._target = target
+        self.content = target.with_name(f'{target.name}.part')
+        self._description = target.with_name(f'{target.name}.part.json')
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes have come."""
+        return self.content.stat().st_size
+
+    def version(self, url: str) -> Version:
+        """Return the version that the bytes are of, one without a validator if it is not known."""
+        try:
+            saved: Any = json.loads(self._description.read_text(encoding='utf-8'))
+            version = Version(**saved)
+        except (OSError, ValueError, TypeError):
+            return Version(url)
+        return version if version.url == url else Version(url)
+
+    def clear(self) -> None:
+        """Forget all bytes."""
+        self._description.unlink(missing_ok=True)
+        os.truncate(self.content, 0)
+
+    @contextmanager
+    def opened(self, version: Version) -> Iterator[IO[bytes]]:
+        """Open the bytes to append to them; they are on the disk when the block is left."""
+        # Before the bytes, so that these are never taken for those of another version.
+        self._description.write_text(json.dumps(asdict(version)), encoding='utf-8')
+        with self.content.open('ab') as file:
+            try:
+                yield file
+            finally:
+                file.flush()
+                os.fsync(file.fileno())
+
+    def finish(self) -> None:
+        """Give the bytes their final name."""
+        self.content.replace(self._target)
+        self._description.unlink(missing_ok=True)

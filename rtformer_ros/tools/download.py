@@ -1,0 +1,70 @@
+"""
+Fetch a file.
+
+    python -m rtformer_ros.tools.download URL OUTPUT --sha256 HEX
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rtformer_ros.download import download
+from rtformer_ros.errors import ConfigError, RtformerError
+
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog='download',
+        description='Fetch a file over HTTP; run it again to go on where it was interrupted.',
+    )
+    parser.add_argument('url', help='http:// or https://')
+    parser.add_argument('output', type=Path, help='file to write, or a folder that exists')
+    parser.add_argument('--sha256', metavar='HEX', help='digest that the file must have')
+    options = parser.parse_args(arguments)
+    try:
+        target = _target(options.url, options.output)
+        _download(options.url, target, options.sha256)
+    except RtformerError as error:
+        print(f'download: {error}', file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        print(f'download: needs {error.name}: python3 -m pip install {error.name}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('download: interrupted; run it again to go on', file=sys.stderr)
+        return _INTERRUPTED
+    print(f'wrote {target}: {target.stat().st_size} bytes')
+    return 0
+
+
+def _target(url: str, output: Path) -> Path:
+    """Return the file to write; in a folder it is called as in the URL."""
+    if not output.is_dir():
+        return output
+    name = url.partition('?')[0].rpartition('/')[2]
+    if name in ('', '.', '..'):
+        raise ConfigError(f'{output} is a folder and {url} names no file; give the path of a file')
+    return output / name
+
+
+def _download(url: str, target: Path, sha256: str | None) -> None:
+    from tqdm import tqdm
+
+    with tqdm(desc=target.name, unit='B', unit_scale=True, unit_divisor=1024) as bar:
+
+        def show(done: int, total: int | None) -> None:
+            if total is not None:
+                bar.total = total
+            bar.update(done - bar.n)
+
+        download(url, target, sha256=sha256, progress=show)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
