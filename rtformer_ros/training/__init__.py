@@ -1,0 +1,1 @@
+"""Train RTFormer: data sets, augmentation, losses, schedule, and the loop that joins them."""

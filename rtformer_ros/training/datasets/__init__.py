@@ -1,0 +1,1 @@
+"""Find the images and labels of the data sets that people train on."""

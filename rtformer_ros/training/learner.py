@@ -1,0 +1,149 @@
+"""Take one optimiser step after another: network, loss, gradients, moving average."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from rtformer_ros.errors import ModelError
+from rtformer_ros.network.architecture import MEAN_RGB, STD_RGB
+from rtformer_ros.network.rtformer import Logits, RTFormer
+from rtformer_ros.training.losses import loss_terms, sampled
+from rtformer_ros.training.moving_average import MovingAverage
+from rtformer_ros.training.optimizer import build_optimizer, set_lr
+from rtformer_ros.training.precision import autocast_dtype
+from rtformer_ros.training.process_group import ProcessGroup
+from rtformer_ros.training.recipe import Recipe
+from rtformer_ros.training.schedule import lr_at
+from rtformer_ros.training.synchronized_batch_norm import synchronize_batch_norms
+
+_LEAST_WEIGHT = 1e-6
+
+
+class Learner:
+    """
+    A network being trained, alone or together with the same one in other processes.
+
+    All randomness of a step (which residual branches drop) comes from the seed, the step and the
+    rank, so that nothing but weights and optimiser has to be kept to go on exactly.
+    """
+
+    def __init__(
+        self, network: RTFormer, recipe: Recipe, weights: Tensor, group: ProcessGroup
+    ) -> None:
+        """Move the network to the group's device; weights: of the classes, float [classes]."""
+        self.recipe, self.group = recipe, group
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(group.device).train()
+        self.average = MovingAverage(self.network, recipe.ema_decay)
+        if group.world_size > 1:
+            synchronize_batch_norms(self.network, group)
+        self.optimizer = build_optimizer(self.network, recipe.optimizer)
+        self.dtype = autocast_dtype(recipe.precision, group.device)
+        self.scaler = torch.amp.GradScaler('cuda', enabled=self.dtype is torch.float16)
+        self._model = self._connected()
+        self._weights = weights.to(group.device)
+        self._mean = _per_channel(MEAN_RGB, group.device)
+        self._std = _per_channel(STD_RGB, group.device)
+
+    def learn(self, images_nhwc: Tensor, labels: Tensor, step: int) -> float:
+        """
+        Take step number `step` (from 0) and return the loss of all processes' crops.
+
+        images_nhwc: uint8 [n, h, w, 3] RGB; labels: uint8 [n, h, w]. Raises ModelError when the
+        loss is no number any more.
+        """
+        torch.manual_seed((self.recipe.seed * 1_000_003 + step) * 1009 + self.group.rank)
+        set_lr(self.optimizer, self.lr(step))
+        with self._autocast():
+            outputs = self._model(self.normalized(images_nhwc))
+        loss, value = self._loss(outputs, labels.to(self.group.device, non_blocking=True), step)
+        if not torch.isfinite(value):
+            raise ModelError(
+                f'the loss is {value.item()} at step {step}: training diverged. Resume from the '
+                'last checkpoint with a lower learning rate (--lr)'
+            )
+        self._descend(loss)
+        self.average.update(self.network, step)
+        return value.item()
+
+    def lr(self, step: int) -> float:
+        """Return the learning rate of a step, for weights outside DAPPM and heads."""
+        recipe = self.recipe
+        return lr_at(step, recipe.steps, recipe.optimizer.lr, recipe.schedule)
+
+    def normalized(self, images_nhwc: Tensor) -> Tensor:
+        """Return what the network reads, float [n, 3, h, w] in channels-last memory."""
+        images = images_nhwc.to(self.group.device, non_blocking=True).permute(0, 3, 1, 2)
+        return (images.float() / 255 - self._mean) / self._std
+
+    def state(self) -> dict[str, Any]:
+        """Return all that changes while learning; `restore` takes it."""
+        return {
+            'network': self.network.state_dict(),
+            'average': self.average.network.state_dict(),
+            'optimizer': self.optimizer.state_dict(),
+            'scaler': self.scaler.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self.network.load_state_dict(state['network'])
+        self.average.network.load_state_dict(state['average'])
+        factors = [group['lr_factor'] for group in self.optimizer.param_groups]
+        decays = [group['weight_decay'] for group in self.optimizer.param_groups]
+        self.optimizer.load_state_dict(state['optimizer'])
+        # Those of the recipe hold, which may have been changed for the rest of the run.
+        for group, factor, decay in zip(self.optimizer.param_groups, factors, decays, strict=True):
+            group['lr_factor'], group['weight_decay'] = factor, decay
+        if state['scaler']:
+            self.scaler.load_state_dict(state['scaler'])
+
+    def _connected(self) -> nn.Module:
+        if self.group.world_size == 1:
+            return self.network
+        device_ids = [self.group.device] if self.group.device.type == 'cuda' else None
+        model: nn.Module = DistributedDataParallel(
+            self.network, device_ids, broadcast_buffers=False
+        )
+        return model
+
+    def _autocast(self) -> Any:
+        if self.dtype is torch.float32:
+            return nullcontext()
+        return torch.autocast(self.group.device.type, self.dtype)
+
+    def _loss(self, outputs: Logits, labels: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """Return the loss to differentiate here, and its value over all processes."""
+        recipe = self.recipe.loss
+        heads = outputs if isinstance(outputs, tuple) else (outputs,)
+        rng = np.random.default_rng((self.recipe.seed, step))
+        offset = (int(rng.integers(recipe.stride)), int(rng.integers(recipe.stride)))
+        terms = []
+        for logits in heads:
+            some_logits, some_labels = sampled(logits, labels, recipe.stride, offset)
+            terms.append(loss_terms(some_logits, some_labels.long(), self._weights, recipe))
+        sums = torch.stack([summed for summed, _ in terms])
+        totals = self.group.total(torch.stack([torch.stack(term) for term in terms]))
+        factors = totals.new_tensor([1.0, recipe.aux_weight][: len(heads)])
+        shares = factors / totals[:, 1].clamp(min=_LEAST_WEIGHT)
+        # DistributedDataParallel averages gradients over the processes, hence world_size.
+        return self.group.world_size * (shares * sums).sum(), (shares * totals[:, 0]).sum()
+
+    def _descend(self, loss: Tensor) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        if self.recipe.optimizer.clip_norm > 0:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimizer.clip_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+
+
+def _per_channel(values: tuple[float, float, float], device: torch.device) -> Tensor:
+    return torch.tensor(values, device=device).reshape(1, 3, 1, 1)

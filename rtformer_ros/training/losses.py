@@ -1,0 +1,78 @@
+"""Compute the loss of a batch: weighted cross entropy over the hard pixels, two heads."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from rtformer_ros.training.datasets.dataset import IGNORED
+from rtformer_ros.training.recipe import LossRecipe
+
+_ENET_OFFSET = 1.02
+
+
+def class_weights(shares: npt.NDArray[np.float64], power: float) -> Tensor:
+    """
+    Return a weight for each class, float32 [classes], whose mean over all pixels is 1.
+
+    shares: each class's share of the pixels. power: 0 for equal weights, 1 for ENet's
+    1 / ln(1.02 + share) (arXiv 1606.02147, section 5.2).
+    """
+    weights = np.log(_ENET_OFFSET + shares) ** -power
+    mean = float((weights * shares).sum())
+    return torch.from_numpy((weights / (mean or 1.0)).astype(np.float32))
+
+
+def loss_terms(
+    logits: Tensor, labels: Tensor, weights: Tensor, recipe: LossRecipe
+) -> tuple[Tensor, Tensor]:
+    """
+    Return the summed loss of a head's logits and the weight to divide it by, two scalars.
+
+    logits: float [n, c, h, w]; labels: int64 [n, h, w] with IGNORED; weights: [c]. The loss of a
+    batch is the quotient, so that the parts of a batch on several processes can be added up. It
+    equals F.cross_entropy with the same weights and label smoothing, over the pixels that count.
+    """
+    # Contiguous planes make the softmax over channels a third faster than channels-last memory.
+    logits = logits.to(torch.float32, memory_format=torch.contiguous_format)
+    if recipe.ohem_threshold < 1:
+        hard = hard_pixels(F.log_softmax(logits.detach(), dim=1), labels, recipe)
+        labels = labels.where(hard, IGNORED)
+    loss = F.cross_entropy(
+        logits,
+        labels,
+        weights,
+        ignore_index=IGNORED,
+        label_smoothing=recipe.label_smoothing,
+        reduction='sum',
+    )
+    known = labels != IGNORED
+    return loss, (weights[labels.where(known, 0)] * known).sum()
+
+
+def sampled(
+    logits: Tensor, labels: Tensor, stride: int, offset_yx: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    """Return logits [n, c, h, w] and labels [n, h, w] at every `stride`-th row and column."""
+    y, x = offset_yx
+    return logits[:, :, y::stride, x::stride], labels[:, y::stride, x::stride]
+
+
+def hard_pixels(log_probabilities: Tensor, labels: Tensor, recipe: LossRecipe) -> Tensor:
+    """
+    Return which pixels online hard example mining keeps, bool [n, h, w].
+
+    Kept are those whose true class is less likely than the threshold, and in any case the
+    hardest ohem_min_share of each image (arXiv 1604.03540, per pixel).
+    """
+    known = labels != IGNORED
+    chosen = log_probabilities.gather(1, labels.where(known, 0)[:, None])[:, 0]
+    flat = chosen.masked_fill(~known, 0.0).flatten(1)
+    least = max(1, round(flat.shape[1] * recipe.ohem_min_share))
+    limits = flat.kthvalue(least, dim=1).values
+    threshold = torch.log(torch.tensor(recipe.ohem_threshold, device=flat.device))
+    limits = limits.clamp(min=threshold)
+    return known & (chosen <= limits[:, None, None])

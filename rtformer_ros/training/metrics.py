@@ -1,0 +1,56 @@
+"""Score class maps against the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from rtformer_ros.training.datasets.dataset import IGNORED
+
+
+def confusion_matrix(predicted: Tensor, truth: Tensor, num_classes: int) -> Tensor:
+    """
+    Return how many pixels of each true class (rows) were taken for each class (columns).
+
+    predicted, truth: integer tensors of one shape; pixels whose truth is IGNORED do not count.
+    Returns int64 [num_classes, num_classes].
+    """
+    counts = truth != IGNORED
+    pairs = truth[counts].long() * num_classes + predicted[counts].long()
+    return torch.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """
+    What a confusion matrix (true classes in rows) says.
+
+    iou: intersection over union of each class, 0..1, NaN for a class that neither the truth nor
+    the prediction has. mean_iou: over the classes that are not NaN. pixel_accuracy: share of
+    right pixels.
+    """
+
+    confusion: npt.NDArray[np.int64]
+
+    @property
+    def iou(self) -> npt.NDArray[np.float64]:
+        """Intersection over union by class."""
+        right = np.diag(self.confusion).astype(np.float64)
+        union = self.confusion.sum(axis=0) + self.confusion.sum(axis=1) - right
+        return np.divide(right, union, out=np.full_like(right, np.nan), where=union > 0)
+
+    @property
+    def mean_iou(self) -> float:
+        """Mean over the classes that occur; NaN where none does."""
+        iou = self.iou
+        return float(np.nanmean(iou)) if np.isfinite(iou).any() else float('nan')
+
+    @property
+    def pixel_accuracy(self) -> float:
+        """Share of labelled pixels that are right; NaN where there are none."""
+        total = int(self.confusion.sum())
+        return float(np.trace(self.confusion)) / total if total else float('nan')

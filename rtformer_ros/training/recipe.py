@@ -1,0 +1,199 @@
+"""
+Say how a network is trained: everything that a recipe file may set, with the paper's values.
+
+The defaults are those published for RTFormer on Cityscapes (arXiv 2210.07124, section 4, and the
+reference's configuration).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rtformer_ros.errors import ConfigError
+
+ScheduleKind = Literal['poly', 'cosine', 'stable']
+Precision = Literal['auto', 'fp32', 'bf16', 'fp16']
+
+
+@dataclass(frozen=True)
+class NetworkRecipe:
+    """Settings of the network; what is None is as published for the variant."""
+
+    drop_path_rate: float | None = None
+    bn_momentum: float = 0.1
+    cross_size: int | None = None
+    injection: tuple[bool, bool] | None = None
+    base_channels: int | None = None
+    head_channels: int | None = None
+
+
+@dataclass(frozen=True)
+class OptimizerRecipe:
+    """
+    Settings of AdamW.
+
+    head_lr_factor: multiplies the learning rate of DAPPM and the heads. decay_norms: whether
+    weight decay acts on batch norms and biases too. clip_norm: the longest gradient (L2 norm over
+    all weights); 0 leaves gradients alone.
+    """
+
+    lr: float = 4e-4
+    weight_decay: float = 0.0125
+    head_lr_factor: float = 10.0
+    decay_norms: bool = True
+    beta1: float = 0.9
+    beta2: float = 0.999
+    clip_norm: float = 0.0
+
+
+@dataclass(frozen=True)
+class ScheduleRecipe:
+    """
+    How the learning rate moves: linear warm-up, then one of three ways to `final_lr`.
+
+    poly: polynomial of `power`; cosine: half a cosine; stable: constant until the last
+    `decay_share` of the steps, then polynomial of `power`. A stable run may be prolonged
+    without having been planned longer.
+    """
+
+    kind: ScheduleKind = 'poly'
+    warmup_steps: int = 1500
+    power: float = 1.0
+    final_lr: float = 1e-6
+    decay_share: float = 0.4
+
+
+@dataclass(frozen=True)
+class LossRecipe:
+    """
+    Settings of the loss.
+
+    aux_weight: share of the auxiliary head's loss. label_smoothing: probability, 0 to below 1,
+    that is spread over all classes. class_weight_power: 0 weighs every class alike, 1 as ENet
+    does (1 / ln(1.02 + share of pixels), arXiv 1606.02147), between them less. ohem_threshold:
+    only pixels whose true class has a lower probability count, 1 counts all; ohem_min_share: but
+    at least this share of each image's pixels, the hardest ones. stride: the loss looks at every
+    stride-th row and column, beginning anywhere; logits are interpolated from 1/8 of the size, so
+    that neighbours say much the same, and the loss at every pixel is a third of a step on a CPU.
+    """
+
+    aux_weight: float = 0.4
+    label_smoothing: float = 0.0
+    class_weight_power: float = 0.0
+    ohem_threshold: float = 1.0
+    ohem_min_share: float = 0.0625
+    stride: int = 1
+
+
+@dataclass(frozen=True)
+class CropRecipe:
+    """
+    How a training crop is cut from an image.
+
+    height, width: pixels of the crop. The image is scaled by a factor drawn log-uniformly from
+    scale_min to scale_max, by up to aspect_jitter more in one direction than in the other
+    (0.1: 10 %) and turned by up to rotation_deg. flip_chance: of a mirrored crop. focus_chance: of
+    a crop laid around a pixel of a class that is drawn with equal chances for every class present.
+    """
+
+    height: int = 512
+    width: int = 1024
+    scale_min: float = 0.5
+    scale_max: float = 2.0
+    aspect_jitter: float = 0.0
+    rotation_deg: float = 0.0
+    flip_chance: float = 0.5
+    focus_chance: float = 0.0
+
+
+@dataclass(frozen=True)
+class ColorRecipe:
+    """
+    How colours are distorted.
+
+    brightness, contrast, saturation: largest relative change. hue_deg: largest turn of the hue.
+    gamma, cast: largest exponent and largest gain of a single channel, as powers of two (0.5:
+    0.71 to 1.41). Chances: chance, that any of these happens; wild_chance, of a colour matrix
+    that mixes channels at random; gray_chance, of a grey picture; class_chance, that the pixels
+    of one or two classes are tinted on their own, so that a colour does not give a class away.
+    """
+
+    chance: float = 1.0
+    brightness: float = 0.4
+    contrast: float = 0.4
+    saturation: float = 0.4
+    hue_deg: float = 0.0
+    gamma: float = 0.0
+    cast: float = 0.0
+    wild_chance: float = 0.0
+    gray_chance: float = 0.0
+    class_chance: float = 0.0
+
+
+@dataclass(frozen=True)
+class WeatherRecipe:
+    """Chances of what spoils a picture: blur, noise, JPEG, fog, rain, shadow, glare."""
+
+    blur_chance: float = 0.0
+    noise_chance: float = 0.0
+    jpeg_chance: float = 0.0
+    fog_chance: float = 0.0
+    rain_chance: float = 0.0
+    shadow_chance: float = 0.0
+    glare_chance: float = 0.0
+
+
+@dataclass(frozen=True)
+class CopyPasteRecipe:
+    """Chance that objects of `classes` (names) are pasted in from another training image."""
+
+    chance: float = 0.0
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """
+    Everything that decides how a training run goes, besides network size and data.
+
+    steps: optimiser steps in all. batch_size: images a step, over all processes. ema_decay: how
+    much of the moving average of the weights stays each step, 0 for none. seed: of weights, order
+    and augmentation. validate_every, save_every: steps between.
+    """
+
+    steps: int = 120_000
+    batch_size: int = 12
+    ema_decay: float = 0.9998
+    precision: Precision = 'auto'
+    seed: int = 0
+    validate_every: int = 2000
+    save_every: int = 500
+    network: NetworkRecipe = field(default_factory=NetworkRecipe)
+    optimizer: OptimizerRecipe = field(default_factory=OptimizerRecipe)
+    schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe)
+    loss: LossRecipe = field(default_factory=LossRecipe)
+    crop: CropRecipe = field(default_factory=CropRecipe)
+    color: ColorRecipe = field(default_factory=ColorRecipe)
+    weather: WeatherRecipe = field(default_factory=WeatherRecipe)
+    copy_paste: CopyPasteRecipe = field(default_factory=CopyPasteRecipe)
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for the first value out of range."""
+        for name in ('steps', 'batch_size', 'validate_every', 'save_every'):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), '1 or more')
+        _require(0 <= self.ema_decay < 1, 'ema_decay', self.ema_decay, '0 to below 1')
+        _require(self.optimizer.lr > 0, 'optimizer.lr', self.optimizer.lr, 'above 0')
+        smoothing, crop = self.loss.label_smoothing, self.crop
+        _require(0 <= smoothing < 1, 'loss.label_smoothing', smoothing, '0 to below 1')
+        for side in ('height', 'width'):
+            _require(getattr(crop, side) >= 32, f'crop.{side}', getattr(crop, side), '32 or more')
+        _require(0 < crop.scale_min <= crop.scale_max, 'crop.scale_min', crop.scale_min, 'above 0')
+        _require(self.loss.stride >= 1, 'loss.stride', self.loss.stride, '1 or more')
+        share = self.schedule.decay_share
+        _require(0 < share <= 1, 'schedule.decay_share', share, 'above 0, up to 1')
+
+
+def _require(holds: bool, name: str, value: object, expected: str) -> None:
+    if not holds:
+        raise ConfigError(f'{name} is {value!r}; expected {expected}')

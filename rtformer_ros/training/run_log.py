@@ -1,0 +1,126 @@
+"""Record how a run goes: a progress bar, tables, TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from rtformer_ros.training.metrics import Scores
+
+_CURVE_EVERY = 20
+_SLOW_REFRESH_S = 30.0
+
+
+class RunLog:
+    """
+    Write what happens to a run's folder and to the terminal.
+
+    steps.csv: loss, learning rate and images/s of each step; validation.csv: scores and the
+    IoU of each class; tensorboard/: the same as curves, and pictures.
+    """
+
+    def __init__(
+        self, folder: Path | None, class_names: Sequence[str], first: int, last: int
+    ) -> None:
+        """Start at step `first` of `last`; without a folder everything is passed over."""
+        self._folder, self._class_names = folder, class_names
+        is_terminal = sys.stderr.isatty()
+        self._bar = tqdm(
+            total=last,
+            initial=first,
+            unit='step',
+            dynamic_ncols=is_terminal,
+            mininterval=0.5 if is_terminal else _SLOW_REFRESH_S,
+            disable=folder is None,
+        )
+        self._board = _open_board(folder, self.say) if folder else None
+
+    def __enter__(self) -> RunLog:
+        """Return the log."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Close the bar and TensorBoard's file."""
+        self._bar.close()
+        if self._board is not None:
+            self._board.close()
+
+    def step(self, step: int, loss: float, lr: float, images_per_s: float) -> None:
+        """Record step number `step` (from 1), which has been taken."""
+        self._bar.set_postfix_str(
+            f'loss {loss:.4f}, lr {lr:.2e}, {images_per_s:.1f} images/s', refresh=False
+        )
+        self._bar.update(1)
+        values = {'loss': loss, 'lr': lr, 'images_per_s': images_per_s}
+        self._append('steps.csv', {'step': step} | values)
+        if step % _CURVE_EVERY == 0:
+            self._scalars({f'train/{key}': value for key, value in values.items()}, step)
+
+    def scores(self, step: int, scores: Scores) -> None:
+        """Record scores of the averaged weights after `step` steps."""
+        summary = {'mean_iou': scores.mean_iou, 'pixel_accuracy': scores.pixel_accuracy}
+        by_class = dict(zip(self._class_names, scores.iou.tolist(), strict=True))
+        self._append('validation.csv', {'step': step} | summary | by_class)
+        self._scalars({f'val/{key}': value for key, value in summary.items()}, step)
+        self._scalars({f'iou/{key}': value for key, value in by_class.items()}, step)
+        self.say(
+            f'step {step}: val mIoU {100 * scores.mean_iou:.2f} %, '
+            f'pixel accuracy {100 * scores.pixel_accuracy:.2f} %'
+        )
+
+    def picture(self, name: str, image_hwc: npt.NDArray[np.uint8], step: int) -> None:
+        """Keep a picture, RGB uint8 [h, w, 3], as folder/NAME.png and in TensorBoard."""
+        if self._folder is None:
+            return
+        _, png = cv2.imencode('.png', cv2.cvtColor(image_hwc, cv2.COLOR_RGB2BGR))
+        (self._folder / f'{name}.png').write_bytes(png.tobytes())
+        if self._board is not None:
+            _add_png(self._board, name, png.tobytes(), image_hwc.shape[:2], step)
+
+    def say(self, text: str) -> None:
+        """Print a line above the progress bar."""
+        if self._folder is not None:
+            tqdm.write(text, file=sys.stderr)
+
+    def _append(self, name: str, row: dict[str, float]) -> None:
+        if self._folder is None:
+            return
+        path = self._folder / name
+        is_new = not path.exists()
+        with path.open('a', newline='', encoding='utf-8') as file:
+            writer = csv.writer(file)
+            if is_new:
+                writer.writerow(row)
+            writer.writerow([f'{value:.9g}' for value in row.values()])
+
+    def _scalars(self, values: dict[str, float], step: int) -> None:
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(name, value, step)
+
+
+def _open_board(folder: Path, say: Callable[[str], None]) -> Any:
+    try:
+        tensorboard = import_module('tensorboardX')
+    except ModuleNotFoundError:
+        say('no TensorBoard curves: tensorboardX is missing (python3 -m pip install tensorboardX)')
+        return None
+    return tensorboard.SummaryWriter(str(folder / 'tensorboard'), flush_secs=30)
+
+
+def _add_png(board: Any, name: str, png: bytes, size_hw: tuple[int, ...], step: int) -> None:
+    """Add a picture that is encoded already; add_image would need Pillow to do it again."""
+    summary = import_module('tensorboardX.proto.summary_pb2').Summary
+    image = summary.Image(
+        encoded_image_string=png, colorspace=3, height=size_hw[0], width=size_hw[1]
+    )
+    board.file_writer.add_summary(summary(value=[summary.Value(tag=name, image=image)]), step)

@@ -1,0 +1,138 @@
+"""Decode and check the samples of a data set, and keep them in memory where they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from rtformer_ros.errors import ImageError
+from rtformer_ros.training.datasets.dataset import IGNORED, UNKNOWN, Dataset, Sample
+
+MEMORY_LIMIT_BYTES = 4 << 30
+
+ImageHwc = npt.NDArray[np.uint8]
+LabelHw = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class SampleStore:
+    """
+    Samples that were all found to be whole.
+
+    pixel_counts: int64 [samples, classes], how often each class occurs. decoded: the samples
+    themselves, or None where they are too many to keep.
+    """
+
+    dataset: Dataset
+    pixel_counts: npt.NDArray[np.int64]
+    decoded: tuple[tuple[ImageHwc, LabelHw], ...] | None
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.dataset.samples)
+
+    def load(self, index: int) -> tuple[ImageHwc, LabelHw]:
+        """Return an image, RGB uint8 [h, w, 3], and its classes, uint8 [h, w] or IGNORED."""
+        if self.decoded is not None:
+            return self.decoded[index]
+        return decode_sample(self.dataset, self.dataset.samples[index])
+
+    def class_shares(self) -> npt.NDArray[np.float64]:
+        """Return each class's share of all labelled pixels [classes]; they add up to 1."""
+        totals = self.pixel_counts.sum(axis=0)
+        shares: npt.NDArray[np.float64] = totals / max(1, totals.sum())
+        return shares
+
+
+def fill_store(
+    dataset: Dataset, *, memory_limit_bytes: int = MEMORY_LIMIT_BYTES, threads: int = 2
+) -> Iterator[SampleStore | int]:
+    """
+    Decode every sample once, yielding how many are done and, last, the store.
+
+    Samples stay in memory while they take less than `memory_limit_bytes`. Raises ImageError,
+    naming the file, for the first one that is broken.
+    """
+    counts = np.zeros((len(dataset.samples), len(dataset.labels)), np.int64)
+    decoded: list[tuple[ImageHwc, LabelHw]] | None = []
+    used_bytes = 0
+    with ThreadPoolExecutor(threads) as pool:
+        pairs = _ordered(pool, dataset, ahead=4 * threads)
+        for index, (image, label) in enumerate(pairs):
+            histogram = np.bincount(label.ravel(), minlength=IGNORED + 1)
+            counts[index] = histogram[: len(dataset.labels)]
+            used_bytes += image.nbytes + label.nbytes
+            if used_bytes > memory_limit_bytes:
+                decoded = None
+            if decoded is not None:
+                decoded.append((image, label))
+            yield index + 1
+    yield SampleStore(dataset, counts, None if decoded is None else tuple(decoded))
+
+
+def decode_sample(dataset: Dataset, sample: Sample) -> tuple[ImageHwc, LabelHw]:
+    """
+    Read a sample from its files.
+
+    Raises ImageError, naming the file, where one cannot be read, the sizes differ, or the label
+    is no picture of one 8-bit channel with ids that the data set knows.
+    """
+    image = _read(sample.image, cv2.IMREAD_COLOR)
+    label = _read(sample.label, cv2.IMREAD_UNCHANGED)
+    if label.ndim != 2 or label.dtype != np.uint8:
+        channels = 1 if label.ndim == 2 else label.shape[2]
+        raise ImageError(
+            f'{sample.label} has {channels} channel(s) of {label.dtype}; expected one 8-bit '
+            'channel of class ids (a coloured label picture has to be converted first)'
+        )
+    if label.shape != image.shape[:2]:
+        raise ImageError(
+            f'{sample.label} is {label.shape[1]} x {label.shape[0]} pixels, its image '
+            f'{sample.image} is {image.shape[1]} x {image.shape[0]}; they must be alike'
+        )
+    classes = dataset.id_table[label]
+    if classes.min(initial=0) == UNKNOWN:
+        bad = np.unique(label[classes == UNKNOWN])[:8]
+        known = np.flatnonzero(dataset.id_table != UNKNOWN)
+        raise ImageError(
+            f'{sample.label} holds the id(s) {", ".join(map(str, bad))}, which {dataset.name} has '
+            f'not; it knows {_ranges(known)}'
+        )
+    image_rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+    return image_rgb, classes.astype(np.uint8)
+
+
+def _read(path: Path, flags: int) -> npt.NDArray[np.uint8]:
+    try:
+        content = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise ImageError(f'cannot read {path}: {error}') from error
+    picture = cv2.imdecode(content, flags) if content.size else None
+    if picture is None:
+        raise ImageError(f'{path} is cut short or is no picture that OpenCV reads; fetch it again')
+    return picture  # type: ignore[return-value]
+
+
+def _ordered(
+    pool: ThreadPoolExecutor, dataset: Dataset, ahead: int
+) -> Iterator[tuple[ImageHwc, LabelHw]]:
+    """Decode in threads, a few samples ahead, and yield in order."""
+    pending = []
+    for sample in dataset.samples:
+        pending.append(pool.submit(decode_sample, dataset, sample))
+        if len(pending) > ahead:
+            yield pending.pop(0).result()
+    for future in pending:
+        yield future.result()
+
+
+def _ranges(ids: npt.NDArray[np.int64]) -> str:
+    """Return numbers as text, runs of them shortened: '0 to 11, 255'."""
+    runs = np.split(ids, np.flatnonzero(np.diff(ids) > 1) + 1)
+    return ', '.join(f'{run[0]} to {run[-1]}' if len(run) > 1 else str(run[0]) for run in runs)

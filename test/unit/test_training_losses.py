@@ -1,0 +1,121 @@
+"""Check the loss against PyTorch's cross entropy and formulas written out in NumPy."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from rtformer_ros.training.losses import class_weights, hard_pixels, loss_terms, sampled
+from rtformer_ros.training.recipe import LossRecipe
+
+CLASSES, IGNORED = 5, 255
+
+
+@pytest.fixture
+def batch():
+    generator = torch.Generator().manual_seed(3)
+    logits = 3 * torch.randn(4, CLASSES, 12, 16, generator=generator)
+    labels = torch.randint(0, CLASSES, (4, 12, 16), generator=generator)
+    labels[:, :3] = IGNORED
+    return logits, labels, torch.tensor([0.5, 1.0, 2.0, 0.1, 1.5])
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def mean_by_hand(logits, labels, weights, smoothing, kept=None):
+    """Weighted cross entropy with label smoothing, a pixel at a time."""
+    p, total, weight = np.log(softmax(logits.double().numpy())), 0.0, 0.0
+    for n, y, x in np.argwhere((labels != IGNORED).numpy()):
+        if kept is not None and not kept[n, y, x]:
+            continue
+        label = int(labels[n, y, x])
+        spread = sum(-float(weights[c]) * p[n, c, y, x] for c in range(CLASSES)) / CLASSES
+        total += (1 - smoothing) * -float(weights[label]) * p[n, label, y, x] + smoothing * spread
+        weight += float(weights[label])
+    return total / weight
+
+
+@pytest.mark.parametrize('smoothing', [0.0, 0.1])
+def test_loss_is_weighted_cross_entropy(batch, smoothing):
+    logits, labels, weights = batch
+    summed, weight = loss_terms(logits, labels, weights, LossRecipe(label_smoothing=smoothing))
+    by_hand = mean_by_hand(logits, labels, weights, smoothing)
+    assert float(summed / weight) == pytest.approx(by_hand, rel=1e-5)
+    pytorch = F.cross_entropy(
+        logits, labels, weights, ignore_index=IGNORED, label_smoothing=smoothing
+    )
+    assert float(summed / weight) == pytest.approx(float(pytorch), rel=1e-6)
+
+
+@pytest.mark.parametrize(('threshold', 'share'), [(0.7, 0.01), (1e-6, 0.2), (0.4, 0.9)])
+def test_hard_pixels_are_those_below_the_threshold_and_the_hardest(batch, threshold, share):
+    logits, labels, weights = batch
+    recipe = LossRecipe(ohem_threshold=threshold, ohem_min_share=share)
+    p = softmax(logits.double().numpy())
+    expected = np.zeros(labels.shape, bool)
+    for n in range(len(labels)):
+        known = labels[n].numpy() != IGNORED
+        chosen = np.where(
+            known,
+            np.take_along_axis(p[n], np.where(known, labels[n].numpy(), 0)[None], axis=0)[0],
+            1.0,
+        )
+        least = np.sort(chosen.ravel())[round(share * chosen.size) - 1]
+        expected[n] = known & (chosen <= max(threshold, least) + 1e-9)
+    kept = hard_pixels(F.log_softmax(logits, dim=1), labels, recipe)
+    assert np.array_equal(kept.numpy(), expected)
+    assert 0 < expected.sum() < (labels != IGNORED).sum() or share == 0.9
+    summed, weight = loss_terms(logits, labels, weights, recipe)
+    by_hand = mean_by_hand(logits, labels, weights, 0.0, expected)
+    assert float(summed / weight) == pytest.approx(by_hand, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    'recipe', [LossRecipe(), LossRecipe(label_smoothing=0.1, ohem_threshold=0.7)]
+)
+def test_parts_of_a_batch_add_up(batch, recipe):
+    logits, labels, weights = batch
+    whole = loss_terms(logits, labels, weights, recipe)
+    halves = [
+        loss_terms(logits[part], labels[part], weights, recipe)
+        for part in (slice(0, 2), slice(2, 4))
+    ]
+    for index in range(2):
+        assert float(whole[index]) == pytest.approx(
+            float(halves[0][index] + halves[1][index]), rel=1e-5
+        )
+
+
+def test_batch_without_a_label_has_no_loss_and_no_nan_gradient(batch):
+    logits, labels, weights = batch
+    logits.requires_grad_()
+    summed, weight = loss_terms(logits, torch.full_like(labels, IGNORED), weights, LossRecipe())
+    summed.backward()
+    assert (float(summed.detach()), float(weight)) == (0.0, 0.0)
+    assert not logits.grad.any()
+
+
+def test_class_weights_are_enets():
+    shares = np.array([0.7, 0.25, 0.05])
+    enet = np.array([1 / np.log(1.02 + share) for share in shares])
+    weights = class_weights(shares, 1.0).numpy()
+    assert weights / weights[0] == pytest.approx(enet / enet[0], rel=1e-6)
+    assert (weights * shares).sum() == pytest.approx(1)
+    roots = class_weights(shares, 0.5).numpy()
+    assert roots / roots[0] == pytest.approx(np.sqrt(enet / enet[0]), rel=1e-6)
+    assert class_weights(shares, 0.0).tolist() == [1, 1, 1]
+
+
+def test_samples_of_all_offsets_cover_every_pixel_once(batch):
+    logits, labels, _ = batch
+    seen = torch.zeros_like(labels)
+    for y in range(2):
+        for x in range(2):
+            some_logits, some_labels = sampled(logits, labels, 2, (y, x))
+            assert some_logits.shape == (4, CLASSES, 6, 8)
+            assert torch.equal(some_labels, labels[:, y::2, x::2])
+            seen[:, y::2, x::2] += 1
+    assert bool((seen == 1).all())

@@ -1,0 +1,58 @@
+"""Check confusion matrix and scores against scikit-learn."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import accuracy_score, jaccard_score
+from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
+
+from rtformer_ros.training.metrics import Scores, confusion_matrix
+
+CLASSES, IGNORED = 6, 255
+
+
+def random_maps(seed):
+    rng = np.random.default_rng(seed)
+    truth, predicted = rng.integers(0, CLASSES, (2, 3, 20, 30))
+    truth[rng.random(truth.shape) < 0.2] = IGNORED
+    return predicted, truth
+
+
+def absent_class(seed):
+    predicted, truth = random_maps(seed)
+    truth[truth == 4] = 2
+    predicted[predicted == 4] = 1
+    return predicted, truth
+
+
+def one_class(_):
+    return np.zeros((2, 5, 5), int), np.zeros((2, 5, 5), int)
+
+
+@pytest.mark.parametrize('maps', [random_maps, absent_class, one_class])
+@pytest.mark.parametrize('dtype', [torch.uint8, torch.int64])
+def test_scores_are_scikit_learns(maps, dtype):
+    predicted, truth = maps(5)
+    matrix = confusion_matrix(
+        torch.tensor(predicted).to(dtype), torch.tensor(truth).to(dtype), CLASSES
+    ).numpy()
+    known = truth != IGNORED
+    ids = list(range(CLASSES))
+    flat = truth[known], predicted[known]
+    assert np.array_equal(matrix, sklearn_confusion_matrix(*flat, labels=ids))
+    scores = Scores(matrix)
+    occur = np.isin(ids, np.concatenate(flat))
+    iou = jaccard_score(*flat, labels=ids, average=None, zero_division=0)
+    assert scores.iou[occur] == pytest.approx(iou[occur])
+    assert np.isnan(scores.iou[~occur]).all()
+    assert scores.mean_iou == pytest.approx(iou[occur].mean())
+    assert scores.pixel_accuracy == pytest.approx(accuracy_score(*flat))
+
+
+def test_scores_of_nothing_are_nan():
+    nothing = torch.full((4, 4), IGNORED)
+    matrix = confusion_matrix(torch.zeros(4, 4), nothing, CLASSES).numpy()
+    assert matrix.shape == (CLASSES, CLASSES)
+    assert not matrix.any()
+    assert np.isnan(Scores(matrix).mean_iou)
+    assert np.isnan(Scores(matrix).pixel_accuracy)
