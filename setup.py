@@ -53,6 +53,10 @@ setup(
             'export = rtformer_ros.tools.export:main',
             'benchmark = rtformer_ros.tools.benchmark:main',
             'demo = rtformer_ros.tools.demo:main',
+            'train = rtformer_ros.tools.train:main',
+            'evaluate = rtformer_ros.tools.evaluate:main',
+            'convert = rtformer_ros.tools.convert:main',
+            'download = rtformer_ros.tools.download:main',
         ],
     },
 )

@@ -38,8 +38,9 @@ ALLOWED = {
     'engines': PARTS | {'network', 'engines'},
     'pipeline': PARTS | {'engines', 'pipeline'},
     'training': PARTS | {'network', 'training'},
+    'evaluation': PARTS | {'network', 'training', 'evaluation'},
     'ros': PARTS | {'engines', 'pipeline', 'ros'},
-    'tools': PARTS | {'network', 'deploy', 'engines', 'pipeline', 'training', 'tools'},
+    'tools': PARTS | {'network', 'deploy', 'engines', 'pipeline', 'training', 'evaluation', 'tools'},
 }
 
 

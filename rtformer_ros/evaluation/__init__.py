@@ -1,0 +1,1 @@
+"""Measure how well a model segments the images of a data set, and show where it fails."""
