@@ -40,7 +40,8 @@ ALLOWED = {
     'training': PARTS | {'network', 'training'},
     'evaluation': PARTS | {'network', 'training', 'evaluation'},
     'ros': PARTS | {'engines', 'pipeline', 'ros'},
-    'tools': PARTS | {'network', 'deploy', 'engines', 'pipeline', 'training', 'evaluation', 'tools'},
+    'tools': PARTS
+    | {'network', 'deploy', 'engines', 'pipeline', 'training', 'evaluation', 'tools'},
 }
 
 
