@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rtformer_ros.errors import ConfigError, ModelError
 
-DEFAULT_MODEL = 'models/rtformer_slim_random_360x480.onnx'
+DEFAULT_MODEL = 'models/rtformer_slim_camvid_360x480.onnx'
 """What runs when nobody names a model, relative to the package's share folder."""
 
 _PACKAGE = 'rtformer_ros'

@@ -1,25 +1,21 @@
 """The stand-in for trained weights is reproducible, compresses well and shows many classes."""
 
-import gzip
 import subprocess
 import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 
 from rtformer_ros.labels import load_labels
-from rtformer_ros.model_metadata import ModelMetadata
 from rtformer_ros.network import ImageSegmenter, load_checkpoint
 from rtformer_ros.tools.random_checkpoint import random_checkpoint
 
 ROOT = Path(__file__).parents[2]
 PHOTO = ROOT / 'samples' / 'leuven_a.jpg'
 LABELS = ROOT / 'config' / 'labels' / 'camvid.yaml'
-BUNDLED = ROOT / 'models' / 'rtformer_slim_random_360x480.onnx'
 
 
 def photo():
@@ -70,20 +66,3 @@ def test_the_command_line_answers_mistakes_in_one_line(tmp_path, arguments):
     assert done.stderr.startswith('random_checkpoint: ')
     assert done.stderr.count('\n') == 1
     assert not list(tmp_path.iterdir())
-
-
-def test_the_bundled_model_is_small_in_git_and_marked_as_untrained():
-    assert len(gzip.compress(BUNDLED.read_bytes(), 6)) < 2_000_000
-    session = onnxruntime.InferenceSession(BUNDLED, providers=['CPUExecutionProvider'])
-    metadata = ModelMetadata.from_properties(session.get_modelmeta().custom_metadata_map)
-    assert metadata.description == 'untrained: random weights'
-    assert (metadata.height, metadata.width, metadata.labels) == (360, 480, load_labels(LABELS))
-
-
-def test_the_bundled_model_computes_what_its_weights_do(checkpoint):
-    image = cv2.resize(photo(), (480, 360))[None]
-    session = onnxruntime.InferenceSession(BUNDLED, providers=['CPUExecutionProvider'])
-    class_map, _ = session.run(None, {'image': image})
-    with torch.inference_mode():
-        expected, _ = ImageSegmenter(checkpoint.build())(torch.from_numpy(image))
-    assert np.mean(class_map == expected.numpy()) >= 0.9999
