@@ -119,7 +119,8 @@ class FrameWorker:
         return age_ms if 0.0 <= age_ms <= _PLAUSIBLE_AGE_MS else None
 
     def _note_failure(self, cause: str, error: str) -> None:
-        self._statistics.failed(cause, error)
+        # The log first: who sees the count on the diagnostics finds the reason there.
         self._node.get_logger().error(
             f'dropped a frame ({cause}): {error}', throttle_duration_sec=_LOG_PERIOD_S
         )
+        self._statistics.failed(cause, error)

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-EXECUTABLES = ('segmentation_node', 'image_source', 'export', 'benchmark', 'demo')
+EXECUTABLES = (
+    'segmentation_node', 'image_source', 'export', 'benchmark', 'demo', 'train', 'evaluate',
+    'convert', 'download',
+)  # fmt: skip
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
