@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import safetensors
-import safetensors.torch
 from torch import Tensor
 
 from rtformer_ros.errors import CheckpointError
-from rtformer_ros.network.paddleseg import read_pdparams
 from rtformer_ros.network.rtformer import RTFormer
+from rtformer_ros.network.weights_file import read_weights
 
 _LEAST_SHARE = 0.5
 
@@ -24,7 +22,7 @@ def initialize(network: RTFormer, path: Path) -> tuple[int, list[str]]:
     those that stay fresh. Raises CheckpointError for a file that is broken or fits by less than
     half.
     """
-    saved = _read(path)
+    saved = read_weights(path).state
     own = {k: v for k, v in network.state_dict().items() if not k.endswith('num_batches_tracked')}
     fitting = {key: saved[key] for key, value in own.items() if _shape(saved, key) == value.shape}
     if len(fitting) < _LEAST_SHARE * len(own):
@@ -38,14 +36,3 @@ def initialize(network: RTFormer, path: Path) -> tuple[int, list[str]]:
 
 def _shape(saved: dict[str, Tensor], key: str) -> object:
     return saved[key].shape if key in saved else None
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if path.suffix == '.pdparams':
-        return read_pdparams(path)
-    try:
-        return safetensors.torch.load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise CheckpointError(
-            f'{path} is missing, cut short or neither .safetensors nor .pdparams ({error})'
-        ) from error
