@@ -10,7 +10,10 @@ Define every error this package raises on purpose.
     |   `-- CheckpointError   ... namely a set of trained weights
     |-- EngineError           an engine failed to open or to run
     |   |-- EngineUnavailable its library or its device is not on this machine
-    |   `-- EngineClosed      it was used after close()
+    |   |-- EngineClosed      it was used after close()
+    |   |-- EngineBuildError  its compiler failed, or made something that is not right
+    |   `-- EngineBuildCancelled  the building was called off
+    |-- GeometryError         a calibration or pose from which nothing can be projected
     `-- DownloadError         a file cannot be fetched, written or trusted
 
 Errors of other libraries are translated into one of these where the library is called, so that
@@ -49,6 +52,18 @@ class EngineUnavailable(EngineError):
 
 class EngineClosed(EngineError):
     """Report the use of an engine after it was closed."""
+
+
+class EngineBuildError(EngineError):
+    """Report a model that could not be compiled, or a compiled one that is not right."""
+
+
+class EngineBuildCancelled(EngineError):
+    """Report a build that its caller called off."""
+
+
+class GeometryError(RtformerError, ValueError):
+    """Report a camera calibration or pose from which nothing can be projected."""
 
 
 class DownloadError(RtformerError):

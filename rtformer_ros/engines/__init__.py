@@ -15,24 +15,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.base import Engine, EngineDescription
+from rtformer_ros.engines.build import BuildOptions, BuildProgress, BuildWatch
 from rtformer_ros.engines.request import EngineRequest, Precision
 from rtformer_ros.errors import ConfigError, EngineUnavailable, ModelError
 
 if TYPE_CHECKING:
     from rtformer_ros.labels import LabelSet
 
-__all__ = ['Engine', 'EngineDescription', 'engine_names', 'open_engine']
+__all__ = [
+    'BuildOptions',
+    'BuildProgress',
+    'BuildWatch',
+    'Engine',
+    'EngineDescription',
+    'engine_names',
+    'needs_build',
+    'open_engine',
+]
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _EngineEntry:
-    """Where an engine lives, the files that it runs, and how its library is installed."""
+    """
+    Where an engine lives, the files that it runs, and how its library is installed.
+
+    compiles: its module has `needs_build(request: EngineRequest) -> bool` too.
+    """
 
     module: str
     suffixes: tuple[str, ...]
     install: str
+    compiles: bool = False
 
 
 # In order of preference: `auto` takes the first that runs the file and works here.
@@ -56,6 +71,8 @@ def open_engine(
     labels: LabelSet | None = None,
     network_size: tuple[int, int] | None = None,
     precision: Precision = 'auto',
+    build: BuildOptions | None = None,
+    watch: BuildWatch | None = None,
 ) -> Engine:
     """
     Open a model file and warm it up, so that the first call of `infer` is as fast as the others.
@@ -65,12 +82,22 @@ def open_engine(
     device: 'auto', 'cpu', 'cuda' or 'cuda:N'; 'auto' takes CUDA where the library can.
     threads: CPU threads; 0 leaves one core free. labels: classes, instead of those in the model
     file. network_size: (height, width) in pixels for a model that takes any size. precision:
-    'auto', 'fp32' or 'fp16', for engines that choose it when they open.
+    'auto', 'fp32' or 'fp16', for engines that choose it when they open. build, watch: for engines
+    that compile the model first, see `needs_build`.
 
     Raises ModelError for a file that is missing or broken, ConfigError for a setting that cannot
     be honoured, EngineUnavailable where library or device is missing, EngineError otherwise.
     """
-    request = EngineRequest(Path(model), device, threads, labels, network_size, precision)
+    request = EngineRequest(
+        Path(model),
+        device,
+        threads,
+        labels,
+        network_size,
+        precision,
+        build or BuildOptions(),
+        watch or BuildWatch(),
+    )
     if engine == 'auto':
         return _open_best(request)
     if engine not in _ENGINES:
@@ -80,6 +107,44 @@ def open_engine(
             f'the engine {engine} runs {_suffixes(engine)}, not {request.model.name}; {_who_runs()}'
         )
     return _open(engine, request)
+
+
+def needs_build(
+    model: Path | str,
+    engine: str = 'auto',
+    *,
+    device: str = 'auto',
+    labels: LabelSet | None = None,
+    network_size: tuple[int, int] | None = None,
+    precision: Precision = 'auto',
+    build: BuildOptions | None = None,
+) -> bool:
+    """
+    Return whether `open_engine` would compile the model first, which may take minutes.
+
+    Takes what open_engine takes. An engine whose library or device is missing builds nothing.
+    Raises ModelError and ConfigError as open_engine does.
+    """
+    request = EngineRequest(
+        Path(model),
+        device,
+        labels=labels,
+        network_size=network_size,
+        precision=precision,
+        build=build or BuildOptions(),
+    )
+    names = [engine] if engine in _ENGINES else list(_ENGINES)
+    return any(_would_build(_ENGINES[name], request) for name in names)
+
+
+def _would_build(entry: _EngineEntry, request: EngineRequest) -> bool:
+    if not entry.compiles or request.model.suffix not in entry.suffixes:
+        return False
+    try:
+        module = importlib.import_module(f'{__name__}.{entry.module}')
+        return bool(module.needs_build(request))
+    except (ImportError, EngineUnavailable):
+        return False
 
 
 def _open_best(request: EngineRequest) -> Engine:

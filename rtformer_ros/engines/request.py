@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
+from rtformer_ros.engines.build import BuildOptions, BuildWatch
 from rtformer_ros.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class EngineRequest:
     labels: LabelSet | None = None
     network_size: tuple[int, int] | None = None
     precision: Precision = 'auto'
+    build: BuildOptions = field(default_factory=BuildOptions)
+    watch: BuildWatch = field(default_factory=BuildWatch)
 
     def __post_init__(self) -> None:
         """Check every field."""

@@ -35,7 +35,7 @@ ALLOWED = {
     'media': PARTS,
     'network': VALUES | {'network'},
     'deploy': PARTS | {'network', 'deploy'},
-    'engines': PARTS | {'network', 'engines'},
+    'engines': PARTS | {'network', 'deploy', 'engines'},
     'pipeline': PARTS | {'engines', 'pipeline'},
     'training': PARTS | {'network', 'training'},
     'evaluation': PARTS | {'network', 'training', 'evaluation'},
