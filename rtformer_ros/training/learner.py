@@ -14,6 +14,7 @@ from rtformer_ros.errors import ModelError
 from rtformer_ros.network.architecture import MEAN_RGB, STD_RGB
 from rtformer_ros.network.rtformer import Logits, RTFormer
 from rtformer_ros.training.losses import loss_terms, sampled
+from rtformer_ros.training.lovasz import lovasz_terms
 from rtformer_ros.training.moving_average import MovingAverage
 from rtformer_ros.training.optimizer import build_optimizer, set_lr
 from rtformer_ros.training.precision import autocast_dtype
@@ -128,10 +129,15 @@ class Learner:
         for logits in heads:
             some_logits, some_labels = sampled(logits, labels, recipe.stride, offset)
             terms.append(loss_terms(some_logits, some_labels.long(), self._weights, recipe))
+        factors = [1.0, recipe.aux_weight][: len(heads)]
+        if recipe.lovasz_weight > 0:
+            stride = recipe.lovasz_stride
+            corner = (int(rng.integers(stride)), int(rng.integers(stride)))
+            terms.append(lovasz_terms(*sampled(heads[0], labels.long(), stride, corner)))
+            factors.append(recipe.lovasz_weight)
         sums = torch.stack([summed for summed, _ in terms])
         totals = self.group.total(torch.stack([torch.stack(term) for term in terms]))
-        factors = totals.new_tensor([1.0, recipe.aux_weight][: len(heads)])
-        shares = factors / totals[:, 1].clamp(min=_LEAST_WEIGHT)
+        shares = totals.new_tensor(factors) / totals[:, 1].clamp(min=_LEAST_WEIGHT)
         # DistributedDataParallel averages gradients over the processes, hence world_size.
         return self.group.world_size * (shares * sums).sum(), (shares * totals[:, 0]).sum()
 

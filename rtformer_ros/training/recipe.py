@@ -69,16 +69,21 @@ class LossRecipe:
     """
     Settings of the loss.
 
-    aux_weight: share of the auxiliary head's loss. label_smoothing: probability, 0 to below 1,
-    that is spread over all classes. class_weight_power: 0 weighs every class alike, 1 as ENet
-    does (1 / ln(1.02 + share of pixels), arXiv 1606.02147), between them less. ohem_threshold:
-    only pixels whose true class has a lower probability count, 1 counts all; ohem_min_share: but
-    at least this share of each image's pixels, the hardest ones. stride: the loss looks at every
-    stride-th row and column, beginning anywhere; logits are interpolated from 1/8 of the size, so
-    that neighbours say much the same, and the loss at every pixel is a third of a step on a CPU.
+    aux_weight: share of the auxiliary head's loss. lovasz_weight: share of the Lovasz-softmax loss
+    of the main head, which acts on the IoU of each class and so on thin and rare things;
+    lovasz_stride: it looks at every lovasz_stride-th row and column, as sorting pixels is dear.
+    label_smoothing: probability, 0 to below 1, that is spread over all classes.
+    class_weight_power: 0 weighs every class alike, 1 as ENet does (1 / ln(1.02 + share of pixels),
+    arXiv 1606.02147), between them less. ohem_threshold: only pixels whose true class has a lower
+    probability count, 1 counts all; ohem_min_share: but at least this share of each image's
+    pixels, the hardest ones. stride: the loss looks at every stride-th row and column, beginning
+    anywhere; logits are interpolated from 1/8 of the size, so that neighbours say much the same,
+    and the loss at every pixel is a third of a step on a CPU.
     """
 
     aux_weight: float = 0.4
+    lovasz_weight: float = 0.0
+    lovasz_stride: int = 4
     label_smoothing: float = 0.0
     class_weight_power: float = 0.0
     ohem_threshold: float = 1.0
@@ -189,7 +194,10 @@ class Recipe:
         for side in ('height', 'width'):
             _require(getattr(crop, side) >= 32, f'crop.{side}', getattr(crop, side), '32 or more')
         _require(0 < crop.scale_min <= crop.scale_max, 'crop.scale_min', crop.scale_min, 'above 0')
-        _require(self.loss.stride >= 1, 'loss.stride', self.loss.stride, '1 or more')
+        for name in ('stride', 'lovasz_stride'):
+            _require(
+                getattr(self.loss, name) >= 1, f'loss.{name}', getattr(self.loss, name), '1 or more'
+            )
         share = self.schedule.decay_share
         _require(0 < share <= 1, 'schedule.decay_share', share, 'above 0, up to 1')
 
