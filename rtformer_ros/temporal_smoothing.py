@@ -1,0 +1,117 @@
+"""Average classes over the frames of a camera, so that masks flicker less."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from rtformer_ros.segmentation import Segmentation
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
+
+# Grey levels by which a blurred pixel changes when something moves there; noise stays below.
+_MOTION_LEVELS = 10
+_BLUR_PX = 5
+_MOTION_MARGIN_PX = 9
+_CUT_SHARE = 0.7
+_MAX_GAP_S = 1.0
+
+
+class TemporalSmoother:
+    """
+    The average of past frames of one camera, kept at the network's size.
+
+    Each pixel's confidences are averaged exponentially, and the class with the highest average
+    wins. Kept are a pixel's two strongest classes, which is the full average as long as no third
+    one interferes, at a cost that does not grow with the number of classes. Where the image itself
+    changed the past counts for nothing, so that what moves leaves no ghost behind; after a cut, a
+    pause or a jump back in time nothing of the past counts anywhere.
+    """
+
+    def __init__(self, share: float) -> None:
+        """Take the share of the past in each average, 0 to below 1; 0.8 averages 5 frames."""
+        self._share = np.float32(share)
+        self._stamp_s: float | None = None
+        self._gray_hw: Pixels = np.zeros((0, 0), np.uint8)
+        self._classes = (np.zeros((0, 0), np.uint8), np.zeros((0, 0), np.uint8))
+        self._scores = (np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32))
+
+    @property
+    def share(self) -> float:
+        """Return the share of the past."""
+        return float(self._share)
+
+    def smooth(self, image_hwc: Pixels, result: Segmentation, stamp_s: float) -> Segmentation:
+        """
+        Add a frame and return the averaged classes and confidences.
+
+        image_hwc: what the network saw, RGB, uint8 [H, W, 3], of the result's size; stamp_s: when,
+        in seconds. The result is not changed, and what is returned is the caller's.
+        """
+        gray_hw = np.asarray(
+            cv2.blur(cv2.cvtColor(image_hwc, cv2.COLOR_RGB2GRAY), (_BLUR_PX, _BLUR_PX)), np.uint8
+        )
+        moved_hw = self._moved(gray_hw, stamp_s)
+        self._gray_hw, self._stamp_s = gray_hw, stamp_s
+        if moved_hw is None:
+            self._begin(result)
+        else:
+            self._add(result, moved_hw)
+        confidence_hw = np.rint(self._scores[0]).astype(np.uint8)
+        return Segmentation(self._classes[0].copy(), confidence_hw)
+
+    def _moved(self, gray_hw: Pixels, stamp_s: float) -> npt.NDArray[np.bool_] | None:
+        """Return where the image changed, None where the past is of another scene."""
+        if self._stamp_s is None or self._gray_hw.shape != gray_hw.shape:
+            return None
+        if not 0.0 <= stamp_s - self._stamp_s <= _MAX_GAP_S:
+            return None
+        change_hw = (cv2.absdiff(gray_hw, self._gray_hw) > _MOTION_LEVELS).astype(np.uint8)
+        if change_hw.mean() > _CUT_SHARE:
+            return None
+        margin = np.ones((_MOTION_MARGIN_PX, _MOTION_MARGIN_PX), np.uint8)
+        return np.asarray(cv2.dilate(change_hw, margin), np.uint8).view(np.bool_)
+
+    def _begin(self, result: Segmentation) -> None:
+        self._classes = (result.class_map_hw.copy(), result.class_map_hw.copy())
+        score_hw = result.confidence_hw.astype(np.float32)
+        self._scores = (score_hw, np.zeros_like(score_hw))
+
+    def _add(self, result: Segmentation, moved_hw: npt.NDArray[np.bool_]) -> None:
+        (first, second), (first_score, second_score) = self._classes, self._scores
+        seen, confidence = result.class_map_hw, result.confidence_hw.astype(np.float32)
+        gain = confidence * (1 - self._share)
+        first_score *= self._share
+        second_score *= self._share
+        is_first = seen == first
+        first_score += gain * is_first
+        # The runner-up grows by the same class, and gives way to another that outweighs it.
+        second_gain = np.where(is_first, 0, gain)
+        is_same = seen == second
+        takes_over = ~is_same & (second_gain > second_score)
+        np.copyto(second, seen, where=takes_over)
+        second_score += second_gain * is_same
+        np.copyto(second_score, second_gain, where=takes_over)
+        _swap(first, second, first_score, second_score)
+        np.copyto(first, seen, where=moved_hw)
+        np.copyto(first_score, confidence, where=moved_hw)
+        np.copyto(second_score, 0, where=moved_hw)
+
+
+def _swap(
+    first: Pixels,
+    second: Pixels,
+    first_score: npt.NDArray[np.float32],
+    second_score: npt.NDArray[np.float32],
+) -> None:
+    """Exchange the two wherever the second has the higher score."""
+    overtaken = second_score > first_score
+    for low, high in ((first, second), (first_score, second_score)):
+        kept = low[overtaken]
+        low[overtaken] = high[overtaken]
+        high[overtaken] = kept
