@@ -1,0 +1,1 @@
+"""Add masks to recorded bags, without a ROS installation."""

@@ -1,0 +1,68 @@
+"""Put a bag together from its source and what was made of its slices."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rtformer_ros.bags.bag_file import (
+    copy_connection,
+    image_topics,
+    message_types,
+    new_bag,
+    open_bag,
+)
+from rtformer_ros.bags.job import IMAGE, output_topic
+from rtformer_ros.bags.slice_file import SliceFile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rosbags.interfaces import Connection
+    from rosbags.rosbag2 import Writer
+    from rosbags.typesys.store import Typestore
+
+    from rtformer_ros.bags.job import BagJob
+    from rtformer_ros.bags.time_slices import TimeSlice
+
+
+def assemble(job: BagJob, parts: Sequence[TimeSlice]) -> int:
+    """
+    Write the output bag and return how many messages were added.
+
+    Every message of the source is in it, byte by byte and at its time of recording; each output
+    follows the image that it was made from, at the same time.
+    Raises RtformerError where a slice is missing or a bag cannot be read or written.
+    """
+    types, added = message_types(), 0
+    with open_bag(job.source) as reader, new_bag(job.output, job.source) as writer:
+        copies = {c.id: copy_connection(writer, c, types) for c in reader.connections}
+        topics = image_topics(reader, job.source, job.topics)
+        outputs = _add_outputs(writer, job, topics, types)
+        for part in parts:
+            numbers = Counter[str]()
+            with SliceFile(job.work_folder / part.file_name) as made:
+                for connection, time_ns, data in reader.messages(
+                    start=part.start_ns, stop=part.stop_ns
+                ):
+                    writer.write(copies[connection.id], time_ns, data)
+                    if connection.topic not in topics:
+                        continue
+                    number = numbers[connection.topic]
+                    numbers[connection.topic] += 1
+                    for output, cdr in made.made(connection.topic, number):
+                        writer.write(outputs[connection.topic, output], time_ns, cdr)
+                        added += 1
+    return added
+
+
+def _add_outputs(
+    writer: Writer, job: BagJob, topics: tuple[str, ...], types: Typestore
+) -> dict[tuple[str, str], Connection]:
+    return {
+        (topic, output): writer.add_connection(
+            output_topic(job, topics, topic, output), IMAGE, typestore=types
+        )
+        for topic in topics
+        for output in job.outputs
+    }

@@ -1,0 +1,93 @@
+"""Say what is to be added to which bag."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rtformer_ros.errors import ConfigError
+
+OUTPUTS = ('mask', 'color_mask', 'overlay', 'confidence')
+IMAGE, COMPRESSED_IMAGE = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
+
+
+@dataclass(frozen=True)
+class BagJob:
+    """
+    One bag to segment.
+
+    source: a bag's folder or its only file (.mcap, .db3). output: a folder that does not exist yet,
+    or a file of the same kind. topics: of images; () is every image topic of the bag. outputs:
+    names from OUTPUTS. namespace: what the added topics are under. slice_s: seconds of the bag that
+    are segmented at a time. model, engine, device, threads: as open_engine takes them.
+    Raises ConfigError for a value that cannot be.
+    """
+
+    source: Path
+    output: Path
+    model: Path
+    topics: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ('mask',)
+    namespace: str = '/segmentation_node'
+    slice_s: float = 20.0
+    engine: str = 'auto'
+    device: str = 'auto'
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        """Check every field that needs no look into the bag."""
+        unknown = [name for name in self.outputs if name not in OUTPUTS]
+        if unknown or not self.outputs:
+            raise ConfigError(
+                f'outputs are {", ".join(self.outputs) or "none"}; expected some of '
+                f'{", ".join(OUTPUTS)}'
+            )
+        if not self.slice_s > 0:
+            raise ConfigError(f'slice_s is {self.slice_s}; expected seconds, above 0')
+        if not self.namespace.startswith('/'):
+            raise ConfigError(f"namespace is '{self.namespace}'; expected one that begins with '/'")
+        for path in (self.source, self.model):
+            if not path.exists():
+                raise ConfigError(f'there is no {path}')
+        if self.output.resolve() == self.source.resolve():
+            raise ConfigError(f'{self.output} is the bag that is read; choose another output')
+
+    @property
+    def work_folder(self) -> Path:
+        """Return where finished slices wait for the others; a second run goes on from there."""
+        return self.output.with_name(f'{self.output.name}.partial')
+
+    def fingerprint(self) -> str:
+        """Return a digest of all that decides what slices hold: bag, model and options."""
+        values = {key: str(value) for key, value in asdict(self).items() if key != 'output'}
+        for path in (self.source, self.model):
+            files = sorted(path.iterdir()) if path.is_dir() else [path]
+            values[f'stat {path}'] = str([(f.name, _stamp(f)) for f in files])
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def output_topic(job: BagJob, topics: tuple[str, ...], topic: str, output: str) -> str:
+    """
+    Return the topic of an output made from `topic`.
+
+    It is NAMESPACE/OUTPUT for a bag of one camera, as the node's; for several it has the camera's
+    own namespace between: /front/image_raw gives NAMESPACE/front/mask.
+    """
+    if len(topics) == 1:
+        return f'{job.namespace.rstrip("/")}/{output}'
+    own = topic.removesuffix('/compressed').strip('/')
+    return f'{job.namespace.rstrip("/")}/{_short(own, topics)}/{output}'
+
+
+def _short(own: str, topics: tuple[str, ...]) -> str:
+    """Return a topic without its last part where that still tells it from the others."""
+    parents = [t.removesuffix('/compressed').strip('/').rpartition('/')[0] for t in topics]
+    parent = own.rpartition('/')[0]
+    return parent if parent and parents.count(parent) == 1 else own
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns

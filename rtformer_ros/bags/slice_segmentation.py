@@ -1,0 +1,115 @@
+"""Segment the images in a slice of a bag."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rtformer_ros.bags.bag_file import image_topics, message_types, open_bag
+from rtformer_ros.bags.job import COMPRESSED_IMAGE, IMAGE
+from rtformer_ros.bags.slice_file import MadeMessage, write_slice
+from rtformer_ros.engines import open_engine
+from rtformer_ros.errors import ImageError
+from rtformer_ros.imaging.codecs import decode_compressed
+from rtformer_ros.imaging.encodings import decode_image
+from rtformer_ros.imaging.palette import palette_rgb
+from rtformer_ros.pipeline import Segmenter, SegmentSettings
+from rtformer_ros.rendering import Rendering, RenderSettings
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from rosbags.typesys.store import Typestore
+
+    from rtformer_ros.bags.job import BagJob
+    from rtformer_ros.bags.time_slices import TimeSlice
+
+    Draw = Callable[[Rendering, npt.NDArray[np.uint8]], None]
+
+_logger = logging.getLogger(__name__)
+
+_DRAWN: dict[str, tuple[str, int, Draw]] = {
+    'mask': ('mono8', 1, Rendering.mask),
+    'color_mask': ('rgb8', 3, Rendering.color_mask),
+    'overlay': ('rgb8', 3, Rendering.overlay),
+    'confidence': ('mono8', 1, Rendering.confidence),
+}
+
+
+def segment_slice(
+    job: BagJob, part: TimeSlice, on_image: Callable[[], None] = lambda: None
+) -> None:
+    """
+    Segment the images of one slice into its file in the job's work folder.
+
+    on_image: called after each image. An image that cannot be read is left out, and the log says
+    so. Raises RtformerError where bag, model or folder cannot be used.
+    """
+    engine = open_engine(job.model, job.engine, device=job.device, threads=job.threads)
+    try:
+        segmenter = Segmenter(engine, SegmentSettings())
+        palette = RenderSettings(palette_rgb(engine.description.labels))
+        made = _made(job, part, segmenter, palette, on_image)
+        write_slice(job.work_folder / part.file_name, made)
+    finally:
+        engine.close()
+
+
+def _made(
+    job: BagJob,
+    part: TimeSlice,
+    segmenter: Segmenter,
+    palette: RenderSettings,
+    on_image: Callable[[], None],
+) -> Iterator[MadeMessage]:
+    types, numbers = message_types(), Counter[str]()
+    with open_bag(job.source) as reader:
+        topics = image_topics(reader, job.source, job.topics)
+        wanted = [c for c in reader.connections if c.topic in topics]
+        for connection, _, data in reader.messages(wanted, part.start_ns, part.stop_ns):
+            topic, number = connection.topic, numbers[connection.topic]
+            numbers[topic] += 1
+            try:
+                message: Any = types.deserialize_cdr(data, connection.msgtype)
+                image_hwc = _pixels(message, connection.msgtype)
+            except ImageError as error:
+                _logger.warning('%s, image %d is left out: %s', topic, number, error)
+            else:
+                rendering = Rendering(palette, image_hwc, segmenter.segment(image_hwc))
+                for output in job.outputs:
+                    cdr = _message(types, message.header, rendering, output)
+                    yield MadeMessage(topic, number, output, cdr)
+            on_image()
+
+
+def _pixels(message: Any, message_type: str) -> npt.NDArray[np.uint8]:
+    if message_type == COMPRESSED_IMAGE:
+        return decode_compressed(message.data)
+    return decode_image(
+        message.data,
+        message.encoding,
+        message.height,
+        message.width,
+        message.step,
+        bool(message.is_bigendian),
+    )
+
+
+def _message(types: Typestore, header: Any, rendering: Rendering, output: str) -> bytes:
+    encoding, channels, draw = _DRAWN[output]
+    height, width = rendering.size
+    pixels = np.empty((height, width, channels) if channels > 1 else (height, width), np.uint8)
+    draw(rendering, pixels)
+    message = types.types[IMAGE](
+        header=header,
+        height=height,
+        width=width,
+        encoding=encoding,
+        is_bigendian=0,
+        step=width * channels,
+        data=pixels.reshape(-1),
+    )
+    return bytes(types.serialize_cdr(message, IMAGE))

@@ -1,0 +1,110 @@
+"""Make slices of bags here, in processes beside this one, or on a Ray cluster."""
+
+from __future__ import annotations
+
+import multiprocessing
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING, Any
+
+from rtformer_ros.bags.slice_segmentation import segment_slice
+from rtformer_ros.errors import ConfigError, EngineUnavailable, RtformerError
+
+if TYPE_CHECKING:
+    from rtformer_ros.bags.bag_run import Task
+
+_RAY_RETRIES = 3
+_KNOCK_TIMEOUT_S = 5.0
+
+
+def run_here(tasks: Sequence[Task], on_image: Callable[[], None]) -> Iterator[Task]:
+    """Make slices one after the other."""
+    for job, part in tasks:
+        segment_slice(job, part, on_image)
+        yield job, part
+
+
+def run_in_processes(tasks: Sequence[Task], workers: int) -> Iterator[Task]:
+    """
+    Make slices in several processes of this machine.
+
+    Raises ConfigError where one was killed; what was finished stays for the next run.
+    """
+    # Spawned, not forked: engines have threads that a fork would lose.
+    context = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        futures = {pool.submit(segment_slice, *task): task for task in tasks}
+        try:
+            for future in as_completed(futures):
+                future.result()
+                yield futures[future]
+        except BrokenProcessPool as error:
+            raise ConfigError(
+                'a worker process was killed, often because memory ran out; start again with fewer '
+                '--workers: finished parts are kept'
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def run_on_ray(tasks: Sequence[Task], address: str) -> Iterator[Task]:
+    """
+    Make slices on a Ray cluster whose machines see bags and model under the same paths.
+
+    address: of the cluster ('auto', 'HOST:PORT'), or 'local' for one of this machine's own. A
+    slice whose worker died is made again elsewhere.
+    Raises EngineUnavailable where Ray is missing, ConfigError where there is no such cluster.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise EngineUnavailable(
+            '--ray needs the Python package ray, here and on the cluster: python3 -m pip install '
+            'ray'
+        ) from error
+    _connect(ray, address)
+    try:
+        remote = ray.remote(max_retries=_RAY_RETRIES)(segment_slice)
+        pending = {remote.remote(*task): task for task in tasks}
+        while pending:
+            done, _ = ray.wait(list(pending), num_returns=1)
+            for reference in done:
+                _check(ray, reference)
+                yield pending.pop(reference)
+    finally:
+        ray.shutdown()
+
+
+def _connect(ray: Any, address: str) -> None:
+    try:
+        _knock(address)
+        ray.init(address=address, log_to_driver=False, include_dashboard=False)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ConfigError(
+            f"there is no Ray cluster at '{address}': {error}. Start one with `ray start --head`, "
+            "or give 'local'"
+        ) from error
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens; Ray would try again for minutes."""
+    host, _, port = address.removeprefix('ray://').rpartition(':')
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), _KNOCK_TIMEOUT_S).close()
+
+
+def _check(ray: Any, reference: Any) -> None:
+    """Raise what a slice's task raised, as one of our errors."""
+    try:
+        ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, RtformerError):
+            raise error.cause from error
+        raise
+    except ray.exceptions.RayError as error:
+        raise ConfigError(
+            f'a worker of the cluster died {_RAY_RETRIES + 1} times over one part: {error}; start '
+            'again: finished parts are kept'
+        ) from error
