@@ -1,0 +1,1 @@
+"""Compile ONNX models with TensorRT, keep the plans, and run them."""

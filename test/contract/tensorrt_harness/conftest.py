@@ -1,0 +1,64 @@
+"""Give the checks the version that the environment variable TENSORRT_BINDINGS names."""
+
+import os
+import sys
+
+import pytest
+
+from tensorrt_harness.real_module import load
+from tensorrt_harness.stand_ins import StandIns
+from tensorrt_harness.wheels import WHEELS, BindingsMissing
+
+
+@pytest.fixture(scope='session')
+def version():
+    """Return the numbers of the version under test: (10, 13, 3)."""
+    return tuple(int(part) for part in os.environ['TENSORRT_BINDINGS'].split('.'))
+
+
+@pytest.fixture(scope='session')
+def real():
+    """Return the real bindings; without a GPU their factories give null pointers."""
+    try:
+        return load(WHEELS[os.environ['TENSORRT_BINDINGS']])
+    except BindingsMissing as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def stand_ins(real, monkeypatch):
+    """Return new stand-ins, which are the module tensorrt for as long as the test runs."""
+    made = StandIns(real)
+    monkeypatch.setitem(sys.modules, 'tensorrt', made.module)
+    return made
+
+
+@pytest.fixture
+def real_tensorrt(real, monkeypatch):
+    """Make the real bindings the module tensorrt for as long as the test runs."""
+    monkeypatch.setitem(sys.modules, 'tensorrt', real)
+    return real
+
+
+@pytest.fixture
+def trt(stand_ins):
+    return stand_ins.module
+
+
+@pytest.fixture
+def is_typed(version):
+    return version >= (10,)
+
+
+@pytest.fixture
+def network(stand_ins, trt):
+    """Let every network have an input of any number of images and no layers."""
+    image = stand_ins.make('ITensor', name='image', shape=(-1, 360, 480, 3))
+    stand_ins.answer('INetworkDefinition.num_inputs', 1)
+    stand_ins.answer('INetworkDefinition.get_input', image)
+    stand_ins.answer('INetworkDefinition.num_layers', 0)
+    stand_ins.answer('IBuilderConfig.add_optimization_profile', 0)
+    stand_ins.answer('ITimingCache.serialize', stand_ins.memory(b'timings'))
+    stand_ins.answer('Builder.build_serialized_network', stand_ins.memory(b'the plan'))
+    stand_ins.answer('OnnxParser.num_errors', 0)
+    return image
