@@ -1,0 +1,65 @@
+"""Say what the process that compiles is told, and what it answers, as lines of JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+BuildPrecision = Literal['fp16', 'fp32']
+
+
+@dataclass(frozen=True)
+class CompileJob:
+    """
+    What to compile and how.
+
+    onnx_path: the model; precision: to compute in, where the file does not carry its own;
+    network_size: (height, width) for a model that takes any size, else None; labels: the classes
+    as LabelSet.to_dict gives them, None for the model's own; plan_fd, timing_fd: descriptors of
+    files, inherited: an empty one for the plan, one that holds the timing cache and takes the new.
+    work_folder: for files that are needed meanwhile; it is the parent's to remove.
+    The other fields are those of BuildOptions.
+    """
+
+    onnx_path: str
+    precision: BuildPrecision
+    workspace_mib: int
+    optimization_level: int
+    max_batch: int
+    network_size: tuple[int, int] | None = None
+    labels: dict[str, Any] | None = None
+    plan_fd: int = -1
+    timing_fd: int = -1
+    work_folder: str = ''
+
+    def to_line(self) -> str:
+        """Return one line of JSON."""
+        return json.dumps(asdict(self)) + '\n'
+
+    @classmethod
+    def from_line(cls, line: str) -> CompileJob:
+        """Read what `to_line` wrote."""
+        data = json.loads(line)
+        size = data['network_size']
+        return cls(**{**data, 'network_size': tuple(size) if size else None})
+
+
+@dataclass(frozen=True)
+class CompileResult:
+    """
+    What came of a job.
+
+    plan_sha256, plan_bytes: of the plan that was written; precision: what it computes in;
+    is_typed: the file carries its own precision, no other can be had from it; agreement: share of
+    pixels, 0..1, on which the plan agrees with ONNX Runtime; properties, is_self_described: see
+    PlanRecord.
+    """
+
+    plan_sha256: str
+    plan_bytes: int
+    precision: str
+    is_typed: bool
+    agreement: float
+    properties: dict[str, str]
+    is_self_described: bool
