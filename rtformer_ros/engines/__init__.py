@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING
 from rtformer_ros.engines.base import Engine, EngineDescription
 from rtformer_ros.engines.build import BuildOptions, BuildProgress, BuildWatch
 from rtformer_ros.engines.request import EngineRequest, Precision
-from rtformer_ros.errors import ConfigError, EngineUnavailable, ModelError
+from rtformer_ros.errors import (
+    ConfigError,
+    EngineBuildCancelled,
+    EngineError,
+    EngineUnavailable,
+    ModelError,
+)
 
 if TYPE_CHECKING:
     from rtformer_ros.labels import LabelSet
@@ -28,6 +34,7 @@ __all__ = [
     'BuildWatch',
     'Engine',
     'EngineDescription',
+    'compiles',
     'engine_names',
     'needs_build',
     'open_engine',
@@ -52,6 +59,12 @@ class _EngineEntry:
 
 # In order of preference: `auto` takes the first that runs the file and works here.
 _ENGINES = {
+    'tensorrt': _EngineEntry(
+        'tensorrt.engine',
+        ('.onnx', '.engine', '.plan'),
+        'on a Jetson sudo apt-get install python3-libnvinfer, elsewhere pip install tensorrt',
+        compiles=True,
+    ),
     'onnxruntime': _EngineEntry('onnxruntime', ('.onnx',), 'pip install onnxruntime'),
     'torch': _EngineEntry('torch', ('.safetensors', '.pdparams'), 'pip install torch'),
 }
@@ -60,6 +73,11 @@ _ENGINES = {
 def engine_names() -> tuple[str, ...]:
     """Return the names that `open_engine` knows beside 'auto', best first."""
     return tuple(_ENGINES)
+
+
+def compiles(engine: str) -> bool:
+    """Return whether an engine, of `engine_names`, compiles its models first; see `needs_build`."""
+    return _ENGINES[engine].compiles
 
 
 def open_engine(
@@ -77,8 +95,9 @@ def open_engine(
     """
     Open a model file and warm it up, so that the first call of `infer` is as fast as the others.
 
-    model: an .onnx file, or weights (.safetensors, .pdparams). engine: a name of `engine_names`,
-    or 'auto' for the best that works here; the log of this module tells which and why.
+    model: an .onnx file, weights (.safetensors, .pdparams) or a TensorRT plan (.engine, .plan).
+    engine: a name of `engine_names`, or 'auto' for the best that works here; the log of this
+    module tells which and why.
     device: 'auto', 'cpu', 'cuda' or 'cuda:N'; 'auto' takes CUDA where the library can.
     threads: CPU threads; 0 leaves one core free. labels: classes, instead of those in the model
     file. network_size: (height, width) in pixels for a model that takes any size. precision:
@@ -158,6 +177,15 @@ def _open_best(request: EngineRequest) -> Engine:
         except EngineUnavailable as error:
             failures.append(f'{name} is not available: {error}')
             continue
+        except EngineBuildCancelled:
+            raise
+        except EngineError as error:
+            # One that compiles also fails for want of memory, or on operators that it lacks.
+            if not _ENGINES[name].compiles:
+                raise
+            failures.append(f'{name} cannot run it: {error}')
+            continue
+        opened.note_passed_over('; '.join(failures))
         because = '; '.join(failures) or f'the first choice for {request.model.suffix} files'
         _logger.info('engine auto: %s on %s (%s)', name, opened.description.device, because)
         return opened
@@ -178,8 +206,9 @@ def _open(name: str, request: EngineRequest) -> Engine:
 
 
 def _suffixes(engine: str) -> str:
-    return ' and '.join(_ENGINES[engine].suffixes)
+    *others, last = _ENGINES[engine].suffixes
+    return f'{", ".join(others)} and {last}' if others else last
 
 
 def _who_runs() -> str:
-    return ', '.join(f'{_suffixes(name)} is run by {name}' for name in _ENGINES)
+    return '; '.join(f'{name} runs {_suffixes(name)}' for name in _ENGINES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rtformer_ros.errors import EngineClosed, EngineError, ImageError
@@ -26,7 +26,8 @@ class EngineDescription:
 
     engine: its name in the table of engines; device: 'cpu', 'cuda:0'; model: the file it was
     opened from; height, width: pixels of its input and of its output; labels: the classes whose
-    ids it returns; detail: one line for people (library version, provider, precision, threads).
+    ids it returns; detail: one line for people (library version, provider, precision, threads);
+    passed_over: why `engine: auto` took none of those that it prefers, '' where it did not have to.
     """
 
     engine: str
@@ -36,6 +37,7 @@ class EngineDescription:
     width: int
     labels: LabelSet
     detail: str = ''
+    passed_over: str = ''
 
 
 class Engine(ABC):
@@ -58,6 +60,10 @@ class Engine(ABC):
     def description(self) -> EngineDescription:
         """Return what this engine runs; stays readable after close()."""
         return self._description
+
+    def note_passed_over(self, why: str) -> None:
+        """Keep in the description why better engines than this one were left out."""
+        self._description = replace(self._description, passed_over=why)
 
     def infer(self, images_nhwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
         """

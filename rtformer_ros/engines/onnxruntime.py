@@ -8,18 +8,17 @@ import numpy as np
 import onnxruntime
 
 from rtformer_ros.engines.base import Engine, EngineDescription
-from rtformer_ros.engines.class_labels import choose_labels
+from rtformer_ros.engines.model_outputs import check_outputs
 from rtformer_ros.engines.onnx_session import CUDA, OnnxSession
 from rtformer_ros.engines.request import fixed_size
 from rtformer_ros.engines.sidecar import metadata_of
-from rtformer_ros.engines.tensor_format import decode_outputs, encode_images, logit_channels
+from rtformer_ros.engines.tensor_format import decode_outputs, encode_images
 from rtformer_ros.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rtformer_ros.engines.request import EngineRequest
-    from rtformer_ros.labels import LabelSet
     from rtformer_ros.model_metadata import ModelMetadata
     from rtformer_ros.segmentation import SegmentationBatch
 
@@ -41,7 +40,7 @@ def open_model(request: EngineRequest) -> Engine:
     height, width = _input_size(session, metadata, request)
     warm_up = np.zeros((1, height, width, 3), np.uint8)
     outputs = _run_in_chunks(session, metadata, warm_up)
-    labels = _check_outputs(outputs, metadata, (height, width), request)
+    labels = check_outputs(outputs, metadata, (height, width), request)
     description = EngineDescription(
         engine='onnxruntime',
         device=f'cuda:{request.cuda_index}' if session.provider == CUDA else 'cpu',
@@ -94,24 +93,6 @@ def _run_in_chunks(
     padded = np.concatenate([tensor, np.repeat(tensor[-1:], padding, axis=0)])
     parts = [session.run(padded[i : i + chunk]) for i in range(0, len(padded), chunk)]
     return [np.concatenate(part)[:count] for part in zip(*parts, strict=True)]
-
-
-def _check_outputs(
-    outputs: list[npt.NDArray[Any]],
-    metadata: ModelMetadata,
-    size: tuple[int, int],
-    request: EngineRequest,
-) -> LabelSet:
-    """Return the classes of the model; raises ModelError for outputs of another kind."""
-    try:
-        channels = logit_channels(outputs) if metadata.output == 'logits' else None
-        labels = choose_labels(request.model, request.labels, metadata.labels, channels)
-        decode_outputs(outputs, metadata.output, size, len(labels))
-    except ModelError as error:
-        raise ModelError(
-            f'{request.model} is described as returning {metadata.output}: {error}'
-        ) from error
-    return labels
 
 
 def _input_size(

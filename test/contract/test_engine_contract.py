@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from rtformer_ros.engines import engine_names, open_engine
+from rtformer_ros.engines.tensorrt.bindings import load_tensorrt
+from rtformer_ros.engines.tensorrt.device import find_gpu
 from rtformer_ros.errors import ConfigError, EngineClosed, EngineUnavailable, ImageError
 from rtformer_ros.labels import LabelSet
 
@@ -30,6 +32,7 @@ CASES = [
     Case('torch', 'cpu', '.safetensors'),
     Case('onnxruntime', 'cuda', '.onnx', 0.999, 2),
     Case('torch', 'cuda', '.safetensors', 0.995, 4),
+    Case('tensorrt', 'cuda', '.onnx', 0.98, 8),
 ]
 
 
@@ -42,7 +45,18 @@ def has_device(case):
         return True
     if case.engine == 'onnxruntime':
         return 'CUDAExecutionProvider' in onnxruntime.get_available_providers()
+    if case.engine == 'tensorrt':
+        return has_tensorrt()
     return torch.cuda.is_available()
+
+
+def has_tensorrt():
+    try:
+        find_gpu()
+        load_tensorrt()
+    except EngineUnavailable:
+        return False
+    return True
 
 
 CASES_HERE = [case for case in CASES if has_device(case)]
@@ -51,6 +65,14 @@ CASES_HERE = [case for case in CASES if has_device(case)]
 @pytest.fixture(params=CASES_HERE, ids=name_of)
 def case(request):
     return request.param
+
+
+@pytest.fixture(scope='session', autouse=True)
+def plan_cache(tmp_path_factory):
+    """Keep plans that are compiled here out of the user's cache; each is compiled once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('ROS_HOME', str(tmp_path_factory.mktemp('ros_home')))
+        yield
 
 
 @pytest.fixture
@@ -92,7 +114,7 @@ def test_every_engine_is_under_contract():
 @pytest.mark.parametrize('case', CASES, ids=name_of)
 def test_every_device_is_under_contract(case):
     if not has_device(case):
-        pytest.skip(f'{case.engine} has no CUDA here: its part of the contract was not tested')
+        pytest.skip(f'{case.engine} has no GPU here: its part of the contract was not tested')
     assert case in CASES_HERE
 
 
@@ -254,7 +276,7 @@ def test_description_says_what_runs(case, engine, small_network):
     assert description.model == small_network.files[case.suffix]
     assert (description.height, description.width) == (90, 120)
     assert description.labels == LabelSet.generic(5, 'five')
-    assert '1 CPU thread' in description.detail
+    assert ('TensorRT' if case.engine == 'tensorrt' else '1 CPU thread') in description.detail
 
 
 def test_labels_of_the_caller_go_first(open_one):

@@ -12,7 +12,14 @@ from foreign_onnx import ForeignModel
 
 from rtformer_ros.engines import engine_names, open_engine
 from rtformer_ros.engines.request import EngineRequest, fixed_size
-from rtformer_ros.errors import ConfigError, EngineUnavailable, ModelError
+from rtformer_ros.errors import (
+    ConfigError,
+    EngineBuildCancelled,
+    EngineBuildError,
+    EngineError,
+    EngineUnavailable,
+    ModelError,
+)
 from rtformer_ros.labels import LabelSet
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +59,51 @@ def test_auto_opens_onnx_with_onnx_runtime_and_logs_why(model, caplog):
         description = open_engine(str(model), device='cpu').description
     assert (description.engine, description.model) == ('onnxruntime', model)
     assert len(caplog.messages) == 1
-    assert re.fullmatch(r'engine auto: onnxruntime on cpu \(.+\)', caplog.messages[0])
+    assert re.fullmatch(
+        r'engine auto: onnxruntime on cpu \(tensorrt is not available: device is cpu, .+\)',
+        caplog.messages[0],
+    )
+
+
+def test_auto_says_in_one_line_why_it_passes_over_an_engine(model, caplog, monkeypatch):
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
+    with caplog.at_level(logging.INFO, logger='rtformer_ros.engines'):
+        description = open_engine(model).description
+    assert description.engine == 'onnxruntime'
+    assert len(caplog.messages) == 1
+    assert description.passed_over.startswith('tensorrt is not available: ')
+    assert 'NVIDIA' in description.passed_over
+    assert description.passed_over in caplog.messages[0]
+    assert '\n' not in caplog.messages[0]
+
+
+class FailingEngine:
+    """Stands in the place of an engine's module; opening a model fails."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def open_model(self, request):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    'error', [EngineUnavailable('no'), EngineBuildError('no'), EngineError('no')]
+)
+def test_auto_goes_on_when_a_compiler_fails(model, monkeypatch, error):
+    monkeypatch.setitem(sys.modules, 'rtformer_ros.engines.tensorrt.engine', FailingEngine(error))
+    description = open_engine(model, device='cpu').description
+    assert description.engine == 'onnxruntime'
+    assert re.fullmatch('tensorrt .*: no', description.passed_over)
+    with pytest.raises(type(error), match='no'):
+        open_engine(model, 'tensorrt')
+
+
+@pytest.mark.parametrize('error', [EngineBuildCancelled('no'), ConfigError('no'), ModelError('no')])
+def test_auto_replaces_nothing_when_the_caller_or_the_file_is_why(model, monkeypatch, error):
+    monkeypatch.setitem(sys.modules, 'rtformer_ros.engines.tensorrt.engine', FailingEngine(error))
+    with pytest.raises(type(error), match='no'):
+        open_engine(model)
 
 
 def test_a_named_engine_is_not_explained(model, caplog):
@@ -93,7 +144,9 @@ def test_a_folder_is_no_model(tmp_path):
 @pytest.mark.parametrize('name', ['model.pth', 'model'])
 def test_a_file_of_unknown_kind_is_refused_with_those_known(tmp_path, name):
     (tmp_path / name).write_bytes(b'weights')
-    with pytest.raises(ModelError, match=rf'no engine runs {name}; \.onnx is run by onnxruntime'):
+    with pytest.raises(
+        ModelError, match=rf'no engine runs {name}; .* onnxruntime runs \.onnx; torch'
+    ):
         open_engine(tmp_path / name)
 
 
@@ -142,7 +195,8 @@ def test_onnx_runtime_alone_is_enough_for_onnx(model):
 
 
 @pytest.mark.parametrize(
-    ('engine', 'suffix'), [('onnxruntime', '.onnx'), ('torch', '.safetensors')]
+    ('engine', 'suffix'),
+    [('onnxruntime', '.onnx'), ('torch', '.safetensors')],
 )
 @pytest.mark.parametrize('asked', ['auto', 'by name'])
 def test_a_missing_library_is_named_with_its_cure(model, engine, suffix, asked):

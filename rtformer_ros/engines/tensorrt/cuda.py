@@ -1,0 +1,82 @@
+"""Say what running a plan needs of CUDA, from whatever library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    import numpy.typing as npt
+
+
+@dataclass
+class MirroredMemory:
+    """
+    The same bytes on the host and on the device.
+
+    host: uint8 [nbytes] in pinned memory, gone once it is freed; address: where the device has
+    them; owner: what keeps them alive in the library that allocated them.
+    """
+
+    host: npt.NDArray[np.uint8]
+    address: int
+    owner: object = None
+
+
+class CudaGraph(Protocol):
+    """Work that was recorded once."""
+
+    def replay(self) -> None:
+        """Enqueue it on the stream that it was recorded on."""
+
+    def close(self) -> None:
+        """Free it; nothing may be running."""
+
+
+class Cuda(Protocol):
+    """
+    One CUDA device and one stream of its own that is not the default one.
+
+    All but `synchronize` return before the work is done. Every method but the constructor and
+    `make_current` expects the device to be current in the calling thread. Not thread-safe.
+    Every error of the library is raised as EngineError.
+    """
+
+    library: str
+    """Name and version, for people."""
+
+    @property
+    def stream(self) -> int:
+        """Return the handle of the stream (cudaStream_t)."""
+
+    def make_current(self) -> None:
+        """Make this device the calling thread's."""
+
+    def allocate(self, nbytes: int) -> MirroredMemory:
+        """Return new memory, all zero on the host; its address is a multiple of 256."""
+
+    def free(self, memory: MirroredMemory) -> None:
+        """Give memory back; nothing may be running."""
+
+    def upload(self, memory: MirroredMemory) -> None:
+        """Enqueue the copy from the host to the device."""
+
+    def download(self, memory: MirroredMemory) -> None:
+        """Enqueue the copy from the device to the host."""
+
+    def synchronize(self) -> None:
+        """Wait until the stream is empty; errors of what ran on it are raised here."""
+
+    def capture(self, enqueue: Callable[[], bool]) -> CudaGraph:
+        """
+        Record what `enqueue` puts on the stream, without running it.
+
+        enqueue: returns whether it could. It must have run once before, and other threads may use
+        CUDA meanwhile. Raises EngineError where it could not, or where it cannot be recorded.
+        """
+
+    def close(self) -> None:
+        """Destroy the stream; safe repeatedly."""

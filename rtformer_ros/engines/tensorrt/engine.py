@@ -1,0 +1,152 @@
+"""Run ONNX models and plans with TensorRT on an NVIDIA GPU."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rtformer_ros.engines.base import Engine, EngineDescription
+from rtformer_ros.engines.model_outputs import check_outputs
+from rtformer_ros.engines.tensorrt import preparation
+from rtformer_ros.engines.tensorrt.plan_file import PLAN_SUFFIXES, open_plan_file
+from rtformer_ros.engines.tensorrt.runner import PlanRunner
+from rtformer_ros.errors import ConfigError, EngineError, EngineUnavailable, ModelError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from rtformer_ros.engines.request import EngineRequest
+    from rtformer_ros.engines.tensorrt.plan_key import Target
+    from rtformer_ros.labels import LabelSet
+    from rtformer_ros.model_metadata import ModelMetadata
+    from rtformer_ros.segmentation import SegmentationBatch
+
+_logger = logging.getLogger(__name__)
+
+
+def needs_build(request: EngineRequest) -> bool:
+    """
+    Return whether open_model would compile first.
+
+    Raises EngineUnavailable where nothing can, ModelError for a model that cannot be read.
+    """
+    if _is_plan(request):
+        return False
+    # Before anything else: where nothing can be built, no cache is made.
+    target = preparation.find_target(request)
+    return preparation.needs_build(request, target=target)
+
+
+def open_model(request: EngineRequest) -> Engine:
+    """
+    Open a plan file, or the plan of an ONNX file, which is compiled where the cache has none.
+
+    Raises EngineUnavailable without TensorRT or GPU, EngineBuildError, EngineBuildCancelled,
+    ModelError, ConfigError and EngineError as open_engine says.
+    """
+    target = preparation.find_target(request)
+    opened = _open_file(request, target) if _is_plan(request) else _open_onnx(request, target)
+    runner, metadata = opened.runner, opened.metadata
+    try:
+        labels = _labels(runner, metadata, request)
+        description = EngineDescription(
+            engine='tensorrt',
+            device=f'cuda:{request.cuda_index}',
+            model=request.model,
+            height=runner.height,
+            width=runner.width,
+            labels=labels,
+            detail=f'TensorRT {target.tensorrt_version}, {target.gpu.name}, {opened.origin}, '
+            f'{runner.how}',
+        )
+    except BaseException:
+        runner.close()
+        raise
+    return TensorRTEngine(description, runner)
+
+
+class TensorRTEngine(Engine):
+    """
+    A plan on the GPU.
+
+    Engine's lock lets one call through at a time, which is what the plan's context and stream
+    need, and lets `close` wait for it; the runner frees what it holds in the right order.
+    """
+
+    def __init__(self, description: EngineDescription, runner: PlanRunner) -> None:
+        """Take over a runner."""
+        super().__init__(description)
+        self._runner: PlanRunner | None = runner
+
+    def _run(self, images_nhwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
+        assert self._runner is not None
+        return self._runner.run(images_nhwc, len(self.description.labels))
+
+    def _release(self) -> None:
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            runner.close()
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A runner, what its model says about itself, and precision and origin of its plan."""
+
+    runner: PlanRunner
+    metadata: ModelMetadata
+    origin: str
+
+
+def _is_plan(request: EngineRequest) -> bool:
+    return request.model.suffix in PLAN_SUFFIXES
+
+
+def _open_onnx(request: EngineRequest, target: Target) -> _Opened:
+    prepared = preparation.prepare_plan(request, target=target)
+    try:
+        return _run_prepared(prepared, request)
+    except EngineUnavailable:
+        raise
+    except EngineError as error:
+        if prepared.is_new:
+            raise
+        # An update of the driver, say, of which the plan's record knows nothing.
+        _logger.warning('the cached plan of %s is built again: %s', request.model.name, error)
+    prepared = preparation.prepare_plan(request, target=target, force=True)
+    return _run_prepared(prepared, request)
+
+
+def _run_prepared(prepared: preparation.PreparedPlan, request: EngineRequest) -> _Opened:
+    record = prepared.record
+    origin = f'built in {record.build_s:.0f} s' if prepared.is_new else 'plan from the cache'
+    runner = PlanRunner(prepared.plan, prepared.metadata, device_index=request.cuda_index)
+    return _Opened(runner, prepared.metadata, f'{record.precision.upper()}, {origin}')
+
+
+def _open_file(request: EngineRequest, target: Target) -> _Opened:
+    if request.precision != 'auto':
+        raise ConfigError(
+            f'precision is {request.precision}, but {request.model.name} has the precision that it '
+            'was built with; leave precision auto'
+        )
+    file = open_plan_file(request.model, target)
+    try:
+        runner = PlanRunner(
+            file.plan,
+            file.metadata,
+            device_index=request.cuda_index,
+            network_size=request.network_size,
+        )
+    except (EngineError, ModelError) as error:
+        raise type(error)(f'{request.model}: {error}') from error
+    return _Opened(runner, file.metadata, file.origin)
+
+
+def _labels(runner: PlanRunner, metadata: ModelMetadata, request: EngineRequest) -> LabelSet:
+    """Return the classes of a plan, for which it is run once."""
+    black = np.zeros((1, runner.height, runner.width, 3), np.uint8)
+    outputs = runner.run_tensors(black)
+    return check_outputs(outputs, metadata, (runner.height, runner.width), request)

@@ -1,0 +1,107 @@
+"""What TensorRT would do with a plan, on a simulated GPU."""
+
+import numpy as np
+
+HEIGHT, WIDTH = 6, 10
+
+
+def maps(image):
+    """A plan of ours: class by red, confidence by green."""
+    return {'class_map': image[..., 0] // 64, 'confidence': image[..., 1]}
+
+
+class SimulatedPlan:
+    """What TensorRT would do with a plan; one of ours as it is made."""
+
+    def __init__(self, stand_ins, cudart):
+        self.stand_ins, self.trt, self.cudart = stand_ins, stand_ins.module, cudart
+        self.inputs = {'image': ('UINT8', (-1, HEIGHT, WIDTH, 3))}
+        # Not in the order of the model's outputs, which TensorRT does not promise.
+        self.outputs = {
+            'confidence': ('UINT8', (-1, HEIGHT, WIDTH)),
+            'class_map': ('UINT8', (-1, HEIGHT, WIDTH)),
+        }
+        self.batches = (1, 2, 4)
+        self.compute = maps
+        self.contexts = []
+        self.refused_batches = ()
+        self.ignores_address = self.is_refused_in_graph = False
+        self.enqueued = []
+
+    def install(self):
+        names = ['confidence', *self.inputs, *[n for n in self.outputs if n != 'confidence']]
+        names = [n for n in names if n in self.inputs or n in self.outputs]
+        tensors, modes = {**self.inputs, **self.outputs}, self.trt.TensorIOMode
+        for name, value in {
+            'ICudaEngine.num_io_tensors': len(names),
+            'ICudaEngine.get_tensor_name': lambda _, index: names[index],
+            'ICudaEngine.get_tensor_mode': lambda _, name: (
+                modes.INPUT if name in self.inputs else modes.OUTPUT
+            ),
+            'ICudaEngine.get_tensor_dtype': lambda _, name: getattr(
+                self.trt.DataType, tensors[name][0]
+            ),
+            'ICudaEngine.get_tensor_shape': lambda _, name: tensors[name][1],
+            'ICudaEngine.get_tensor_profile_shape': lambda _, name, profile: self.profile(name),
+            'ICudaEngine.create_execution_context': lambda *_: self.make_context(),
+            'IExecutionContext.set_input_shape': self.set_input_shape,
+            'IExecutionContext.get_tensor_shape': lambda context, name: self.shape(context, name),
+            'IExecutionContext.set_tensor_address': self.set_tensor_address,
+            'IExecutionContext.execute_async_v3': self.execute,
+        }.items():
+            self.stand_ins.answer(name, value)
+        return self
+
+    def profile(self, name):
+        return [self.trt.Dims((batch, *self.inputs[name][1][1:])) for batch in self.batches]
+
+    def make_context(self):
+        context = self.stand_ins.make('IExecutionContext')
+        self.contexts.append((context, {}, {}))
+        return context
+
+    def state(self, context):
+        return next((shapes, places) for c, shapes, places in self.contexts if c is context)
+
+    def set_input_shape(self, context, name, shape):
+        if shape[0] in self.refused_batches:
+            return False
+        self.state(context)[0][name] = tuple(shape)
+        return True
+
+    def shape(self, context, name):
+        batch = self.state(context)[0][next(iter(self.inputs))][0]
+        return (batch, *self.outputs[name][1][1:])
+
+    def set_tensor_address(self, context, name, memory):
+        self.state(context)[1][name] = memory
+        return memory % 256 == 0
+
+    def execute(self, context, stream_handle):
+        is_recording = bool(self.cudart._recording)
+        self.enqueued.append(is_recording)
+        if is_recording and self.is_refused_in_graph:
+            return False
+        shapes, places = (dict(each) for each in self.state(context))
+        self.cudart.enqueue(stream_handle, lambda: self.work(shapes, places))
+        return True
+
+    def work(self, shapes, places):
+        [(name, (kind, _))] = self.inputs.items()
+        dtype = {'UINT8': np.uint8, 'FLOAT': np.float32}[kind]
+        nbytes = int(np.prod(shapes[name])) * np.dtype(dtype).itemsize
+        image = np.frombuffer(self.cudart.bytes_at(places[name], nbytes), dtype)
+        for output, array in self.compute(image.reshape(shapes[name])).items():
+            content = np.ascontiguousarray(array).tobytes()
+            self.cudart.bytes_at(places[output], len(content))[:] = content
+
+
+def images(count, seed=0):
+    shape = (count, HEIGHT, WIDTH, 3)
+    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+
+
+def assert_ours(batch, images_nhwc):
+    expected = maps(images_nhwc)
+    assert np.array_equal(batch.class_map_nhw, expected['class_map'])
+    assert np.array_equal(batch.confidence_nhw, expected['confidence'])

@@ -1,0 +1,240 @@
+"""Move tensors of every form to a device and back, with PyTorch and with cuda-python."""
+
+import inspect
+import sys
+from contextlib import contextmanager
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from simulated_cudart import SimulatedCudart
+
+from rtformer_ros.engines.tensorrt.buffers import ALIGNMENT, TensorForm, TransferBuffer
+from rtformer_ros.engines.tensorrt.cudart import Cudart, load_cudart
+from rtformer_ros.engines.tensorrt.open_cuda import open_cuda
+from rtformer_ros.engines.tensorrt.torch_cuda import TorchCuda
+from rtformer_ros.errors import EngineError, EngineUnavailable
+
+FORMS = [
+    TensorForm('bytes', (2, 3, 5), np.dtype(np.uint8)),
+    TensorForm('halves', (1, 2, 2), np.dtype(np.float16)),
+    TensorForm('floats', (7,), np.dtype(np.float32)),
+    TensorForm('whole', (2, 1), np.dtype(np.int64)),
+    TensorForm('flags', (300,), np.dtype(np.bool_)),
+    TensorForm('none', (0, 4), np.dtype(np.float32)),
+    TensorForm('one', (), np.dtype(np.int32)),
+]
+
+
+class StreamOnHost:
+    """Takes the place of torch.cuda.Stream where there is no CUDA; work is done at once."""
+
+    cuda_stream = 0x77
+
+    def __init__(self, device=None, priority=0, **kwargs):
+        self.device = device
+
+    def synchronize(self):
+        """Nothing is under way."""
+
+
+class TorchOnHost:
+    """PyTorch's functions for CUDA, held to their real signatures, on the CPU."""
+
+    def __init__(self, monkeypatch):
+        self.calls = []
+        self.failing = None
+        for name in ('set_device', 'synchronize', 'stream', 'graph'):
+            real = getattr(torch.cuda, name)
+            signature = inspect.signature(real)
+            monkeypatch.setattr(torch.cuda, name, self._fake(name, signature))
+        monkeypatch.setattr(torch.cuda, 'Stream', StreamOnHost)
+        monkeypatch.setattr(torch.cuda, 'CUDAGraph', lambda: self)
+
+    def _fake(self, name, signature):
+        def fake(*values, **named):
+            self.calls.append((name, signature.bind(*values, **named).arguments))
+            return self._block(name)
+
+        return fake
+
+    @contextmanager
+    def _block(self, name):
+        yield
+        if self.failing == name:
+            raise torch.OutOfMemoryError(f'{name} fails')
+
+    def replay(self):
+        self.calls.append(('replay', {}))
+
+
+@pytest.fixture
+def torch_on_host(monkeypatch):
+    return TorchOnHost(monkeypatch)
+
+
+@pytest.fixture(params=['torch', 'cuda-python', 'torch on a GPU', 'cuda-python on a GPU'])
+def cuda(request):
+    """Return an open device of each library; nothing may be left on the simulated one."""
+    simulated = SimulatedCudart()
+    if request.param == 'torch':
+        request.getfixturevalue('torch_on_host')
+        made = TorchCuda(torch.device('cpu'))
+    elif request.param == 'cuda-python':
+        made = Cudart(simulated, 0)
+    else:
+        made = _real(TorchCuda if request.param.startswith('torch') else Cudart)
+    made.make_current()
+    yield made
+    made.close()
+    made.close()
+    assert simulated.leaks == []
+
+
+def _real(library):
+    try:
+        if library is TorchCuda and not torch.cuda.is_available():
+            raise EngineUnavailable('PyTorch has no CUDA')
+        return library.open(0)
+    except EngineUnavailable as error:
+        pytest.skip(f'no GPU: copies to a real one were not tested ({error})')
+
+
+def fill(array, seed=0):
+    noise = np.random.default_rng(seed).integers(0, 100, array.shape)
+    array[...] = noise.astype(array.dtype)
+    return array.copy()
+
+
+def test_tensors_come_back_as_they_went(cuda):
+    buffer = TransferBuffer(cuda, FORMS)
+    sent = {form.name: fill(buffer.arrays[form.name]) for form in FORMS}
+    buffer.upload()
+    cuda.synchronize()
+    for array in buffer.arrays.values():
+        array[...] = 0
+    buffer.download()
+    cuda.synchronize()
+    for form in FORMS:
+        array = buffer.arrays[form.name]
+        assert (array.shape, array.dtype) == (form.shape, form.dtype)
+        assert np.array_equal(array, sent[form.name])
+        assert array.flags.c_contiguous
+    buffer.close()
+    buffer.close()
+    assert buffer.arrays == buffer.addresses == {}
+
+
+def test_tensors_lie_apart_at_addresses_that_tensorrt_takes(cuda):
+    buffer = TransferBuffer(cuda, FORMS)
+    starts = [buffer.addresses[form.name] for form in FORMS]
+    for form, start, following in zip(FORMS, starts, starts[1:], strict=False):
+        assert (following - start) % ALIGNMENT == 0
+        assert start + form.nbytes <= following
+    hosts = [buffer.arrays[form.name].__array_interface__['data'][0] for form in FORMS]
+    assert [h - hosts[0] for h in hosts[:5]] == [s - starts[0] for s in starts[:5]]
+    buffer.close()
+
+
+def test_buffers_do_not_overlap(cuda):
+    buffers = [TransferBuffer(cuda, FORMS[:1]) for _ in range(3)]
+    sent = [fill(buffer.arrays['bytes'], seed) for seed, buffer in enumerate(buffers)]
+    for each in buffers:
+        each.upload()
+    cuda.synchronize()
+    for each in buffers:
+        each.arrays['bytes'][...] = 0
+        each.download()
+    cuda.synchronize()
+    for each, content in zip(buffers, sent, strict=True):
+        assert np.array_equal(each.arrays['bytes'], content)
+        each.close()
+
+
+def test_torch_is_asked_for_its_own_stream_and_a_graph_of_this_thread(torch_on_host):
+    cuda = TorchCuda(torch.device('cpu'))
+    assert cuda.stream == StreamOnHost.cuda_stream
+    graph = cuda.capture(lambda: True)
+    [made] = [arguments for name, arguments in torch_on_host.calls if name == 'graph']
+    assert isinstance(made['stream'], StreamOnHost)
+    assert made['capture_error_mode'] == 'thread_local'
+    graph.replay()
+    *_, (before, where), (last, _) = torch_on_host.calls
+    assert (before, last) == ('stream', 'replay')
+    assert isinstance(where['stream'], StreamOnHost)
+
+
+def test_a_graph_that_torch_cannot_record_is_an_error(torch_on_host):
+    cuda = TorchCuda(torch.device('cpu'))
+    with pytest.raises(EngineError, match='refused while a CUDA graph was recorded'):
+        cuda.capture(lambda: False)
+    torch_on_host.failing = 'graph'
+    with pytest.raises(EngineError, match='PyTorch cannot record a CUDA graph: graph fails'):
+        cuda.capture(lambda: True)
+
+
+def test_memory_that_is_short_is_an_error():
+    with pytest.raises(EngineError, match='PyTorch cannot allocate 1152921504606846976 bytes'):
+        TorchCuda.allocate(_unopened(TorchCuda), 2**60)
+
+
+def _unopened(cls):
+    made = cls.__new__(cls)
+    made._device = torch.device('cpu')
+    return made
+
+
+@pytest.fixture
+def no_torch_cuda(monkeypatch):
+    monkeypatch.setattr(torch.version, 'cuda', '12.6')
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+
+
+@pytest.fixture
+def cuda_python(monkeypatch):
+    """Install a simulated one, with two devices."""
+    made = SimulatedCudart(device_count=2)
+    for name in ('cuda', 'cuda.bindings'):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setitem(sys.modules, 'cuda.bindings.runtime', made)
+    return made
+
+
+@pytest.mark.parametrize('torch_is', ['without CUDA', 'without a device', 'broken', 'missing'])
+@pytest.mark.usefixtures('no_torch_cuda')
+def test_cuda_python_serves_where_torch_does_not(monkeypatch, cuda_python, torch_is):
+    if torch_is == 'without CUDA':
+        monkeypatch.setattr(torch.version, 'cuda', None)
+    elif torch_is != 'without a device':
+        monkeypatch.delitem(sys.modules, TorchCuda.__module__)
+        if torch_is == 'missing':
+            monkeypatch.setitem(sys.modules, 'torch', None)
+        else:
+            monkeypatch.setattr(sys, 'meta_path', [BrokenTorch(), *sys.meta_path])
+    opened = open_cuda(1)
+    assert isinstance(opened, Cudart)
+    assert ('cudaSetDevice', (1,)) in cuda_python.calls
+    opened.close()
+    assert cuda_python.leaks == []
+    with pytest.raises(EngineUnavailable, match=r'PyTorch .*; .* cuda:2, but CUDA sees 2 device'):
+        open_cuda(2)
+
+
+class BrokenTorch:
+    """Finds no shared objects for PyTorch, which is not loaded yet."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name == TorchCuda.__module__:
+            raise OSError('libcublas.so.12: cannot open shared object file')
+
+
+@pytest.mark.usefixtures('no_torch_cuda')
+def test_without_any_library_both_are_named(monkeypatch):
+    for name in ('cuda', 'cuda.bindings', 'cuda.bindings.runtime', 'cuda.cudart'):
+        monkeypatch.setitem(sys.modules, name, None)
+    both = r'for CUDA 12\.6\) sees 0 CUDA device.*; cuda-python does not load .*pip install'
+    with pytest.raises(EngineUnavailable, match=both):
+        open_cuda(0)
+    with pytest.raises(EngineUnavailable, match='pip install "cuda-python'):
+        load_cudart()
