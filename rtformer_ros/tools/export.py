@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Literal
 
 from rtformer_ros.errors import RtformerError
 from rtformer_ros.labels import load_labels
@@ -27,6 +28,12 @@ def main() -> int:
     parser.add_argument('--width', type=int, required=True, help='pixels of the input')
     parser.add_argument('--labels', type=Path, help='label file; default: those in the checkpoint')
     parser.add_argument('--opset', type=int, default=17, help='17 to 20 (default: %(default)s)')
+    parser.add_argument(
+        '--precision',
+        choices=('fp32', 'fp16'),
+        default='fp32',
+        help='fp16: half the size, for TensorRT (default: %(default)s)',
+    )
     arguments = parser.parse_args()
     try:
         metadata = _export(
@@ -36,6 +43,7 @@ def main() -> int:
             arguments.width,
             arguments.labels,
             arguments.opset,
+            arguments.precision,
         )
     except RtformerError as error:
         print(f'export: {error}', file=sys.stderr)
@@ -46,13 +54,19 @@ def main() -> int:
     classes = len(metadata.labels) if metadata.labels else 0
     print(
         f'wrote {arguments.output}: {metadata.variant}, {metadata.width} x {metadata.height} '
-        f'pixels, {classes} classes'
+        f'pixels, {classes} classes, {arguments.precision}'
     )
     return 0
 
 
 def _export(
-    checkpoint: Path, output: Path, height: int, width: int, labels: Path | None, opset: int
+    checkpoint: Path,
+    output: Path,
+    height: int,
+    width: int,
+    labels: Path | None,
+    opset: int,
+    precision: Literal['fp32', 'fp16'],
 ) -> ModelMetadata:
     # Imported here, so that a machine without PyTorch gets an answer and --help works.
     from rtformer_ros.deploy.export import export_onnx
@@ -64,6 +78,7 @@ def _export(
         width,
         labels=load_labels(labels) if labels else None,
         opset=opset,
+        precision=precision,
     )
 
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from rtformer_ros.deploy.export import export_onnx
+from rtformer_ros.deploy.precision import precision_of
 from rtformer_ros.errors import CheckpointError, ConfigError, ModelError
 from rtformer_ros.labels import LabelSet, load_labels
 from rtformer_ros.model_metadata import ModelMetadata
@@ -215,6 +216,34 @@ def test_bad_files_are_named(tmp_path, tiny):
     assert [entry.name for entry in tmp_path.iterdir()] == ['folder.onnx']
 
 
+def test_half_precision_is_half_the_file_and_says_the_same(tmp_path, slim):
+    sizes = {}
+    for precision in ('fp32', 'fp16'):
+        path = tmp_path / f'{precision}.onnx'
+        export_onnx(slim, path, 192, 256, precision=precision)
+        sizes[precision] = path.stat().st_size
+        assert precision_of(onnx.load(path)) == precision
+    assert sizes['fp16'] < 0.51 * sizes['fp32']
+    images = photos(2, (192, 256))
+    single, half = (run_onnx(tmp_path / f'{name}.onnx', images) for name in sizes)
+    assert len(np.unique(single[0])) >= 5
+    assert (single[0] == half[0]).mean() >= 0.995
+    properties = [onnx.load(tmp_path / f'{name}.onnx').metadata_props for name in sizes]
+    assert properties[0] == properties[1]
+
+
+def test_what_tensorrt_would_refuse_is_not_written(tmp_path, tiny, monkeypatch):
+    interpolate = torch.nn.functional.interpolate
+    monkeypatch.setattr(
+        torch.nn.functional,
+        'interpolate',
+        lambda *args, **options: interpolate(*args, **{**options, 'mode': 'bicubic'}),
+    )
+    with pytest.raises(ModelError, match=r"TensorRT 8\.6 would refuse .*Resize '.*mode is cubic"):
+        export_onnx(tiny, tmp_path / 'x.onnx', 64, 64)
+    assert not list(tmp_path.iterdir())
+
+
 def run_tool(name, *arguments):
     command = [sys.executable, '-m', f'rtformer_ros.tools.{name}', *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -226,6 +255,14 @@ def test_the_command_line_exports(tmp_path, tiny, exported_tiny):
     assert (done.returncode, done.stderr) == (0, '')
     assert '96 x 64 pixels, 4 classes' in done.stdout
     assert (tmp_path / 'tiny.onnx').read_bytes() == exported_tiny.read_bytes()
+
+
+def test_the_command_line_exports_half_precision(tmp_path, tiny):
+    size = ('--height', TINY_SIZE[0], '--width', TINY_SIZE[1])
+    done = run_tool('export', tiny, tmp_path / 'tiny.onnx', *size, '--precision', 'fp16')
+    assert (done.returncode, done.stderr) == (0, '')
+    assert '96 x 64 pixels, 4 classes, fp16' in done.stdout
+    assert precision_of(onnx.load(tmp_path / 'tiny.onnx')) == 'fp16'
 
 
 def test_the_command_line_answers_mistakes_in_one_line(tmp_path):

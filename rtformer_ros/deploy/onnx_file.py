@@ -1,0 +1,88 @@
+"""Read ONNX files; every exception of that library is translated here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx.shape_inference import InferenceError
+
+from rtformer_ros.errors import ModelError
+
+_FOREIGN_ERRORS = (onnx.checker.ValidationError, InferenceError, ValueError, RuntimeError)
+
+
+def read_onnx(source: Path | str | onnx.ModelProto) -> onnx.ModelProto:
+    """
+    Return a model of one's own: read from a file, weights beside it included, or copied.
+
+    Raises ModelError for a file that cannot be read as an ONNX model.
+    """
+    if isinstance(source, onnx.ModelProto):
+        model = onnx.ModelProto()
+        model.CopyFrom(source)
+        return model
+    try:
+        model = onnx.load(str(source))
+    except OSError as error:
+        raise ModelError(f'cannot read {source}: {error}') from error
+    except Exception as error:
+        raise ModelError(f'{source} is no ONNX model: {error}') from error
+    if not model.graph.node:
+        raise ModelError(f'{source} is no ONNX model: it has no nodes')
+    return model
+
+
+def check_onnx(model: onnx.ModelProto, what: str) -> None:
+    """Raise ModelError, which begins with `what`, unless a model is valid ONNX."""
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except _FOREIGN_ERRORS as error:
+        raise ModelError(f'{what} is no valid ONNX: {error}') from error
+
+
+def element_types(model: onnx.ModelProto) -> dict[str, int]:
+    """
+    Return the ONNX element type of every tensor of a model's graph, by its name.
+
+    Raises ModelError where the types contradict each other.
+    """
+    graph = _inferred(model).graph
+    values: list[Any] = [*graph.input, *graph.output, *graph.value_info]
+    types = {value.name: value.type.tensor_type.elem_type for value in values}
+    return {**types, **{tensor.name: tensor.data_type for tensor in graph.initializer}}
+
+
+def complete_outputs(model: onnx.ModelProto) -> None:
+    """Give the outputs of a model their shapes where the file leaves them out, as it may not."""
+    outputs = model.graph.output
+    if all(value.type.tensor_type.HasField('shape') for value in outputs):
+        return
+    for value, known in zip(outputs, _inferred(model).graph.output, strict=True):
+        value.CopyFrom(known)
+
+
+def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
+    try:
+        return onnx.shape_inference.infer_shapes(model, strict_mode=False)
+    except _FOREIGN_ERRORS as error:
+        raise ModelError(f'the types in the graph cannot be worked out: {error}') from error
+
+
+def with_opset(model: onnx.ModelProto, minimum: int) -> onnx.ModelProto:
+    """Return a model in ONNX's operator set `minimum` where it is of an older one."""
+    versions = {entry.domain: entry.version for entry in model.opset_import}
+    if versions.get('', minimum) >= minimum:
+        return model
+    try:
+        newer = onnx.version_converter.convert_version(model, minimum)
+    except (RuntimeError, onnx.version_converter.ConvertError) as error:
+        raise ModelError(
+            f'the model is of opset {versions[""]} and cannot be brought to {minimum}: {error}; '
+            f'export it with opset {minimum}'
+        ) from error
+    newer.ir_version = max(
+        newer.ir_version, onnx.helper.find_min_ir_version_for(newer.opset_import)
+    )
+    return newer

@@ -1,0 +1,62 @@
+"""
+Say what TensorRT would refuse of an ONNX model, before it is on a robot.
+
+    python -m rtformer_ros.tools.check_model MODEL.onnx
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rtformer_ros.errors import RtformerError
+
+if TYPE_CHECKING:
+    from rtformer_ros.deploy.operators import Finding
+    from rtformer_ros.deploy.tensorrt_operators import Release
+
+
+def main() -> int:
+    """Run the command line; return 0 where TensorRT takes the model, 1 where it would not."""
+    parser = argparse.ArgumentParser(
+        prog='check_model',
+        description='Say which parts of an ONNX model TensorRT would refuse, and what to do.',
+    )
+    parser.add_argument('model', type=Path, help='any ONNX file')
+    parser.add_argument(
+        '--release',
+        choices=('8.6', '10'),
+        default='10',
+        help="TensorRT's: 8.6 for JetPack 5 and 6.0, 10 for later ones (default: %(default)s)",
+    )
+    arguments = parser.parse_args()
+    try:
+        summary, findings = _check(arguments.model, arguments.release)
+    except RtformerError as error:
+        print(f'check_model: {error}', file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        print(f'check_model: needs {error.name}: pip install {error.name}', file=sys.stderr)
+        return 1
+    for finding in findings:
+        print(finding)
+    verdict = f'would refuse it in {len(findings)} place(s)' if findings else 'takes it'
+    print(f'{arguments.model}: {summary}; TensorRT {arguments.release} {verdict}')
+    return 1 if findings else 0
+
+
+def _check(path: Path, release: Release) -> tuple[str, list[Finding]]:
+    # Imported here, so that a machine without the package onnx gets an answer.
+    from rtformer_ros.deploy.onnx_file import read_onnx
+    from rtformer_ros.deploy.operators import check_operators
+    from rtformer_ros.deploy.precision import precision_of
+
+    model = read_onnx(path)
+    summary = f'{precision_of(model)}, {len(model.graph.node)} nodes'
+    return summary, check_operators(model, release)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
