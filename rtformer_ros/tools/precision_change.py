@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -99,7 +99,7 @@ def agreement(
     """Return the share of pixels, 0..1, to which two models give the same class."""
     from rtformer_ros.pipeline import Segmenter, SegmentSettings
 
-    with closing(_opened(before, size)) as first, closing(_opened(after, size)) as second:
+    with _opened(before, size) as first, _opened(after, size) as second:
         segmenters = [Segmenter(e, SegmentSettings(output_size='network')) for e in (first, second)]
         equal, total = 0, 0
         for image_hwc in _images(pictures):
@@ -127,7 +127,7 @@ def mean_iou(model: Path, scoring: Scoring, size: tuple[int, int] | None) -> flo
     from rtformer_ros.pipeline import Segmenter, SegmentSettings
     from rtformer_ros.training.datasets.open_dataset import open_dataset
 
-    with closing(_opened(model, size)) as engine:
+    with _opened(model, size) as engine:
         own = engine.description.labels
         labels = own if scoring.dataset == 'folder' else load_labels(find_labels(scoring.dataset))
         whole = open_dataset(scoring.dataset, scoring.root, scoring.split, labels)
@@ -140,10 +140,16 @@ def mean_iou(model: Path, scoring: Scoring, size: tuple[int, int] | None) -> flo
     return float(evaluation.scores.mean_iou)
 
 
-def _opened(model: Path, size: tuple[int, int] | None) -> Engine:
+@contextmanager
+def _opened(model: Path, size: tuple[int, int] | None) -> Iterator[Engine]:
     from rtformer_ros.engines import open_engine
+    from rtformer_ros.engines.widened_model import widened_model
 
-    return open_engine(model, 'onnxruntime', device='cpu', network_size=size)
+    with (
+        widened_model(model) as wide,
+        closing(open_engine(wide, 'onnxruntime', device='cpu', network_size=size)) as engine,
+    ):
+        yield engine
 
 
 def _images(pictures: Sequence[Path]) -> Iterator[npt.NDArray[np.uint8]]:

@@ -250,4 +250,4 @@ def test_a_broken_model_is_a_row_too(tmp_path):
     model = tmp_path / 'broken.onnx'
     model.write_bytes(b'no model')
     [row] = measure(GpuTrial(model, 1))
-    assert 'cannot be loaded as an ONNX model' in row.missing
+    assert 'is no ONNX model' in row.missing

@@ -13,12 +13,11 @@ from rtformer_ros.engines.build import BuildProgress, BuildWatch
 from rtformer_ros.engines.tensorrt.build_process import (
     COMPILER,
     CompiledPlan,
-    CompilerKilled,
     compile_in_child,
 )
 from rtformer_ros.engines.tensorrt.compile_job import BuildPrecision, CompileJob
 from rtformer_ros.engines.tensorrt.verification import LEAST_AGREEMENT
-from rtformer_ros.errors import EngineBuildError
+from rtformer_ros.errors import EngineBuildError, EngineBuildOutOfMemory
 
 if TYPE_CHECKING:
     from rtformer_ros.engines.tensorrt.compile_job import CompileResult
@@ -78,13 +77,13 @@ def compile_safely(
     Compile until a plan agrees with ONNX Runtime (see LEAST_AGREEMENT).
 
     Takes what compile_in_child takes. The log tells of each attempt that is given up.
-    Raises EngineBuildError, with all attempts, where none is good enough; what
-    compile_in_child raises but for EngineBuildError.
+    Raises EngineBuildError, with all attempts, where none is good enough; the memory that one of
+    them lacked makes it EngineBuildOutOfMemory. What else compile_in_child raises comes through.
     """
     attempts = attempts_for(job.precision, job.optimization_level)
     started_s = time.monotonic()
     notes: list[str] = []
-    may_be_fp32 = True
+    may_be_fp32, kind = True, EngineBuildError
     for number, attempt in enumerate(attempts, 1):
         if attempt.precision != job.precision and not may_be_fp32:
             break
@@ -97,8 +96,10 @@ def compile_safely(
                 tried, timing_cache, heard, command=command, environment=environment
             )
         except EngineBuildError as error:
+            if isinstance(error, EngineBuildOutOfMemory):
+                kind = EngineBuildOutOfMemory
             # A plan in FP32 needs more memory, not less.
-            may_be_fp32 = not isinstance(error, CompilerKilled)
+            may_be_fp32 = kind is EngineBuildError
             failure = str(error)
         else:
             failure = _refusal(compiled.result)
@@ -107,7 +108,7 @@ def compile_safely(
                 return Success(compiled, attempt, tuple(notes))
         notes.append(f'{attempt}: {failure}')
         _logger.warning('%s gave no plan that can be used: %s', attempt, failure)
-    raise EngineBuildError(
+    raise kind(
         f'no plan could be made of {Path(job.onnx_path).name}; tried: {"; ".join(_once(notes))}'
     )
 

@@ -21,7 +21,13 @@ from typing import IO, Any
 from rtformer_ros import errors
 from rtformer_ros.engines.build import BuildProgress, BuildWatch
 from rtformer_ros.engines.tensorrt.compile_job import CompileJob, CompileResult
-from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError, RtformerError
+from rtformer_ros.errors import (
+    EngineBuildCancelled,
+    EngineBuildError,
+    EngineBuildOutOfMemory,
+    EngineError,
+    RtformerError,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -35,10 +41,6 @@ _EXIT_S = 3.0
 _CHUNK_BYTES = 1 << 16
 _TAIL_BYTES = 4096
 _TAIL_LINES = 12
-
-
-class CompilerKilled(EngineBuildError):
-    """Report a compiler that was killed from outside, as happens when memory runs out."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ def compile_in_child(
     timing_cache: of earlier builds, or b''. watch: hears of the compiler at least once a second,
     also while it says nothing. command: the compiler; environment: its variables, None for ours.
     The plan comes through a file without a name: nothing is left behind, however it ends.
-    Raises what the compiler raised, CompilerKilled, EngineBuildError where it crashed, and
-    EngineBuildCancelled.
+    Raises what the compiler raised, EngineBuildOutOfMemory where it was killed, EngineBuildError
+    where it crashed, EngineBuildCancelled, and EngineError where it cannot be started.
     """
     with _nameless_file() as plan, _nameless_file(timing_cache) as timings, _folder() as folder:
         job = replace(
@@ -98,7 +100,7 @@ def _start(
             start_new_session=True,
         )
     except OSError as error:
-        raise EngineBuildError(f'the compiler {command[0]} cannot be started: {error}') from error
+        raise EngineError(f'the compiler {command[0]} cannot be started: {error}') from error
 
 
 def _module_folders() -> str:
@@ -193,7 +195,7 @@ class _Conversation:
     def _crash(self, status: int) -> EngineBuildError:
         name = self._job.onnx_path
         if status == -signal.SIGKILL:
-            return CompilerKilled(
+            return EngineBuildOutOfMemory(
                 f'the compiler of {name} was killed while {self._phase}, as Linux does when '
                 'memory runs out. Stop other programs, add swap, lower the workspace (now '
                 f'{self._job.workspace_mib} MiB) or the optimisation level (now '
@@ -224,7 +226,7 @@ def _folder() -> Iterator[Path]:
     try:
         folder = tempfile.TemporaryDirectory(prefix='rtformer_ros_', ignore_cleanup_errors=True)
     except OSError as error:
-        raise EngineBuildError(
+        raise EngineError(
             f'there is no place for temporary files: {error}; free space or set TMPDIR'
         ) from error
     with folder as name:

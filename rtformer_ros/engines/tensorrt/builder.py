@@ -11,7 +11,12 @@ from rtformer_ros.engines.tensorrt.bindings import is_strongly_typed, load_tenso
 from rtformer_ros.engines.tensorrt.logger import MessageLog, listening, shared_logger
 from rtformer_ros.engines.tensorrt.progress import BuildReporter, make_progress_monitor
 from rtformer_ros.engines.tensorrt.weak_typing import allow_precisions
-from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError, EngineUnavailable
+from rtformer_ros.errors import (
+    EngineBuildCancelled,
+    EngineBuildError,
+    EngineBuildOutOfMemory,
+    EngineUnavailable,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,8 +68,9 @@ def build_plan(
     precision: what the model is said to be in. 'fp32' also turns TF32 off, so that FP32 is FP32;
     before TensorRT 10 'fp16' and 'typed' allow the builder what the model asks for.
     timing_cache: of an earlier build, b'' or one that does not fit are replaced.
-    Raises EngineUnavailable without TensorRT or GPU, EngineBuildError with TensorRT's own words,
-    EngineBuildCancelled (before TensorRT 10 only once TensorRT is done), and what `watch` raises.
+    Raises EngineUnavailable without TensorRT or GPU, EngineBuildError with TensorRT's own words
+    (EngineBuildOutOfMemory where that was the cause), EngineBuildCancelled (before TensorRT 10
+    only once TensorRT is done), and what `watch` raises.
     """
     trt = load_tensorrt()
     reporter = BuildReporter(watch)
@@ -94,6 +100,7 @@ def _build(
         config.clear_flag(trt.BuilderFlag.TF32)
     if monitor is None:
         allow_precisions(trt, config, network, precision)
+        _share_profile(trt, config)
     else:
         config.progress_monitor = monitor
     cache = _use_timings(config, timing_cache)
@@ -184,6 +191,13 @@ def _add_profile(builder: Any, config: Any, network: Any, onnx_path: Path, max_b
         )
 
 
+def _share_profile(trt: Bindings, config: Any) -> None:
+    """Let several contexts use one profile, as they may from TensorRT 10 on and in 8.5 never."""
+    feature = getattr(trt.PreviewFeature, 'PROFILE_SHARING_0806', None)
+    if feature is not None:
+        config.set_preview_feature(feature, True)
+
+
 def _use_timings(config: Any, timing_cache: bytes) -> Any:
     """Return the cache that the build fills, None where TensorRT makes none."""
     for content in (timing_cache, b''):
@@ -221,7 +235,7 @@ def _compile(
     if serialized is None and _WRONG_GPU.search(messages.reason()):
         raise EngineUnavailable(_no_gpu(trt, messages))
     if serialized is None:
-        raise EngineBuildError(_explain(messages, onnx_path, options))
+        raise _failure(messages, onnx_path, options)
     return bytes(serialized)
 
 
@@ -229,10 +243,12 @@ def _cancelled(onnx_path: Path) -> EngineBuildCancelled:
     return EngineBuildCancelled(f'the building of {onnx_path} was called off; nothing was kept')
 
 
-def _explain(messages: MessageLog, onnx_path: Path, options: BuildOptions) -> str:
+def _failure(messages: MessageLog, onnx_path: Path, options: BuildOptions) -> EngineBuildError:
     errors, warnings = ' '.join(messages.errors), ' '.join(messages.warnings)
     is_none_left = _NONE_LEFT.search(errors) is not None
+    kind = EngineBuildError
     if _OUT_OF_MEMORY.search(errors) or (is_none_left and _OUT_OF_MEMORY.search(warnings)):
+        kind = EngineBuildOutOfMemory
         cause = (
             'there is not enough memory to compile it; use a smaller workspace_mib (now '
             f'{options.workspace_mib}), a lower optimization_level (now '
@@ -245,4 +261,4 @@ def _explain(messages: MessageLog, onnx_path: Path, options: BuildOptions) -> st
             'use a lower optimization_level or precision fp32, and check the model with ONNX '
             'Runtime (engine onnxruntime)'
         )
-    return f'TensorRT could not compile {onnx_path}: {cause}. {messages.reason()}'
+    return kind(f'TensorRT could not compile {onnx_path}: {cause}. {messages.reason()}')

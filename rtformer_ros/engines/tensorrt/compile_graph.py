@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rtformer_ros.engines.sidecar import metadata_of
-from rtformer_ros.errors import EngineBuildError, EngineUnavailable, ModelError
+from rtformer_ros.errors import EngineBuildError, EngineError, EngineUnavailable, ModelError
 from rtformer_ros.model_metadata import ModelMetadata, has_metadata
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def compile_graph(
 
     size: (height, width) in pixels of the input, for a model that takes any.
     Raises EngineUnavailable without the onnx package, ModelError for a file that is no model,
-    EngineBuildError for a graph that cannot be brought to FP16.
+    EngineBuildError for a graph that cannot be brought to FP16, EngineError for a full disk.
     """
     try:
         from rtformer_ros.deploy.onnx_file import read_onnx
@@ -83,7 +83,7 @@ def _write(model: onnx.ModelProto, path: Path) -> None:
     try:
         onnx.save(model, path)
     except (OSError, ValueError) as error:
-        raise ModelError(
+        raise EngineError(
             f'cannot write the graph to compile: {error}; free space in {path.parent.parent}, or '
             'set TMPDIR to another folder'
         ) from error

@@ -88,7 +88,7 @@ def serve(build_plan: BuildPlan, run_plan: RunPlan) -> int:
         _answer(answers, error=type(error).__name__, message=str(error))
         return 1
     except MemoryError:
-        _answer(answers, error='EngineBuildError', message=_out_of_memory(job))
+        _answer(answers, error='EngineBuildOutOfMemory', message=_out_of_memory(job))
         return 1
     except Exception as error:  # noqa: BLE001
         traceback.print_exc()
@@ -106,7 +106,7 @@ def _compile(
     model = Path(job.onnx_path)
     watch.report(BuildProgress('running the model with ONNX Runtime', -1, 0))
     # First, as it takes a second and finds whatever is wrong with the file.
-    reference = reference_of(_reference_request(job, options))
+    reference = reference_of(_reference_request(job))
     watch.report(BuildProgress('preparing the graph', -1, 0))
     _, height, width, _ = reference.images_nhwc.shape
     graph = compile_graph(model, job.precision, (height, width), Path(job.work_folder))
@@ -115,7 +115,7 @@ def _compile(
     try:
         built = build_plan(graph.path, precision, options, watch, _read_fd(job.timing_fd))
     except EngineBuildError as error:
-        raise EngineBuildError(f'{error}{_findings(graph)}') from error
+        raise type(error)(f'{error}{_findings(graph)}') from error
     _write_fd(job.plan_fd, built.plan)
     _write_fd(job.timing_fd, built.timing_cache)
     watch.report(BuildProgress('comparing the plan with ONNX Runtime', -1, 0))
@@ -124,20 +124,20 @@ def _compile(
         plan_bytes=len(built.plan),
         precision=graph.precision,
         is_typed=graph.is_typed,
-        agreement=_agreement(built.plan, graph, reference, run_plan),
+        # One image more than a call holds: the smallest call, which has its own context, is made too.
+        agreement=_agreement(built.plan, graph, reference.repeated(job.max_batch + 1), run_plan),
         properties=graph.metadata.to_properties(),
         is_self_described=graph.is_self_described,
     )
 
 
-def _reference_request(job: CompileJob, options: BuildOptions) -> EngineRequest:
+def _reference_request(job: CompileJob) -> EngineRequest:
     labels = LabelSet.from_dict(job.labels, 'labels') if job.labels else None
     return EngineRequest(
         Path(job.onnx_path),
         device='cpu',
         labels=labels,
         network_size=job.network_size,
-        build=options,
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rtformer_ros.engines.widened_model import widened_model
 from rtformer_ros.errors import EngineUnavailable, ModelError
 from rtformer_ros.packaged_files import share_directories
 
@@ -36,6 +38,13 @@ class Reference:
     class_map_nhw: npt.NDArray[np.uint8]
     num_classes: int
 
+    def repeated(self, count: int) -> Reference:
+        """Return `count` images, which are these in turn, again and again."""
+        index = np.arange(count) % len(self.images_nhwc)
+        return replace(
+            self, images_nhwc=self.images_nhwc[index], class_map_nhw=self.class_map_nhw[index]
+        )
+
     def agreement_of(self, class_map_nhw: npt.NDArray[np.uint8]) -> float:
         """
         Return the share of pixels, 0..1, on which a result agrees, of the image where it is worst.
@@ -52,9 +61,9 @@ class Reference:
 
 def reference_of(request: EngineRequest) -> Reference:
     """
-    Run the bundled images, as many as one call may hold, through ONNX Runtime on the CPU.
+    Run the bundled images through ONNX Runtime on the CPU.
 
-    request: names the ONNX file, its labels and size, and the largest batch.
+    request: names the ONNX file, its labels and size.
     Raises ModelError for a file that is no such model, EngineUnavailable without ONNX Runtime.
     """
     try:
@@ -64,24 +73,23 @@ def reference_of(request: EngineRequest) -> Reference:
             f'a plan is compared with ONNX Runtime before it is used, which does not load here '
             f'({error}); install it: pip install onnxruntime'
         ) from error
-    engine = open_model(request)
-    try:
+    with (
+        widened_model(request.model) as model,
+        closing(open_model(replace(request, model=model))) as engine,
+    ):
         described = engine.description
-        count = min(request.build.max_batch, len(_IMAGES))
-        images_nhwc = bundled_images((described.height, described.width), count)
+        images_nhwc = bundled_images((described.height, described.width))
         class_map_nhw = engine.infer(images_nhwc).class_map_nhw
         return Reference(images_nhwc, class_map_nhw, len(described.labels))
-    finally:
-        engine.close()
 
 
-def bundled_images(size: tuple[int, int], count: int) -> npt.NDArray[np.uint8]:
-    """Return up to two street photographs at `size` (height, width), uint8 [N, h, w, 3], RGB."""
+def bundled_images(size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Return two street photographs at `size` (height, width), uint8 [2, h, w, 3], RGB."""
     from rtformer_ros.imaging.codecs import read_image_file
     from rtformer_ros.imaging.resize import place, to_network
 
-    images_nhwc = np.empty((count, *size, 3), np.uint8)
-    for image_hwc, path in zip(images_nhwc, bundled_paths(), strict=False):
+    images_nhwc = np.empty((len(_IMAGES), *size, 3), np.uint8)
+    for image_hwc, path in zip(images_nhwc, bundled_paths(), strict=True):
         photo_hwc = read_image_file(path)
         height, width, _ = photo_hwc.shape
         image_hwc[:] = to_network(photo_hwc, place((height, width), size, 'stretch'), image_hwc)

@@ -1,0 +1,37 @@
+"""Give models of lower precision to a CPU in the form that it computes right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+
+@contextmanager
+def widened_model(model: Path) -> Iterator[Path]:
+    """
+    Lend an ONNX file with the weights and quantisers of `model` that computes in FP32.
+
+    It is the model itself where that does so already. What a sidecar says of the model is in the
+    file that is lent. Raises ModelError and ConfigError for a model or sidecar that is broken.
+    """
+    import onnx
+
+    from rtformer_ros.deploy.onnx_file import read_onnx
+    from rtformer_ros.deploy.precision import precision_of
+    from rtformer_ros.deploy.widening import to_fp32
+    from rtformer_ros.engines.sidecar import metadata_of
+
+    original = read_onnx(model)
+    if precision_of(original) == 'fp32':
+        yield model
+        return
+    properties = {entry.key: entry.value for entry in original.metadata_props}
+    properties.update(metadata_of(model, properties).to_properties())
+    wide = to_fp32(original)
+    onnx.helper.set_model_props(wide, properties)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / model.name
+        path.write_bytes(wide.SerializeToString(deterministic=True))
+        yield path
