@@ -1,0 +1,84 @@
+"""Thin a cloud out to one point a voxel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rtformer_ros.errors import ConfigError
+from rtformer_ros.geometry.cloud import POINT_DTYPE
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Points = npt.NDArray[np.void]
+    Indices = npt.NDArray[np.int64]
+
+_INDEX_BITS = 24
+_AXIS_BITS = 13
+_MAX_VOXELS = 1 << (_AXIS_BITS - 1)
+
+
+def thin_to_voxels(points: Points, voxel_m: float) -> Points:
+    """
+    Return one point for each cube of side voxel_m that holds any, POINT_DTYPE [N], without NaN.
+
+    points: POINT_DTYPE of any shape. A point is the mean of its voxel's points; its label is the
+    one that most of them have (the lowest of equals), colour and confidence are those of the first
+    point with that label.
+    Raises ConfigError for a voxel too small to number; voxel_m is more than 0.
+    """
+    flat = points.reshape(-1)
+    # Columns of their own: indexing whole points is ten times slower.
+    axes = [np.ascontiguousarray(flat[axis]) for axis in ('x', 'y', 'z')]
+    index = np.flatnonzero(~np.isnan(axes[2]))
+    if not len(index):
+        return np.empty(0, POINT_DTYPE)
+    order, starts = _sort_by_voxel(axes, index, voxel_m)
+    counts = np.diff(starts, append=len(order))
+    label_n = flat['label'][order]
+    voxel_n = np.repeat(np.arange(len(starts), dtype=np.int32), counts)
+    label = _majority(voxel_n, label_n, len(starts))
+    holders = np.flatnonzero(label_n == label.take(voxel_n))
+    first = holders[np.flatnonzero(np.diff(voxel_n[holders], prepend=-1))]
+    # Points as words: copying 20-byte records one by one is slow.
+    words = flat.view(np.float32).reshape(len(flat), -1).take(order[first], axis=0)
+    share = (1 / counts).astype(np.float32)
+    for axis, values in enumerate(axes):
+        words[:, axis] = np.add.reduceat(values.take(order), starts) * share
+    thinned: Points = words.view(POINT_DTYPE)[:, 0]
+    return thinned
+
+
+def _sort_by_voxel(
+    axes: list[npt.NDArray[np.float32]], index: Indices, voxel_m: float
+) -> tuple[Indices, Indices]:
+    """Return the indices of points by voxel, and where each voxel begins in them."""
+    key = index.astype(np.int64)
+    for number, values in enumerate(axes, start=1):
+        place = np.floor(values.take(index) * np.float32(1 / voxel_m))
+        if not -_MAX_VOXELS <= place.min() <= place.max() < _MAX_VOXELS:
+            raise ConfigError(
+                f'voxels of {voxel_m:g} m; expected larger ones: the cloud reaches further than '
+                f'{_MAX_VOXELS} of them'
+            )
+        shift = _INDEX_BITS + (number - 1) * _AXIS_BITS
+        key += (place.astype(np.int64) + _MAX_VOXELS) << shift
+    # The index rides along in the low bits, and a merge sort makes use of neighbouring pixels
+    # being neighbours in space: 2.4 ms for 300 000 points, argsort takes 20.
+    key.sort(kind='stable')
+    voxel = key >> _INDEX_BITS
+    return key & ((1 << _INDEX_BITS) - 1), np.flatnonzero(np.diff(voxel, prepend=-1))
+
+
+def _majority(
+    voxel_n: npt.NDArray[np.int32], label_n: npt.NDArray[np.uint8], voxels: int
+) -> npt.NDArray[np.uint8]:
+    used = np.flatnonzero(np.bincount(label_n, minlength=256))
+    place = np.zeros(256, np.intp)
+    place[used] = np.arange(len(used))
+    votes = np.bincount(voxel_n * len(used) + place[label_n], minlength=voxels * len(used))
+    winner: npt.NDArray[np.intp] = votes.reshape(voxels, len(used)).argmax(axis=1)
+    labels: npt.NDArray[np.uint8] = used.astype(np.uint8)[winner]
+    return labels

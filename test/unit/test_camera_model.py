@@ -1,0 +1,115 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from ground_scene import DISTORTED, PINHOLE, tangents
+from rtformer_ros.errors import GeometryError
+from rtformer_ros.geometry.camera_model import CameraModel
+
+K = (500.0, 0.0, 319.5, 0.0, 510.0, 239.5, 0.0, 0.0, 1.0)
+MODEL = CameraModel(480, 640, K)
+
+
+def model_of(lens):
+    return CameraModel(lens.height, lens.width, lens.k, lens.model, lens.d)
+
+
+@pytest.mark.parametrize('lens', [PINHOLE, *DISTORTED], ids=str)
+def test_rays_and_pixels_follow_the_published_lens_formulas(lens):
+    camera = model_of(lens)
+    x, y = tangents(lens)
+    expected = np.stack([x, y, np.ones_like(x)], axis=1)
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(camera.rays_hw3.reshape(-1, 3), expected, atol=2e-6)
+    np.testing.assert_allclose(camera.project(4.2 * expected), _all_pixels(camera), atol=1e-5)
+
+
+def _all_pixels(camera):
+    rows, columns = np.mgrid[: camera.height, : camera.width]
+    return np.stack([columns.ravel(), rows.ravel()], axis=1)
+
+
+def test_no_ray_where_the_lens_model_folds_back():
+    # r * (1 - 0.5 r^2) is greatest at r = sqrt(2/3), where it is 0.544: 272 pixels off the middle.
+    camera = CameraModel(480, 640, K, 'plumb_bob', (-0.5, 0.0, 0.0, 0.0, 0.0))
+    columns = camera.rays_hw3[239, :, 0]
+    limit_px = 500 * math.sqrt(2 / 3) * (1 - 0.5 * 2 / 3)
+    off_px = np.abs(np.arange(640) - 319.5)
+    assert np.isnan(columns[off_px > limit_px + 1]).all()
+    assert np.isfinite(columns[off_px < limit_px - 2]).all()
+    # A point beyond that angle must not turn up inside the image.
+    assert np.isnan(camera.project(np.array([[1.3, 0.0, 1.0]]))).all()
+
+
+def test_nothing_behind_the_camera_is_seen():
+    points = np.array([[0.0, 0.0, -1.0], [0.1, 0.1, 0.0], [0.0, 0.0, 1.0]])
+    np.testing.assert_array_equal(np.isnan(MODEL.project(points)).any(axis=1), [True, True, False])
+
+
+def test_a_fisheye_sees_almost_90_degrees_off_its_axis():
+    k = (320.0, 0.0, 499.5, 0.0, 320.0, 499.5, 0.0, 0.0, 1.0)
+    camera = CameraModel(1000, 1000, k, 'equidistant', (0.0, 0.0, 0.0, 0.0))
+    angle = (np.arange(1000) - 499.5) / 320.0
+    row = camera.rays(np.stack([np.arange(1000.0), np.full(1000, 499.5)], axis=1))
+    inside = np.abs(angle) < math.radians(86)
+    np.testing.assert_allclose(row[inside, 0], np.sin(angle[inside]), atol=1e-6)
+    assert np.isnan(row[np.abs(angle) > math.radians(86.3)]).all()
+    assert np.isnan(camera.rays_hw3[0, 0]).all()
+
+
+def test_scaled_and_cropped_cameras_see_the_same_rays():
+    camera = model_of(DISTORTED[0])
+    half = camera.scaled(240, 320)
+    # The centre of a pixel of the half image is the corner that four pixels share.
+    np.testing.assert_allclose(
+        half.rays(np.array([[10.0, 20.0]])), camera.rays(np.array([[20.5, 40.5]])), atol=1e-9
+    )
+    crop = camera.cropped(100, 50, 200, 300)
+    assert crop.rays_hw3.shape == (200, 300, 3)
+    np.testing.assert_allclose(crop.rays_hw3, camera.rays_hw3[50:250, 100:400], atol=1e-6)
+
+
+def test_the_rectifying_rotation_turns_rays():
+    turn = math.radians(3.0)
+    r = (math.cos(turn), 0, math.sin(turn), 0, 1, 0, -math.sin(turn), 0, math.cos(turn))
+    camera = dataclasses.replace(MODEL, r=r)
+    ray = camera.rays(np.array([[319.5, 239.5]]))
+    np.testing.assert_allclose(ray, [[math.sin(turn), 0, math.cos(turn)]], atol=1e-9)
+    np.testing.assert_allclose(camera.project(ray), [[319.5, 239.5]], atol=1e-6)
+    assert dataclasses.replace(MODEL, r=(0.0,) * 9) == MODEL
+
+
+@pytest.mark.parametrize(('height', 'width'), [(240, 320), (960, 1280), (48, 64), (100, 134)])
+def test_an_image_of_the_same_shape_fits(height, width):
+    fitted = MODEL.of_image(height, width)
+    assert (fitted.height, fitted.width) == (height, width)
+    assert fitted.k[0] == pytest.approx(500.0 * width / 640)
+
+
+@pytest.mark.parametrize(('height', 'width'), [(640, 480), (360, 640), (480, 480), (1080, 1920)])
+def test_an_image_of_another_shape_is_refused(height, width):
+    with pytest.raises(GeometryError, match=f'640x480 pixels, the image has {width}x{height}'):
+        MODEL.of_image(height, width)
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'k': (0.0,) * 9}, 'not calibrated'),
+        ({'k': (500.0, 0, 320, 0, math.nan, 240, 0, 0, 1)}, '9 finite numbers'),
+        ({'k': (500.0, 0, 320)}, '9 finite numbers'),
+        ({'width': 0}, 'size it was calibrated with'),
+        ({'distortion_model': 'fish'}, "'fish' is unknown; expected one of: plumb_bob"),
+        ({'distortion_model': 'plumb_bob', 'd': (0.1,)}, 'expected 0 or 4 or 5'),
+        ({'distortion_model': 'equidistant', 'd': ()}, 'expected 4'),
+        ({'distortion_model': 'rational_polynomial', 'd': (0.1,) * 5}, 'expected 8 or 12 or 14'),
+        ({'distortion_model': 'plumb_bob', 'd': (math.inf, 0, 0, 0, 0)}, 'finite'),
+        ({'d': (0.1,)}, "lens model ''"),
+        ({'r': (1.0,) * 9}, 'rotation'),
+    ],
+)
+def test_a_calibration_that_projects_nothing_is_refused(change, message):
+    with pytest.raises(GeometryError, match=message):
+        dataclasses.replace(MODEL, **change)
