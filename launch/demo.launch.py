@@ -14,6 +14,8 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from rtformer_ros.fastdds_profile import profile_variables
+from rtformer_ros.packaged_files import find_topic_names
+from rtformer_ros.topic_names import load_topic_names, one_camera
 
 SEGMENTATION = Path(get_package_share_directory('rtformer_ros')) / 'launch' / 'seg.launch.py'
 
@@ -45,9 +47,9 @@ def start_camera(context: LaunchContext) -> list[Node]:
     def argument(name: str) -> str:
         return str(LaunchConfiguration(name).perform(context))
 
-    image = argument('image')
-    beside = image.rpartition('/')[0]
-    camera_info = argument('camera_info') or (f'{beside}/camera_info' if beside else 'camera_info')
+    compat = argument('compat')
+    names = load_topic_names(find_topic_names(compat)) if compat else {}
+    camera = one_camera(argument('image'), argument('camera_info'), names=names)
     enlarged = argument('fastdds_profile').lower() == 'true'
     return [
         Node(
@@ -61,7 +63,7 @@ def start_camera(context: LaunchContext) -> list[Node]:
                     'wait_for_subscribers': 1,
                 }
             ],
-            remappings=[('image', image), ('camera_info', camera_info)],
+            remappings=[('image', camera.image), ('camera_info', camera.camera_info)],
             additional_env=profile_variables(os.environ) if enlarged else {},
             on_exit=[Shutdown(reason='the pictures have ended')],
             output='screen',

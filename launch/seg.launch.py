@@ -13,14 +13,26 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from rtformer_ros.fastdds_profile import profile_variables
+from rtformer_ros.packaged_files import find_topic_names
+from rtformer_ros.topic_names import (
+    DEFAULT_DEPTH,
+    DEFAULT_IMAGE,
+    CameraTopics,
+    load_topic_names,
+    one_camera,
+    several_cameras,
+)
 
 BOOLS = ['true', 'false', 'True', 'False']
 SHARE = Path(get_package_share_directory('rtformer_ros'))
+# What config/seg.rviz shows of the node.
+SHOWN_TOPICS = ('overlay', 'color_mask', 'legend', 'points', 'costmap', 'scan')
 
 # Arguments that are parameters of the node. An empty one leaves what params_file says.
 PARAMETERS = {
     'model': (str, 'Model file, or the name of a packaged model'),
-    'engine': (str, 'What runs the model: auto, onnxruntime, torch'),
+    'engine': (str, 'What runs the model: auto, tensorrt, onnxruntime, torch'),
+    'engine_fallback': (str, 'Engine that segments while the first model is built, or none'),
     'device': (str, 'Device of the engine: auto, cpu, cuda, cuda:N'),
     'labels': (str, 'Label set: a YAML file, or the name of a packaged one (camvid, cityscapes)'),
     'image_transport': (str, 'raw, or compressed to subscribe to IMAGE/compressed'),
@@ -28,12 +40,26 @@ PARAMETERS = {
     'use_sim_time': (bool, 'true: take the time from /clock, as with a simulator or a bag'),
 }
 OTHERS = {
-    'image': ('image', "Camera topic, without '/compressed'"),
+    'cameras': (
+        '',
+        "Names of several cameras, as in 'front,left'; image, camera_info and depth then have "
+        '{camera} for the name, as in /{camera}/image_raw; empty: one camera',
+    ),
+    'image': (DEFAULT_IMAGE, "Camera topic, without '/compressed'"),
     'camera_info': ('', "Topic of the CameraInfo; empty: 'camera_info' beside the camera topic"),
+    'depth': (
+        DEFAULT_DEPTH,
+        'Topic of the depth image aligned to the camera, for ~/points',
+    ),
+    'compat': (
+        '',
+        'Names of another package for the topics: isaac_ros, ros_deep_learning, '
+        "nav2_semantic_layer, or a YAML file; empty: the node's own",
+    ),
     'namespace': ('', 'Namespace of the node and of its relative topics'),
     'name': ('segmentation_node', 'Name of the node; its outputs are under NAME/'),
     'params_file': (str(SHARE / 'config' / 'seg.yaml'), 'YAML file with parameters; empty: none'),
-    'rviz': ('false', 'true: open RViz (package rviz2) with camera, overlay and colour mask'),
+    'rviz': ('false', 'true: open RViz (package rviz2) with all that the node shows'),
     'log_level': ('info', 'debug, info, warn, error or fatal; or LOGGER:=LEVEL'),
     'fastdds_profile': (
         'true',
@@ -69,28 +95,45 @@ def start_nodes(context: LaunchContext) -> list[Node]:
     arguments = {
         name: LaunchConfiguration(name).perform(context) for name in (*PARAMETERS, *OTHERS)
     }
-    nodes = [segmentation_node(arguments)]
+    compat = arguments['compat']
+    names = load_topic_names(find_topic_names(compat)) if compat else {}
+    cameras = camera_topics(arguments, names)
+    nodes = [segmentation_node(arguments, names, cameras)]
     if is_true(arguments['rviz']):
-        nodes.append(rviz(arguments))
+        nodes.append(rviz(arguments, names, cameras[0]))
     return nodes
 
 
-def segmentation_node(arguments: dict[str, str]) -> Node:
+def camera_topics(arguments: dict[str, str], names: dict[str, str]) -> list[CameraTopics]:
+    """Return the topics of each camera, at least one."""
+    asked = (arguments['image'], arguments['camera_info'], arguments['depth'])
+    cameras = [name.strip() for name in arguments['cameras'].split(',') if name.strip()]
+    if not cameras:
+        return [one_camera(*asked, names)]
+    if names:
+        raise RuntimeError('compat names the topics of one camera; leave it or cameras out')
+    return several_cameras(cameras, *asked)
+
+
+def segmentation_node(
+    arguments: dict[str, str], names: dict[str, str], cameras: list[CameraTopics]
+) -> Node:
     """Return the node itself; it activates itself, so a plain Node action starts it."""
-    image = arguments['image']
-    beside = image.rpartition('/')[0]
-    camera_info = arguments['camera_info'] or (f'{beside}/camera_info' if beside else 'camera_info')
+    named = [camera.camera for camera in cameras if camera.camera]
     extra = profile_variables(os.environ) if is_true(arguments['fastdds_profile']) else {}
     return Node(
         package='rtformer_ros',
         executable='segmentation_node',
         name=arguments['name'],
         namespace=arguments['namespace'],
-        parameters=[*parameter_files(arguments['params_file']), overrides(arguments)],
+        parameters=[
+            *parameter_files(arguments['params_file']),
+            overrides(arguments),
+            *([{'cameras': named}] if named else []),
+        ],
         remappings=[
-            ('image', image),
-            ('image/compressed', f'{image}/compressed'),
-            ('camera_info', camera_info),
+            *(pair for camera in cameras for pair in camera.remappings()),
+            *((name, other) for name, other in names.items() if name.startswith('~/')),
         ],
         arguments=['--ros-args', '--log-level', arguments['log_level']],
         additional_env=extra,
@@ -98,20 +141,22 @@ def segmentation_node(arguments: dict[str, str]) -> Node:
     )
 
 
-def rviz(arguments: dict[str, str]) -> Node:
-    """Return RViz; its configuration names the topics of a node without namespace."""
+def rviz(arguments: dict[str, str], names: dict[str, str], camera: CameraTopics) -> Node:
+    """Return RViz, which shows one camera; its configuration names topics without namespace."""
     namespace = absolute(arguments['namespace'], '')
     node = absolute(arguments['name'], namespace)
+    outputs = f'{node}/{camera.camera}'.rstrip('/')
+    shown = {topic: names.get(f'~/{topic}', f'{outputs}/{topic}') for topic in SHOWN_TOPICS}
     return Node(
         package='rviz2',
         executable='rviz2',
         arguments=['-d', str(SHARE / 'config' / 'seg.rviz')],
         parameters=[{'use_sim_time': is_true(arguments['use_sim_time'])}],
         remappings=[
-            ('/image', absolute(arguments['image'], namespace)),
+            ('/image', absolute(camera.image, namespace)),
             *(
-                (f'/segmentation_node/{topic}', f'{node}/{topic}')
-                for topic in ('overlay', 'color_mask')
+                (f'/segmentation_node/{topic}', absolute(other, namespace))
+                for topic, other in shown.items()
             ),
         ],
         output='screen',

@@ -15,7 +15,11 @@ RATE_HORIZON_S = 10.0
 """Frames older than this do not count for a rate."""
 
 STAGES = ('wait', 'convert', 'preprocess', 'infer', 'postprocess', 'publish')
-"""What a frame goes through, in order; 'wait' is from its arrival to its start."""
+"""
+What a frame goes through, in order.
+
+'wait' is from its arrival to its start and, in a batch, while others of the batch have their turn.
+"""
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ class FrameStatistics:
 
 @dataclass
 class StageClock:
-    """Measures the stages of one frame, each from the end of the one before."""
+    """Measures the stages of one frame, each from the end of the one before; some come twice."""
 
     started_s: float
     stages_ms: dict[str, float] = field(default_factory=dict)
@@ -128,7 +132,8 @@ class StageClock:
     def lap(self, stage: str) -> None:
         """End a stage now."""
         now_s = time.monotonic()
-        self.stages_ms[stage] = (now_s - self.started_s) * 1e3
+        lap_ms = (now_s - self.started_s) * 1e3
+        self.stages_ms[stage] = self.stages_ms.get(stage, 0.0) + lap_ms
         self.started_s = now_s
 
 

@@ -57,15 +57,28 @@ def find_labels(text: str) -> Path:
 
     Raises ConfigError, naming where was looked.
     """
-    tried = _candidates(text.strip(), 'config/labels', '.yaml')
+    return _find_yaml(text, 'config/labels', 'label')
+
+
+def find_topic_names(text: str) -> Path:
+    """
+    Return the file of topic names that a user means: a path, or a packaged one ('isaac_ros').
+
+    Raises ConfigError, naming where was looked.
+    """
+    return _find_yaml(text, 'config/compat', 'topic name')
+
+
+def _find_yaml(text: str, folder: str, kind: str) -> Path:
+    tried = _candidates(text.strip(), folder, '.yaml')
     for path in tried:
         if path.is_file():
             return path
     known = sorted(
-        {path.stem for share in share_directories() for path in share.glob('config/labels/*.yaml')}
+        {path.stem for share in share_directories() for path in share.glob(f'{folder}/*.yaml')}
     )
     raise ConfigError(
-        f"there is no label file '{text}'; looked for {_listing(tried)}. Give the path of a YAML "
+        f"there is no {kind} file '{text}'; looked for {_listing(tried)}. Give the path of a YAML "
         f'file or one of: {", ".join(known)}'
     )
 

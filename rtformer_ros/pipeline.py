@@ -41,7 +41,7 @@ class Segmenter:
     An engine together with the settings of its frames.
 
     The three steps may be called one by one, so that a caller can time them or batch the middle
-    one; `segment` does all. Not thread-safe: it reuses the buffer of the network's image.
+    one; `segment` does all. Not thread-safe: it reuses the buffer of the network's images.
     """
 
     def __init__(self, engine: Engine, settings: SegmentSettings) -> None:
@@ -49,7 +49,7 @@ class Segmenter:
         self._engine = engine
         self._settings = settings
         self._network_size = (engine.description.height, engine.description.width)
-        self._buffer_hwc = np.empty((*self._network_size, 3), np.uint8)
+        self._buffer_nhwc = np.empty((1, *self._network_size, 3), np.uint8)
         self._remap = np.frombuffer(settings.class_remap, np.uint8)
         self._threshold = round(settings.confidence_threshold * 255)
 
@@ -80,28 +80,39 @@ class Segmenter:
         Raises EngineError and its kin when the engine fails.
         """
         size = (image_hwc.shape[0], image_hwc.shape[1])
-        return self.postprocess(self.infer(self.preprocess(image_hwc)), size)
+        return self.postprocess(self.infer(self.preprocess(image_hwc))[0], size)
 
-    def preprocess(self, image_hwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Return the image at the network's size; valid until the next call."""
+    def preprocess(self, image_hwc: npt.NDArray[np.uint8], index: int = 0) -> npt.NDArray[np.uint8]:
+        """
+        Return the image at the network's size; valid until the next call for the same index.
+
+        index: where in a batch it will be, 0 for the first; a batch is filled from the front.
+        """
+        if index >= len(self._buffer_nhwc):
+            self._buffer_nhwc = np.empty((index + 1, *self._network_size, 3), np.uint8)
         source = (image_hwc.shape[0], image_hwc.shape[1])
         placement = place(source, self._network_size, self._settings.resize)
-        return to_network(image_hwc, placement, self._buffer_hwc)
+        return to_network(image_hwc, placement, self._buffer_nhwc[index])
 
-    def infer(self, network_image_hwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
-        """Run the engine on one image of the network's size."""
-        return self._engine.infer(network_image_hwc[np.newaxis])
+    def infer(self, *network_images_hwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
+        """Run the engine once on what `preprocess` returned for indices 0, 1 and so on."""
+        if len(network_images_hwc) == 1:
+            return self._engine.infer(network_images_hwc[0][np.newaxis])
+        for index, image_hwc in enumerate(network_images_hwc):
+            # It is elsewhere if it came in the network's size, or before the buffer grew.
+            if image_hwc.base is not self._buffer_nhwc:
+                self._buffer_nhwc[index] = image_hwc
+        return self._engine.infer(self._buffer_nhwc[: len(network_images_hwc)])
 
     def postprocess(
-        self, batch: SegmentationBatch, source: Size, *, with_confidence: bool = True
+        self, result: Segmentation, source: Size, *, with_confidence: bool = True
     ) -> Segmentation:
         """
-        Remap, threshold and resize what `infer` returned for a source of that size.
+        Remap, threshold and resize one result of `infer` for a source of that size.
 
         with_confidence: False leaves the confidence at the network's size, bars included, for a
         caller who does not look at it.
         """
-        result = batch[0]
         class_map_hw = self._ids(result)
         placement = place(source, self._network_size, self._settings.resize)
         size = self.output_size(source)

@@ -19,7 +19,7 @@ _MOTION_LEVELS = 10
 _BLUR_PX = 5
 _MOTION_MARGIN_PX = 9
 _CUT_SHARE = 0.7
-_MAX_GAP_S = 1.0
+_MAX_GAP_S = 2.0
 
 
 class TemporalSmoother:

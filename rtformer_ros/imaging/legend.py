@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.labels import LabelSet
+from rtformer_ros.labels import ColorRgb, LabelSet
 
 ROW_HEIGHT_PX = 22
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -36,15 +36,25 @@ def draw_legend(
             f'a legend for the class ids {list(ids)}; expected one or more of 0 to '
             f'{len(labels) - 1}'
         )
-    names = [printable(labels.names[class_id]) for class_id in ids]
+    colors = [tuple(palette[class_id].tolist()) for class_id in ids]
+    return draw_rows(list(zip((labels.names[class_id] for class_id in ids), colors, strict=True)))
+
+
+def draw_rows(rows: Sequence[tuple[str, ColorRgb]]) -> npt.NDArray[np.uint8]:
+    """
+    Draw one row for each name and colour (RGB, 0..255), at least one.
+
+    Returns uint8 [ROW_HEIGHT_PX * rows, W, 3] RGB, as wide as the longest name needs.
+    """
+    names = [printable(name) for name, _ in rows]
     text_left = 2 * _MARGIN_PX + _SWATCH_PX
     width = text_left + max(text_width_px(name) for name in names) + _MARGIN_PX
-    legend = np.full((ROW_HEIGHT_PX * len(ids), width, 3), _BACKGROUND, np.uint8)
-    for row, (class_id, name) in enumerate(zip(ids, names, strict=True)):
+    legend = np.full((ROW_HEIGHT_PX * len(rows), width, 3), _BACKGROUND, np.uint8)
+    for row, (name, color_rgb) in enumerate(rows):
         top = row * ROW_HEIGHT_PX + (ROW_HEIGHT_PX - _SWATCH_PX) // 2
         swatch = legend[top : top + _SWATCH_PX, _MARGIN_PX : _MARGIN_PX + _SWATCH_PX]
         swatch[:] = _INK
-        swatch[1:-1, 1:-1] = palette[class_id]
+        swatch[1:-1, 1:-1] = color_rgb
         write_text(legend, name, text_left, top + _SWATCH_PX - 2)
     return legend
 

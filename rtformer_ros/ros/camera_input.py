@@ -52,9 +52,15 @@ class CameraInput:
         callback_group: CallbackGroup,
         settings: InputSettings,
         on_frame: Callable[[Frame], None],
+        prefix: str = '',
     ) -> None:
-        """Keep what is needed; nothing is subscribed before `start`."""
+        """
+        Keep what is needed; nothing is subscribed before `start`.
+
+        prefix: a camera's name, whose topics are then CAMERA/image in place of image.
+        """
         self._node = node
+        self._prefix = f'{prefix}/' if prefix else ''
         self._group = callback_group
         self._settings = settings
         self._on_frame = on_frame
@@ -81,11 +87,12 @@ class CameraInput:
         The compressed topic follows a remapped `image`, as image_transport does, unless it is
         remapped itself.
         """
-        image = self._node.resolve_topic_name(IMAGE_TOPIC)
+        image = self._node.resolve_topic_name(f'{self._prefix}{IMAGE_TOPIC}')
         if not self._settings.compressed:
             return image
-        compressed = self._node.resolve_topic_name(COMPRESSED_TOPIC)
-        default = self._node.resolve_topic_name(COMPRESSED_TOPIC, only_expand=True)
+        name = f'{self._prefix}{COMPRESSED_TOPIC}'
+        compressed = self._node.resolve_topic_name(name)
+        default = self._node.resolve_topic_name(name, only_expand=True)
         return compressed if compressed != default else f'{image}/compressed'
 
     @property
@@ -156,7 +163,8 @@ class CameraInput:
         return input_profile(self._settings.image_qos, self._node, self.topic)
 
     def _camera_info_profile(self) -> QoSProfile:
-        return input_profile(self._settings.camera_info_qos, self._node, CAMERA_INFO_TOPIC)
+        topic = f'{self._prefix}{CAMERA_INFO_TOPIC}'
+        return input_profile(self._settings.camera_info_qos, self._node, topic)
 
     def _subscribe_image(self, profile: QoSProfile) -> None:
         self._incompatible_policy = ''
@@ -174,7 +182,7 @@ class CameraInput:
     def _subscribe_camera_info(self, profile: QoSProfile) -> None:
         self._camera_info = self._node.create_subscription(
             CameraInfo,
-            CAMERA_INFO_TOPIC,
+            f'{self._prefix}{CAMERA_INFO_TOPIC}',
             self._infos.add,
             profile,
             callback_group=self._group,

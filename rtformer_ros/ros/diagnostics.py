@@ -1,35 +1,26 @@
-"""Say on /diagnostics how the node is doing."""
+"""Say on /diagnostics how the node and its cameras are doing."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
+from rtformer_ros.frame_statistics import StatisticsSnapshot
+from rtformer_ros.ros.camera_status import frame_values
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from builtin_interfaces.msg import Time
 
-    from rtformer_ros.engines.base import EngineDescription
-    from rtformer_ros.frame_statistics import StatisticsSnapshot
+    from rtformer_ros.ros.camera_status import CameraStatus
+    from rtformer_ros.ros.model_status import ModelStatus
 
-DROP_CAUSES = {
-    'newer frame': 'a newer frame came while it waited',
-    'rate limit': 'max_rate_hz',
-    'malformed': 'the message could not be read',
-    'failed': 'an error while it was segmented',
-    'stopped': 'the node was deactivated meanwhile',
-}
-"""Why a frame that arrived is not segmented although somebody wants it."""
-
-NO_SUBSCRIBER = 'no subscriber'
-"""The count of frames left out because nobody subscribes."""
-
-# Share of the frames of one period above which skipping is worth a warning.
-_BEHIND_SHARE = 0.1
-_SILENT_S = 3.0
+    CameraReport = tuple[CameraStatus, StatisticsSnapshot]
+    Verdict = tuple[bytes, str]
 
 
 @dataclass(frozen=True)
@@ -37,121 +28,139 @@ class NodeStatus:
     """
     What the node knows of itself at one moment.
 
-    state: the lifecycle state's label. engine: None while no model is loaded. engine_error: why
-    the engine or its loading failed, '' where it did not. topic: the image topic's full name;
-    silent_s: seconds since the last frame, None before the first; incompatible_policy: the QoS
-    policy by which the camera's publisher was refused; incompatible_outputs: why a subscriber
-    gets nothing, by output topic; idle: nobody subscribes and the node is lazy.
+    state: the lifecycle state's label. model: what segments and what is being built. frame_error:
+    how the engine failed on the last frame, '' where it did not. busy_s: seconds that went into
+    frames since the activation; engine_runs: runs since then, which may be fewer than frames.
     """
 
     state: str
-    engine: EngineDescription | None
-    engine_error: str
-    topic: str
-    publisher_count: int
-    silent_s: float | None
-    incompatible_policy: str
-    incompatible_outputs: Mapping[str, str]
-    idle: bool
+    model: ModelStatus
+    frame_error: str
+    busy_s: float
+    engine_runs: int
 
 
 class Diagnostics:
-    """Makes the messages; remembers the last counts, to see what a period brought."""
+    """
+    Makes the messages; remembers the last counts, to see what a period brought.
 
-    def __init__(self, name: str, hardware_id: str) -> None:
-        """Take the status's name ('segmentation_node: frames') and the hardware's."""
-        self._name = name
+    A message has a status for the node and one for each camera; a single camera without a name
+    shares the node's.
+    """
+
+    def __init__(self, node_name: str, hardware_id: str) -> None:
+        """Take the node's name, which each status begins with, and the hardware's."""
+        self._node_name = node_name
         self._hardware_id = hardware_id
-        self._last_counts: Mapping[str, int] = {}
+        self._last_counts: dict[str, Mapping[str, int]] = {}
 
     def message(
-        self, stamp: Time, status: NodeStatus, statistics: StatisticsSnapshot
+        self, stamp: Time, node: NodeStatus, cameras: Sequence[CameraReport]
     ) -> DiagnosticArray:
         """Return the message for now; frames are judged by what came since the last call."""
-        level, text = self._verdict(status, statistics)
-        self._last_counts = statistics.counts
-        report = DiagnosticStatus(
-            level=level,
-            name=self._name,
-            message=text,
-            hardware_id=self._hardware_id,
-            values=[
-                KeyValue(key=key, value=value) for key, value in _values(status, statistics).items()
-            ],
-        )
-        array = DiagnosticArray(status=[report])
+        verdicts = [self._camera_verdict(node, *camera) for camera in cameras]
+        self._last_counts = {status.name: frames.counts for status, frames in cameras}
+        array = DiagnosticArray(status=[self._node_report(node, cameras, verdicts)])
         array.header.stamp = stamp
+        for (status, frames), verdict in zip(cameras, verdicts, strict=True):
+            if status.name:
+                values = {**status.values(), **frame_values(frames)}
+                values['last error'] = frames.last_error
+                array.status.append(self._report(status.name, verdict, values))
         return array
 
-    def _verdict(self, status: NodeStatus, statistics: StatisticsSnapshot) -> tuple[bytes, str]:
-        if status.engine_error:
-            return DiagnosticStatus.ERROR, f'engine failed: {status.engine_error}'
-        if status.state != 'active':
-            return DiagnosticStatus.OK, f'not active ({status.state})'
-        warning = _input_warning(status) or self._frame_warning(statistics)
+    def _node_report(
+        self, node: NodeStatus, cameras: Sequence[CameraReport], verdicts: Sequence[Verdict]
+    ) -> DiagnosticStatus:
+        frames = _sum([frames for _, frames in cameras])
+        names = [status.name for status, _ in cameras]
+        values = _node_values(node)
+        if names == ['']:
+            values |= cameras[0][0].values()
+            verdict = verdicts[0]
+        else:
+            values['cameras'] = ', '.join(names)
+            verdict = _worst(names, verdicts, frames)
+        values |= frame_values(frames)
+        values['busy (s)'] = f'{node.busy_s:.3f}'
+        values['engine runs'] = str(node.engine_runs)
+        errors = (node.model.error, node.frame_error, node.model.build_error)
+        values['last error'] = next(filter(None, errors), frames.last_error)
+        return self._report('segmentation', _node_verdict(node) or verdict, values)
+
+    def _camera_verdict(
+        self, node: NodeStatus, camera: CameraStatus, frames: StatisticsSnapshot
+    ) -> Verdict:
+        if node.state != 'active':
+            return DiagnosticStatus.OK, f'not active ({node.state})'
+        warning = camera.warning(frames, self._last_counts.get(camera.name, {}))
         if warning:
             return DiagnosticStatus.WARN, warning
-        for topic, reason in status.incompatible_outputs.items():
-            return DiagnosticStatus.WARN, f'a subscriber of ~/{topic} gets nothing: {reason}'
-        if status.idle:
-            return DiagnosticStatus.OK, 'idle: nobody subscribes to an output'
-        return DiagnosticStatus.OK, f'segmenting at {statistics.output_hz:.1f} Hz'
+        return DiagnosticStatus.OK, camera.all_well(frames)
 
-    def _frame_warning(self, statistics: StatisticsSnapshot) -> str:
-        news = {
-            cause: count - self._last_counts.get(cause, 0)
-            for cause, count in statistics.counts.items()
-        }
-        for cause in ('failed', 'malformed'):
-            if news.get(cause):
-                return f'{news[cause]} frame(s) dropped: {DROP_CAUSES[cause]}'
-        skipped, received = news.get('newer frame', 0), news.get('received', 0)
-        if received and skipped / received > _BEHIND_SHARE:
-            return (
-                f'falls behind: {statistics.input_hz:.1f} Hz come in, {statistics.output_hz:.1f} '
-                'Hz go out; the newest frames are taken, so latency does not grow'
-            )
-        return ''
-
-
-def _input_warning(status: NodeStatus) -> str:
-    if status.incompatible_policy:
-        return (
-            f'QoS mismatch on {status.topic}: its publisher offers another '
-            f'{status.incompatible_policy} than is asked for; set qos.image.reliability to auto'
+    def _report(self, name: str, verdict: Verdict, values: Mapping[str, str]) -> DiagnosticStatus:
+        level, text = verdict
+        return DiagnosticStatus(
+            level=level,
+            name=f'{self._node_name}: {name}',
+            message=text,
+            hardware_id=self._hardware_id,
+            values=[KeyValue(key=key, value=value) for key, value in values.items()],
         )
-    if not status.publisher_count:
-        return f'no camera: nobody publishes {status.topic}'
-    if status.silent_s is None:
-        return f'no frame has come yet on {status.topic}, which has a publisher'
-    if status.silent_s > _SILENT_S:
-        return f'no frame for {status.silent_s:.0f} s on {status.topic}'
-    return ''
 
 
-def _values(status: NodeStatus, statistics: StatisticsSnapshot) -> dict[str, str]:
-    counts, engine = statistics.counts, status.engine
-    values = {
-        'state': status.state,
+def _node_verdict(node: NodeStatus) -> Verdict | None:
+    """Return what the node itself has to say, None where the cameras decide."""
+    engine_error = node.model.error or node.frame_error
+    if engine_error:
+        return DiagnosticStatus.ERROR, f'engine failed: {engine_error}'
+    if node.model.warning:
+        return DiagnosticStatus.WARN, node.model.warning
+    return None
+
+
+def _worst(
+    names: Sequence[str], verdicts: Sequence[Verdict], frames: StatisticsSnapshot
+) -> Verdict:
+    """Return the first of the verdicts with the highest level, and whose it is."""
+    level = max(level for level, _ in verdicts)
+    troubled = [
+        f'{name}: {text}' for name, (lev, text) in zip(names, verdicts, strict=True) if lev == level
+    ]
+    if level != DiagnosticStatus.OK:
+        others = f' ({len(troubled)} of {len(names)} cameras)' if len(names) > 1 else ''
+        return level, f'{troubled[0]}{others}'
+    texts = {text for _, text in verdicts}
+    if len(texts) == 1:
+        return level, texts.pop()
+    return level, f'segmenting {len(names)} cameras at {frames.output_hz:.1f} Hz'
+
+
+def _sum(parts: Sequence[StatisticsSnapshot]) -> StatisticsSnapshot:
+    """Return counts and rates of all together; times can only be told of a single one."""
+    if len(parts) == 1:
+        return parts[0]
+    counts: Counter[str] = Counter()
+    for part in parts:
+        counts.update(part.counts)
+    return StatisticsSnapshot(
+        counts=counts,
+        input_hz=sum(part.input_hz for part in parts),
+        output_hz=sum(part.output_hz for part in parts),
+        stages={},
+        last_error=next(filter(None, (part.last_error for part in parts)), ''),
+    )
+
+
+def _node_values(node: NodeStatus) -> dict[str, str]:
+    engine = node.model.engine
+    return {
+        'state': node.state,
         'engine': engine.engine if engine else '',
         'model': str(engine.model) if engine else '',
         'device': engine.device if engine else '',
         'engine detail': engine.detail if engine else '',
+        'engines passed over': engine.passed_over if engine else '',
+        **node.model.build_values(),
         'network size': f'{engine.width}x{engine.height}' if engine else '',
-        'image topic': status.topic,
-        'publishers': str(status.publisher_count),
-        'input rate (Hz)': f'{statistics.input_hz:.2f}',
-        'output rate (Hz)': f'{statistics.output_hz:.2f}',
-        'frames received': str(counts.get('received', 0)),
-        'frames segmented': str(counts.get('segmented', 0)),
-        'frames dropped': str(sum(counts.get(cause, 0) for cause in DROP_CAUSES)),
-        'frames without subscriber': str(counts.get(NO_SUBSCRIBER, 0)),
     }
-    for cause in DROP_CAUSES:
-        values[f'dropped: {cause}'] = str(counts.get(cause, 0))
-    for stage, times in statistics.stages.items():
-        values[f'{stage} p50 (ms)'] = f'{times.p50_ms:.3f}'
-        values[f'{stage} p95 (ms)'] = f'{times.p95_ms:.3f}'
-        values[f'{stage} max (ms)'] = f'{times.max_ms:.3f}'
-    values['last error'] = status.engine_error or statistics.last_error
-    return values

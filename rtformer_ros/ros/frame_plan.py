@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,19 +14,29 @@ from rtformer_ros.class_options import parse_class_filter, parse_class_remap, pa
 from rtformer_ros.imaging.palette import palette_rgb
 from rtformer_ros.labels import LabelClass, LabelSet, distinct_colors
 from rtformer_ros.pipeline import Segmenter, SegmentSettings
+from rtformer_ros.published_classes import PublishedClass, published_classes
 from rtformer_ros.rendering import RenderSettings
 
 if TYPE_CHECKING:
     from rtformer_ros.engines.base import Engine
+    from rtformer_ros.geometry.cloud import CloudSettings
     from rtformer_ros.ros.settings import FrameSettings
 
 
 @dataclass(frozen=True)
 class FramePlan:
-    """What a frame is made with, all of it or nothing: the engine, its settings, the looks."""
+    """
+    What a frame is made with, all of it or nothing: the engine, its settings, the looks.
+
+    classes: what the ids of a mask mean, see published_classes(). cloud: which points are made.
+    settings: what all this was made from.
+    """
 
     segmenter: Segmenter
     render: RenderSettings
+    classes: tuple[PublishedClass, ...]
+    cloud: CloudSettings
+    settings: FrameSettings
 
 
 def make_plan(engine: Engine, settings: FrameSettings) -> FramePlan:
@@ -38,7 +48,10 @@ def make_plan(engine: Engine, settings: FrameSettings) -> FramePlan:
         class_remap=parse_class_remap(settings.class_remap, labels),
         confidence_threshold=settings.confidence_threshold,
     )
-    return FramePlan(Segmenter(engine, segment), _render_settings(settings, labels))
+    render = _render_settings(settings, labels)
+    classes = published_classes(labels, segment.class_remap, render.palette_rgb, render.shown_ids)
+    cloud = _cloud_settings(settings, labels)
+    return FramePlan(Segmenter(engine, segment), render, classes, cloud, settings)
 
 
 class PlanSlot:
@@ -76,6 +89,13 @@ def _render_settings(settings: FrameSettings, labels: LabelSet) -> RenderSetting
         shown_ids = np.isin(np.arange(256), list(shown))
         palette[~shown_ids] = 0
     return RenderSettings(palette, shown_ids, settings.overlay_alpha, settings.jpeg_quality)
+
+
+def _cloud_settings(settings: FrameSettings, labels: LabelSet) -> CloudSettings:
+    shown = parse_class_filter(settings.points.class_filter, labels)
+    if shown is None:
+        return settings.points.cloud
+    return replace(settings.points.cloud, shown_ids=bytes(int(i in shown) for i in range(256)))
 
 
 def _recolored(labels: LabelSet) -> LabelSet:

@@ -11,40 +11,40 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType  # type: ignore[attr-defined]
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 
-from rtformer_ros.engines import open_engine
 from rtformer_ros.errors import RtformerError
-from rtformer_ros.frame_statistics import FrameStatistics
-from rtformer_ros.labels import load_labels
-from rtformer_ros.packaged_files import find_labels, find_model
-from rtformer_ros.rate_limit import RateLimit
-from rtformer_ros.ros.camera_input import CameraInput, Frame
-from rtformer_ros.ros.diagnostics import NO_SUBSCRIBER, Diagnostics, NodeStatus
-from rtformer_ros.ros.frame_plan import PlanSlot, make_plan
+from rtformer_ros.ros.cameras import Cameras
+from rtformer_ros.ros.diagnostics import Diagnostics, NodeStatus
 from rtformer_ros.ros.frame_worker import FrameWorker
 from rtformer_ros.ros.log_bridge import bridge_logs
 from rtformer_ros.ros.mailbox import Mailbox
-from rtformer_ros.ros.outputs import Outputs
+from rtformer_ros.ros.model_loader import ModelLoader
+from rtformer_ros.ros.model_status import engine_text
 from rtformer_ros.ros.parameter_spec import declare
 from rtformer_ros.ros.parameters import SPECS
 from rtformer_ros.ros.qos import PublisherEventCallbacks
-from rtformer_ros.ros.settings import ModelSettings, NodeSettings
+from rtformer_ros.ros.services import Services
+from rtformer_ros.ros.settings import NodeSettings
 
 if TYPE_CHECKING:
-    from rclpy.parameter import Parameter
+    from rclpy.callback_groups import CallbackGroup
 
-    from rtformer_ros.engines.base import Engine
-    from rtformer_ros.ros.frame_plan import FramePlan
+    from rtformer_ros.ros.camera import Camera
+    from rtformer_ros.ros.camera_input import Frame
 
 _FOLLOW_PERIOD_S = 1.0
 _STOP_TIMEOUT_S = 1.0
+_BUILD_END_TIMEOUT_S = 5.0
+# The diagnostics' own period may be longer than somebody who waits for a build likes to wait.
+_BUILD_REPORT_PERIOD_S = 4.0
 
 
 class SegmentationNode(LifecycleNode):
     """
     A managed node that turns camera images into masks.
 
-    Parameters and transitions run in the default callback group, one at a time, while the camera
+    Parameters and transitions run in the default callback group, one at a time, while the cameras
     and the timers have groups of their own: so frames flow on while an engine is loaded, given an
     executor that runs these groups in threads of their own (SlowLaneExecutor).
     """
@@ -52,27 +52,34 @@ class SegmentationNode(LifecycleNode):
     def __init__(self) -> None:
         """Declare the parameters; raises ConfigError for a start-up value that is not allowed."""
         super().__init__('segmentation_node')
-        self._values = declare(self, SPECS.values())
-        self._settings = NodeSettings.from_values(self._values)
+        self._settings = NodeSettings.from_values(declare(self, SPECS.values()))
         self._log_handler = bridge_logs(self.get_logger())
-        self._statistics = FrameStatistics()
-        self._slot = PlanSlot()
-        self._outputs = Outputs(self)
-        self._rate_limit = RateLimit(self._settings.max_rate_hz)
+        # In the default group, like all that changes the model.
+        self._build_done = self.create_guard_condition(self._use_build)
+        self._models = ModelLoader(self.get_logger(), self._build_done.trigger)
+        self._slot = self._models.slot
         self._camera_group = MutuallyExclusiveCallbackGroup()
-        self._camera = CameraInput(self, self._camera_group, self._settings.input, self._accept)
-        self._mailbox: Mailbox[Frame] | None = None
+        self._cameras = Cameras(
+            self, self._camera_group, self._settings.cameras, self._settings.camera
+        )
         self._worker: FrameWorker | None = None
-        self._load_error = ''
-        self._diagnostics = Diagnostics(f'{self.get_name()}: segmentation', platform.node())
+        self._diagnostics = Diagnostics(self.get_name(), platform.node())
         self._diagnostics_publisher = self.create_publisher(
             DiagnosticArray,
             '/diagnostics',
             10,
             event_callbacks=PublisherEventCallbacks(use_default_callbacks=False),
         )
+        self._offered_services = Services(
+            self, self._cameras, lambda: self._status.state, lambda: self._settings
+        )
         self._start_timers()
         self.add_on_set_parameters_callback(self._on_set_parameters)
+
+    @property
+    def slow_groups(self) -> frozenset[CallbackGroup]:
+        """Return the groups whose callbacks may take long, for an executor to run them aside."""
+        return frozenset({self.default_callback_group, self._offered_services.slow_group})
 
     def _start_timers(self) -> None:
         group = MutuallyExclusiveCallbackGroup()
@@ -82,8 +89,11 @@ class SegmentationNode(LifecycleNode):
             self._settings.diagnostics_period_s, self._report, callback_group=group, clock=steady
         )
         self.create_timer(
+            _BUILD_REPORT_PERIOD_S, self._report_build, callback_group=group, clock=steady
+        )
+        self.create_timer(
             _FOLLOW_PERIOD_S,
-            self._follow_graph,
+            self._cameras.follow_graph,
             callback_group=self._camera_group,
             clock=steady,
         )
@@ -94,39 +104,35 @@ class SegmentationNode(LifecycleNode):
     # ---- life -------------------------------------------------------------------------------
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Open the model and offer the outputs."""
+        """
+        Open the model and offer the outputs.
+
+        Fails, without an error, while the model is being built and no other engine fills in.
+        """
         try:
-            engine = _open_model(self._settings.model)
-            self._slot.replace(_plan_or_close(engine, self._settings))
-            self._outputs.configure(self._settings.output)
+            if not self._models.configure(self._settings):
+                self.get_logger().info('cannot configure before the model is built')
+                return TransitionCallbackReturn.FAILURE
+            self._cameras.offer(self._slot.plan)
         except RtformerError as error:
-            self._load_error = str(error)
             self.get_logger().error(f'cannot configure: {error}')
             self._release()
             return TransitionCallbackReturn.FAILURE
-        self._load_error = ''
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Subscribe to the camera and segment."""
-        self._mailbox = Mailbox()
-        self._worker = FrameWorker(
-            self,
-            self._mailbox,
-            self._slot,
-            self._outputs,
-            self._camera.infos.find,
-            self._statistics,
-        )
-        self._camera.start()
-        self.get_logger().info(
-            f'active: {_summary(self._slot.plan)}, images from {self._camera.topic}'
-        )
+        """Subscribe to the cameras and segment."""
+        mailbox: Mailbox[Camera, Frame] = Mailbox()
+        self._worker = FrameWorker(self, mailbox, self._slot, self._settings.batch_wait_s)
+        self._cameras.start(mailbox)
+        engine = self._models.status.engine
+        assert engine is not None
+        self.get_logger().info(f'active: {engine_text(engine)}, images from {self._cameras.topics}')
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe, and finish the frame that is being made."""
-        self._camera.stop()
+        self._cameras.stop()
         self._stop_worker()
         return super().on_deactivate(state)
 
@@ -148,13 +154,14 @@ class SegmentationNode(LifecycleNode):
     def close(self) -> None:
         """Stop and release everything, unless a frame in progress does not end in time."""
         self._autostart_timer.cancel()
-        self._camera.stop()
+        self._models.builds.cancel()
+        self._cameras.stop()
         plan = self._slot.plan
-        if plan is not None and self._mailbox is not None:
-            self._mailbox.close()
+        if plan is not None and self._worker is not None:
             plan.segmenter.engine.close()
         if self._stop_worker():
             self._release()
+        self._models.builds.cancel(_BUILD_END_TIMEOUT_S)
 
     def _autostart(self) -> None:
         self._autostart_timer.cancel()
@@ -162,29 +169,12 @@ class SegmentationNode(LifecycleNode):
             self.trigger_activate()
 
     def _stop_worker(self) -> bool:
-        worker, self._worker, self._mailbox = self._worker, None, None
+        worker, self._worker = self._worker, None
         return worker is None or worker.stop(_STOP_TIMEOUT_S)
 
     def _release(self) -> None:
-        self._outputs.close()
-        plan = self._slot.plan
-        self._slot.replace(None)
-        if plan is not None:
-            plan.segmenter.engine.close()
-
-    # ---- frames -----------------------------------------------------------------------------
-
-    def _accept(self, frame: Frame) -> None:
-        mailbox = self._mailbox
-        if mailbox is None:
-            return
-        self._statistics.received()
-        if self._settings.lazy and not self._outputs.wanted():
-            self._statistics.dropped(NO_SUBSCRIBER)
-        elif not self._rate_limit.allows(frame.received_s):
-            self._statistics.dropped('rate limit')
-        elif mailbox.put(frame):
-            self._statistics.dropped('newer frame')
+        self._cameras.close()
+        self._models.release()
 
     # ---- parameters -------------------------------------------------------------------------
 
@@ -193,87 +183,67 @@ class SegmentationNode(LifecycleNode):
         if not changes:
             return SetParametersResult(successful=True)
         try:
-            values = {**self._values, **changes}
+            changed = {name: SPECS[name].value_of(value) for name, value in changes.items()}
+            values = {**self._settings.values, **changed}
             self._apply(NodeSettings.from_values(values))
         except RtformerError as error:
             return SetParametersResult(successful=False, reason=str(error))
         except Exception as error:  # noqa: BLE001  a set that fails must not end the node
             self.get_logger().error(f'cannot set {sorted(changes)}:\n{traceback.format_exc()}')
             return SetParametersResult(successful=False, reason=f'{type(error).__name__}: {error}')
-        self._values = values
         return SetParametersResult(successful=True)
 
     def _apply(self, settings: NodeSettings) -> None:
         """Put other settings in force, all or none."""
-        if self._slot.plan is not None:
-            self._exchange_plan(self._slot.plan, settings)
-            self._outputs.configure(settings.output)
-        elif self._load_error and settings.autostart:
+        plan = self._slot.plan
+        if plan is not None:
+            self._models.apply(plan, settings)
+        elif settings.autostart and self._models.may_configure_now(settings):
             self._autostart_timer.reset()
-        self._camera.configure(settings.input)
-        if settings.max_rate_hz != self._settings.max_rate_hz:
-            self._rate_limit = RateLimit(settings.max_rate_hz)
+        self._cameras.configure(settings.cameras, settings.camera, self._slot.plan)
+        if self._worker is not None:
+            self._worker.batch_wait_s = settings.batch_wait_s
         self._diagnostics_timer.timer_period_ns = int(settings.diagnostics_period_s * 1e9)
         self._settings = settings
 
-    def _exchange_plan(self, plan: FramePlan, settings: NodeSettings) -> None:
-        """Make the frames after the present one with other settings, and so another engine."""
-        engine = plan.segmenter.engine
-        if settings.model != self._settings.model:
-            self._slot.replace(_plan_or_close(_open_model(settings.model), settings))
-            engine.close()
-            self.get_logger().info(f'exchanged the model: now {_summary(self._slot.plan)}')
-        elif settings.frame != self._settings.frame:
-            self._slot.replace(make_plan(engine, settings.frame))
+    def _use_build(self) -> None:
+        """Go on with the model that was built, or say with the parameters that it was not."""
+        if not self._models.builds.is_done:
+            return
+        is_well = self._models.settle(self._settings)
+        if self._slot.plan is not None:
+            if not is_well:
+                self._set_back()
+            self._cameras.offer(self._slot.plan)
+        elif is_well and self._settings.autostart:
+            self._autostart()
+        elif is_well:
+            self.get_logger().info('the model is built: configure it now')
+
+    def _set_back(self) -> None:
+        """Set the parameters to what the model in force was opened with."""
+        wanted, in_force = self._settings.values, self._models.values_in_force
+        changes = [Parameter(n, value=v) for n, v in in_force.items() if wanted[n] != v]
+        self.set_parameters_atomically(changes)
 
     # ---- timers -----------------------------------------------------------------------------
 
-    def _follow_graph(self) -> None:
-        self._camera.follow_publishers()
-        self._outputs.check_subscribers()
+    def _report_build(self) -> None:
+        if self._models.builds.log_progress():
+            self._report()
+
+    @property
+    def _status(self) -> NodeStatus:
+        worker = self._worker
+        return NodeStatus(
+            state=self._state_machine.current_state[1],
+            model=self._models.status,
+            frame_error=worker.engine_error if worker else '',
+            busy_s=worker.busy_s if worker else 0.0,
+            engine_runs=worker.runs if worker else 0,
+        )
 
     def _report(self) -> None:
-        worker, plan = self._worker, self._slot.plan
-        status = NodeStatus(
-            state=self._state_machine.current_state[1],
-            engine=plan.segmenter.engine.description if plan else None,
-            engine_error=self._load_error or (worker.engine_error if worker else ''),
-            topic=self._camera.topic,
-            publisher_count=self._camera.publisher_count,
-            silent_s=self._camera.silent_s,
-            incompatible_policy=self._camera.incompatible_policy,
-            incompatible_outputs=self._outputs.incompatible_topics,
-            idle=self._settings.lazy and not self._outputs.wanted(),
-        )
         stamp = self.get_clock().now().to_msg()
-        self._diagnostics_publisher.publish(
-            self._diagnostics.message(stamp, status, self._statistics.snapshot())
-        )
-
-
-def _open_model(settings: ModelSettings) -> Engine:
-    return open_engine(
-        find_model(settings.model),
-        settings.engine,
-        device=settings.device,
-        threads=settings.threads,
-        labels=load_labels(find_labels(settings.labels)) if settings.labels else None,
-        network_size=settings.network_size,
-    )
-
-
-def _summary(plan: FramePlan | None) -> str:
-    assert plan is not None
-    engine = plan.segmenter.engine.description
-    return (
-        f'{engine.model.name} ({engine.width}x{engine.height}, {len(engine.labels)} classes) with '
-        f'{engine.engine} on {engine.device} ({engine.detail})'
-    )
-
-
-def _plan_or_close(engine: Engine, settings: NodeSettings) -> FramePlan:
-    try:
-        return make_plan(engine, settings.frame)
-    except RtformerError:
-        engine.close()
-        raise
+        cameras = [(camera.status, camera.statistics.snapshot()) for camera in self._cameras]
+        self._diagnostics_publisher.publish(self._diagnostics.message(stamp, self._status, cameras))

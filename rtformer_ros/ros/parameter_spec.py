@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import ParameterException
+from rclpy.parameter import Parameter
 
 from rtformer_ros.errors import ConfigError
 
 if TYPE_CHECKING:
     from rclpy.node import Node
 
-ParameterValue: TypeAlias = bool | int | float | str
+ParameterValue: TypeAlias = bool | int | float | str | tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class ParameterSpec:
     One parameter: its name, its default (whose type is its type) and what it may be.
 
     minimum, maximum: the range of a number, both included. choices: all values a text may have.
-    read_only: it is tied to the process and cannot change while the node runs.
+    read_only: it is tied to the process and cannot change while the node runs. A tuple of texts is
+    a string array in ROS.
     """
 
     name: str
@@ -34,9 +37,19 @@ class ParameterSpec:
     choices: tuple[str, ...] = ()
     read_only: bool = False
 
+    @property
+    def ros_default(self) -> bool | int | float | str | list[str]:
+        """Return the default as ROS and YAML take it."""
+        return list(self.default) if isinstance(self.default, tuple) else self.default
+
     def descriptor(self) -> ParameterDescriptor:
         """Return what ROS tells people about this parameter and checks by itself."""
-        descriptor = ParameterDescriptor(description=self.description, read_only=self.read_only)
+        descriptor = ParameterDescriptor(
+            description=self.description,
+            read_only=self.read_only,
+            # An empty list has no type in YAML, so ROS would refuse it for one of texts.
+            dynamic_typing=self._is_list,
+        )
         if self.choices:
             descriptor.additional_constraints = f'one of: {", ".join(self.choices)}'
         if self.minimum is None or self.maximum is None:
@@ -51,18 +64,41 @@ class ParameterSpec:
             ]
         return descriptor
 
+    def value_of(self, ros_value: object) -> ParameterValue:
+        """
+        Return the value that ROS has for this parameter; raises ConfigError for no list of texts.
+
+        Of other types ROS itself has checked the type. A list that is empty, whatever its type,
+        or not set, which is how an empty list comes from a YAML file, is ().
+        """
+        if not self._is_list:
+            return ros_value  # type: ignore[return-value]
+        if ros_value is None:
+            return ()
+        if isinstance(ros_value, list | tuple | array) and all(
+            isinstance(each, str) for each in ros_value
+        ):
+            return tuple(ros_value)
+        raise ConfigError(
+            f"{self.name} is {ros_value!r}; expected a list of texts, as in ['one', 'two']"
+        )
+
     def check(self, value: ParameterValue) -> None:
         """Raise ConfigError, saying what is allowed, unless the value is."""
         if self.choices and value not in self.choices:
             raise ConfigError(
                 f"{self.name} is '{value}'; expected one of: {', '.join(self.choices)}"
             )
-        if isinstance(value, str) or self.minimum is None or self.maximum is None:
+        if isinstance(value, str | tuple) or self.minimum is None or self.maximum is None:
             return
         if not self.minimum <= value <= self.maximum:
             raise ConfigError(
                 f'{self.name} is {value}; expected {self.minimum:g} to {self.maximum:g}'
             )
+
+    @property
+    def _is_list(self) -> bool:
+        return isinstance(self.default, tuple)
 
 
 def declare(node: Node, specs: Iterable[ParameterSpec]) -> dict[str, ParameterValue]:
@@ -75,11 +111,16 @@ def declare(node: Node, specs: Iterable[ParameterSpec]) -> dict[str, ParameterVa
     values: dict[str, ParameterValue] = {}
     for spec in specs:
         try:
-            parameter = node.declare_parameter(spec.name, spec.default, spec.descriptor())
+            parameter = node.declare_parameter(spec.name, spec.ros_default, spec.descriptor())
         except ParameterException as error:
             raise ConfigError(
                 f'parameter {spec.name}: {error} Expected: {spec.description}'
             ) from error
-        spec.check(parameter.value)
-        values[spec.name] = parameter.value
+        value = spec.value_of(parameter.value)
+        spec.check(value)
+        if value == ():
+            # So that a client is told of an empty list of texts, whatever type it came with.
+            empty = Parameter(spec.name, Parameter.Type.STRING_ARRAY, [])
+            node.set_parameters([empty])
+        values[spec.name] = value
     return values

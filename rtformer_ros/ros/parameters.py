@@ -5,20 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from rtformer_ros.engines import engine_names
-from rtformer_ros.ros.outputs import IMAGE_OUTPUTS, output_topics
+from rtformer_ros.ros.depth_input import DEPTH_TOPIC
+from rtformer_ros.ros.output_topics import output_topics, tunable_topics
 from rtformer_ros.ros.parameter_spec import ParameterSpec
+from rtformer_ros.ros.projection_parameters import PROJECTION_SPECS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_INPUTS = ('image', 'camera_info')
+_INPUTS = ('image', 'camera_info', DEPTH_TOPIC)
 
 _MODEL = (
     ParameterSpec(
         'model',
         '',
-        'Model file: .onnx, or a .safetensors / .pdparams checkpoint; a path or the name of a '
-        "packaged model; '' is the packaged default",
+        'Model file: .onnx, a .safetensors / .pdparams checkpoint, or a TensorRT plan (.engine, '
+        ".plan); a path or the name of a packaged model; '' is the packaged default",
     ),
     ParameterSpec(
         'engine',
@@ -40,8 +42,48 @@ _MODEL = (
         '',
         "Label set: a YAML file or the name of a packaged one (camvid); '' is the model's own",
     ),
+    ParameterSpec(
+        'precision',
+        'auto',
+        "What the engine computes in; auto is the model file's, or what the device is best at",
+        choices=('auto', 'fp32', 'fp16'),
+    ),
+    ParameterSpec(
+        'build.workspace_mib',
+        1024,
+        'Scratch memory in MiB that the compiler of an engine may take',
+        1,
+        1_048_576,
+    ),
+    ParameterSpec(
+        'build.optimization_level',
+        3,
+        'How hard the compiler of an engine tries: 0 (quick to build) to 5 (quick to run)',
+        0,
+        5,
+    ),
+    ParameterSpec(
+        'engine_fallback',
+        'none',
+        'Engine that segments on the CPU while the first model is built; none waits for the build',
+        choices=('none', *engine_names()),
+    ),
 )
 _INPUT = (
+    ParameterSpec(
+        'cameras',
+        (),
+        "Names of the cameras, as in ['front', 'left']: each has its topics NAME/image, "
+        'NAME/camera_info and ~/NAME/mask; empty is one camera with image, camera_info and ~/mask',
+    ),
+    ParameterSpec(
+        'batch_wait_ms',
+        0.0,
+        'Milliseconds that a frame waits for those of other cameras, to be segmented with them '
+        'where the engine is quicker so; 0 takes those that are there',
+        0.0,
+        1000.0,
+    ),
     ParameterSpec(
         'image_transport',
         'raw',
@@ -49,7 +91,11 @@ _INPUT = (
         choices=('raw', 'compressed'),
     ),
     ParameterSpec(
-        'max_rate_hz', 0.0, 'Most frames to segment per second, in Hz; 0 is no limit', 0.0, 1000.0
+        'max_rate_hz',
+        0.0,
+        'Most frames to segment per second, in Hz, of each camera; 0 is no limit',
+        0.0,
+        1000.0,
     ),
     ParameterSpec(
         'resize',
@@ -94,12 +140,29 @@ _OUTPUT = (
         0.0,
         1.0,
     ),
+    ParameterSpec(
+        'temporal_smoothing',
+        0.0,
+        'Share of the past in the average of classes over frames, 0 to 0.95; 0 is off. Where the '
+        'image changes the past does not count',
+        0.0,
+        0.95,
+    ),
     ParameterSpec('jpeg_quality', 90, 'JPEG quality of compressed pictures, 1 to 100', 1, 100),
     ParameterSpec(
         'lazy', True, 'Segment only while somebody subscribes to an output; false: always'
     ),
 )
 _PROCESS = (
+    ParameterSpec(
+        'snapshot.folder',
+        '',
+        'Folder in which ~/snapshot makes one for each call; '
+        "'' is $ROS_HOME/rtformer_ros/snapshots, or ~/.ros/rtformer_ros/snapshots",
+    ),
+    ParameterSpec(
+        'snapshot.timeout_s', 5.0, 'Seconds that ~/snapshot waits for a frame', 0.1, 60.0
+    ),
     ParameterSpec(
         'diagnostics_period_s', 1.0, 'Seconds between messages on /diagnostics', 0.1, 60.0
     ),
@@ -135,7 +198,7 @@ def _publish_specs() -> tuple[ParameterSpec, ...]:
 
 def _qos_specs() -> tuple[ParameterSpec, ...]:
     specs = []
-    for topic in (*_INPUTS, *IMAGE_OUTPUTS):
+    for topic in (*_INPUTS, *tunable_topics()):
         is_input = topic in _INPUTS
         auto = "auto is what the camera's publishers offer" if is_input else 'auto is reliable'
         specs += [
@@ -158,5 +221,13 @@ def _qos_specs() -> tuple[ParameterSpec, ...]:
 
 SPECS: Mapping[str, ParameterSpec] = {
     spec.name: spec
-    for spec in (*_MODEL, *_INPUT, *_OUTPUT, *_publish_specs(), *_qos_specs(), *_PROCESS)
+    for spec in (
+        *_MODEL,
+        *_INPUT,
+        *_OUTPUT,
+        *PROJECTION_SPECS,
+        *_publish_specs(),
+        *_qos_specs(),
+        *_PROCESS,
+    )
 }

@@ -49,10 +49,17 @@ _POLICIES = {
 }
 
 
-def output_profile(policy: TopicQos, node: Node, topic: str) -> QoSProfile:
-    """Return the profile of a publisher; 'auto' is reliable, which suits every subscriber."""
+def output_profile(
+    policy: TopicQos, node: Node, topic: str, *, is_latched: bool = False
+) -> QoSProfile:
+    """
+    Return the profile of a publisher; 'auto' is reliable, which suits every subscriber.
+
+    is_latched: late subscribers get the last messages, and those that ask for that get any at all.
+    """
     reliability = _RELIABILITY.get(policy.reliability, ReliabilityPolicy.RELIABLE)
-    return _profile(reliability, policy.depth, node, topic, 'publisher')
+    durability = DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE
+    return _profile(reliability, policy.depth, node, topic, 'publisher', durability)
 
 
 def input_profile(policy: TopicQos, node: Node, topic: str) -> QoSProfile:
@@ -94,12 +101,13 @@ def _profile(
     node: Node,
     topic: str,
     entity: Literal['publisher', 'subscription'],
+    durability: DurabilityPolicy = DurabilityPolicy.VOLATILE,
 ) -> QoSProfile:
     profile = QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
         depth=depth,
         reliability=reliability,
-        durability=DurabilityPolicy.VOLATILE,
+        durability=durability,
     )
     for policy, kind in _POLICIES.items():
         value = _override(node, f'qos_overrides.{node.resolve_topic_name(topic)}.{entity}.{policy}')

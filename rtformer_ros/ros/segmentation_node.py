@@ -22,7 +22,7 @@ def main(args: list[str] | None = None) -> int:
         SegmentationNode,
         _serve,
         args,
-        make_executor=lambda node: SlowLaneExecutor(node.default_callback_group),
+        make_executor=lambda node: SlowLaneExecutor(node.slow_groups),
     )
 
 

@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from rtformer_ros import __version__
 from rtformer_ros.errors import RtformerError
 from rtformer_ros.frame_statistics import STAGES
 from rtformer_ros.packaged_files import find_model
+from rtformer_ros.tools.benchmark_cameras import CamerasCase, cameras_table, time_cameras
+from rtformer_ros.tools.benchmark_geometry import geometry_table
 from rtformer_ros.tools.benchmark_network import NetworkTiming, time_engine, time_torch_eager
 from rtformer_ros.tools.benchmark_node import NodeCase, NodeTiming, time_node
 
@@ -26,6 +29,10 @@ _CASES: tuple[tuple[int, int, str, tuple[str, ...]], ...] = (
     (1920, 1080, 'rgb8', ('mask', 'overlay')),
     (1920, 1080, 'bgr8', ('mask',)),
 )
+
+
+_PARTS = ('network', 'node', 'cameras', 'geometry')
+_CAMERAS = CamerasCase(('front', 'left', 'right'), 480, 360, rate_hz=10.0, duration_s=20.0)
 
 
 def conditions(model: Path, threads: int) -> str:
@@ -86,6 +93,20 @@ def _network_timings(model: Path, engine: str, threads: int, runs: int) -> list[
     return timings
 
 
+def _node(options: argparse.Namespace, model: Path) -> None:
+    _print_node_header(options.frames, options.rate)
+    for width, height, encoding, outputs in _CASES:
+        case = NodeCase(width, height, encoding, outputs, options.frames, options.rate)
+        _print_node(time_node(case, model, options.engine, options.threads))
+
+
+def _cameras(options: argparse.Namespace, model: Path) -> None:
+    case = replace(_CAMERAS, duration_s=options.seconds)
+    bare = time_engine(model, options.engine, options.threads, options.runs)
+    timing = time_cameras(case, model, options.engine, options.threads)
+    print('\n'.join(cameras_table(timing, bare.times.p50_ms)))
+
+
 def _soak(model: Path, engine: str, threads: int, frames: int) -> None:
     """Send many frames and print how the memory grows."""
     timing = time_node(
@@ -102,12 +123,18 @@ def _soak(model: Path, engine: str, threads: int, frames: int) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns the exit code."""
     parser = argparse.ArgumentParser(prog='benchmark', description=__doc__)
+    parser.add_argument(
+        '--part', action='append', choices=_PARTS, help='what to measure (default: all)'
+    )
     parser.add_argument('--model', default='', help='model file (default: the packaged one)')
     parser.add_argument('--engine', default='auto', help='engine (default: auto)')
     parser.add_argument('--threads', type=int, default=0, help='engine threads (default: 0)')
     parser.add_argument('--runs', type=int, default=30, help='runs of the bare network')
     parser.add_argument('--frames', type=int, default=60, help='frames sent to the node a case')
     parser.add_argument('--rate', type=float, default=_RATE_HZ, help='frames a second')
+    parser.add_argument(
+        '--seconds', type=float, default=_CAMERAS.duration_s, help='seconds that cameras send for'
+    )
     parser.add_argument(
         '--soak', type=int, default=0, metavar='FRAMES',
         help='instead, send that many frames one after the other and print the memory',
@@ -119,11 +146,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.soak:
             _soak(model, options.engine, options.threads, options.soak)
             return 0
-        _print_network(_network_timings(model, options.engine, options.threads, options.runs))
-        _print_node_header(options.frames, options.rate)
-        for width, height, encoding, outputs in _CASES:
-            case = NodeCase(width, height, encoding, outputs, options.frames, options.rate)
-            _print_node(time_node(case, model, options.engine, options.threads))
+        parts = options.part or _PARTS
+        if 'network' in parts:
+            _print_network(_network_timings(model, options.engine, options.threads, options.runs))
+        if 'node' in parts:
+            _node(options, model)
+        if 'cameras' in parts:
+            _cameras(options, model)
+        if 'geometry' in parts:
+            print('\n'.join(geometry_table(640, 480, options.runs)))
     except RtformerError as error:
         print(f'benchmark failed: {error}', file=sys.stderr)
         return 1

@@ -35,6 +35,7 @@ def brightest_channel(
     channel_order: tuple[int, int, int] = (0, 1, 2),
     busy_loops: int = 0,
     fails_above: int = 255,
+    tells_batch: bool = False,
 ) -> Path:
     """
     Write the model for images of height x width pixels.
@@ -42,6 +43,7 @@ def brightest_channel(
     channel_order: the id of a pixel is the place of its brightest channel in this order.
     busy_loops: multiplications of 512 x 512 matrices before the result, to make it slow.
     fails_above: an image with a brighter value than this makes the engine fail.
+    tells_batch: the confidence of all pixels is the number of images that share the run.
     """
     image = helper.make_tensor_value_info('image', TensorProto.UINT8, ['N', height, width, 3])
     outputs = [
@@ -59,7 +61,8 @@ def brightest_channel(
         *_busy_nodes(busy_loops),
         helper.make_node('ArgMax', ['delayed'], ['ids'], axis=3, keepdims=0),
         helper.make_node('Cast', ['ids'], ['class_map'], to=TensorProto.UINT8),
-        helper.make_node('ReduceMax', ['delayed'], ['best'], axes=[3], keepdims=0),
+        helper.make_node('ReduceMax', ['delayed'], ['best_value'], axes=[3], keepdims=0),
+        *_confidence_nodes(tells_batch),
         helper.make_node('Cast', ['best'], ['confidence'], to=TensorProto.UINT8),
     ]
     constants = {
@@ -85,6 +88,18 @@ def brightest_channel(
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())
     return path
+
+
+def _confidence_nodes(tells_batch: bool) -> list[onnx.NodeProto]:
+    """Return nodes that make 'best' of 'best_value'."""
+    if not tells_batch:
+        return [helper.make_node('Identity', ['best_value'], ['best'])]
+    return [
+        helper.make_node('Shape', ['image'], ['count_shape'], end=1),
+        helper.make_node('Cast', ['count_shape'], ['count'], to=TensorProto.FLOAT),
+        helper.make_node('Mul', ['best_value', 'zero'], ['empty']),
+        helper.make_node('Add', ['empty', 'count'], ['best']),
+    ]
 
 
 def _busy_nodes(busy_loops: int) -> list[onnx.NodeProto]:

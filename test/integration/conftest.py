@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 from closed_form_models import brightest_channel
 from node_process import NodeProcess
 from ros_peer import NODE, Camera, RosPeer
+from vision_msgs_package import NoMessages, vision_msgs_variables
 
 
 @pytest.fixture(scope='session')
@@ -28,6 +30,15 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope='session')
+def vision_msgs() -> dict[str, str]:
+    """Return the variables with which a process finds vision_msgs; skips where there is none."""
+    try:
+        return vision_msgs_variables()
+    except NoMessages as error:
+        pytest.skip(str(error))
+
+
 @pytest.fixture
 def peer() -> Iterator[RosPeer]:
     peer = RosPeer()
@@ -40,12 +51,20 @@ def start_node(tmp_path: Path, models: Path, peer: RosPeer) -> Iterator[Callable
     """Return a function that starts the node, by default with rgb.onnx, and waits for it."""
     started: list[NodeProcess] = []
 
-    def start(*arguments: str, wait: str = 'active', **parameters: Any) -> NodeProcess:
+    def start(
+        *arguments: str,
+        wait: str = 'active',
+        module: str = 'rtformer_ros.ros.segmentation_node',
+        variables: Mapping[str, str] = MappingProxyType({}),
+        **parameters: Any,
+    ) -> NodeProcess:
         named = {name.replace('__', '.'): value for name, value in parameters.items()}
         node = NodeProcess(
             tmp_path / f'node_{len(started)}.log',
             {'model': models / 'rgb.onnx', 'diagnostics_period_s': 0.2, **named},
             arguments,
+            module,
+            variables,
         )
         started.append(node)
         if wait:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -23,13 +24,14 @@ class NodeProcess:
         parameters: Mapping[str, Any],
         arguments: Sequence[str] = (),
         module: str = 'rtformer_ros.ros.segmentation_node',
+        variables: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._log = log
         command = [sys.executable, '-m', module, '--ros-args']
         for name, value in parameters.items():
             text = str(value).lower() if isinstance(value, bool) else str(value)
             command += ['-p', f'{name}:={text}']
-        environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
+        environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path), **variables}
         with log.open('w') as output:
             self.process = subprocess.Popen(
                 [*command, *arguments],

@@ -112,17 +112,22 @@ class RosPeer:
         request = SetParameters.Request(parameters=[message])
         return self.call(SetParameters, f'{NODE}/set_parameters', request).results[0]
 
-    def set_future(self, name: str, value: Any) -> Callable[[], SetParametersResult]:
-        """Send a parameter without waiting; the returned function waits for the answer."""
-        client = self._client(SetParameters, f'{NODE}/set_parameters')
-        message = Parameter(name, value=value).to_parameter_msg()
-        future = client.call_async(SetParameters.Request(parameters=[message]))
+    def ask(self, kind: type, service: str, request: Any) -> Callable[[], Any]:
+        """Call a service without waiting; the returned function waits for the answer."""
+        future = self._client(kind, service).call_async(request)
 
-        def answer() -> SetParametersResult:
-            self.wait_for(future.done, f'an answer to setting {name}')
-            return future.result().results[0]
+        def answer() -> Any:
+            self.wait_for(future.done, f'an answer of {service}')
+            return future.result()
 
         return answer
+
+    def set_future(self, name: str, value: Any) -> Callable[[], SetParametersResult]:
+        """Send a parameter without waiting; the returned function waits for the answer."""
+        message = Parameter(name, value=value).to_parameter_msg()
+        request = SetParameters.Request(parameters=[message])
+        answer = self.ask(SetParameters, f'{NODE}/set_parameters', request)
+        return lambda: answer().results[0]
 
     def set_atomically(self, values: dict[str, Any]) -> SetParametersResult:
         messages = [Parameter(n, value=v).to_parameter_msg() for n, v in values.items()]
@@ -150,7 +155,8 @@ class Camera:
     def __init__(self, peer: RosPeer, *, reliable: bool = True, topic: str = 'image') -> None:
         self._peer = peer
         self.images = peer.node.create_publisher(Image, topic, qos(reliable, 20))
-        self.infos = peer.node.create_publisher(CameraInfo, 'camera_info', qos(reliable, 20))
+        beside = f'{topic.removesuffix("image")}camera_info'
+        self.infos = peer.node.create_publisher(CameraInfo, beside, qos(reliable, 20))
         self.compressed = peer.node.create_publisher(
             CompressedImage, f'{topic}/compressed', qos(reliable, 20)
         )

@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 from rtformer_ros.tools.benchmark import conditions, main
 from rtformer_ros.tools.benchmark_network import time_engine
 from rtformer_ros.tools.benchmark_node import NodeCase, time_node
@@ -16,8 +14,7 @@ def test_node_case_is_measured_stage_by_stage(models):
     parts = [v for k, v in stages.items() if k not in ('total', 'overhead', 'infer', 'stamp')]
     assert len(parts) == 5
     assert all(value >= 0 for value in parts)
-    assert stages['overhead'] == pytest.approx(sum(parts), rel=0.5)
-    assert stages['total'] <= timing.latency_p50_ms
+    assert max(parts) <= stages['overhead'] <= stages['total'] <= timing.latency_p50_ms
     assert timing.latency_p50_ms <= timing.latency_p95_ms
     assert min(timing.resident_mib) > 10
 
@@ -29,6 +26,28 @@ def test_soak_prints_conditions_and_memory(models, capsys):
     memory = re.search(r'resident memory .*: ([\d, ]+)$', printed, re.MULTILINE)
     assert memory is not None
     assert len(memory[1].split(',')) > 5
+
+
+def test_cameras_are_counted_one_by_one(models, capsys):
+    model = str(models / 'rgb.onnx')
+    assert main(['--part', 'cameras', '--seconds', '2', '--model', model]) == 0
+    printed = capsys.readouterr().out
+    assert 'node, 60 frames' not in printed
+    rows = re.findall(r'^(front|left|right) +(\d+) +(\d+) +(\d+) +(\d+) ', printed, re.MULTILINE)
+    assert [row[0] for row in rows] == ['front', 'left', 'right']
+    for sent, received, skipped, masks in (map(int, row[1:]) for row in rows):
+        assert sent == 20
+        assert received == masks + skipped > 0
+    assert re.search(r'worked on frames \d+% of the time', printed)
+
+
+def test_projections_have_a_row_each(models, capsys):
+    model = str(models / 'rgb.onnx')
+    assert main(['--part', 'geometry', '--runs', '3', '--model', model]) == 0
+    printed = capsys.readouterr().out
+    rows = dict(re.findall(r'^(costmap|scan|points) +([\d.]+) ', printed, re.MULTILINE))
+    assert rows.keys() == {'costmap', 'scan', 'points'}
+    assert all(float(p50_ms) > 0 for p50_ms in rows.values())
 
 
 def test_slower_model_takes_longer(models):

@@ -5,6 +5,7 @@ import signal
 
 import numpy as np
 import pytest
+from camera_bag import calibrated_bag
 from node_process import REPOSITORY, NodeProcess
 from sensor_msgs.msg import CameraInfo, Image
 
@@ -95,6 +96,49 @@ def test_size_and_namespace(peer, start_source, folder):
         assert np.abs(image_array(image) - means).max() <= 1
         assert (info.height, info.width) == (24, 32)
         assert info.k[0] == pytest.approx(16 / math.tan(math.radians(30)))
+
+
+def test_a_view_over_a_picture_has_the_calibration_of_its_part(peer, start_source, tmp_path):
+    # Each pixel of this picture tells where it is.
+    y, x = np.mgrid[0:120, 0:160]
+    picture = np.stack([x, y, np.zeros_like(x)], -1).astype(np.uint8)
+    (tmp_path / 'where.png').write_bytes(encode_png(picture).tobytes())
+    options = {'field_of_view_deg': 90.0, 'width': 80, 'height': 60}
+    images, infos, _ = play(peer, start_source, tmp_path / 'where.png', **options)
+    calibration_of = {stamp_s(info): info for info in infos}
+    assert len(images) > 20
+    rays = []
+    for image in images:
+        info = calibration_of[stamp_s(image)]
+        (fx, _, cx), (_, fy, cy), _ = np.reshape(info.k, (3, 3))
+        rows, columns = np.array([5, 30, 55]), np.array([5, 40, 75])
+        shown = image_array(image)[rows, columns].astype(float)
+        # By the lens: 80 pixels of the whole picture are the tangent of 45 degrees.
+        expected = (shown[:, :2] + 0.5 - (80, 60)) / 80
+        found = np.stack([(columns + 0.5 - cx) / fx, (rows + 0.5 - cy) / fy], axis=1)
+        assert np.abs(found - expected).max() < 1 / 80
+        rays.append(found[1])
+    assert np.ptp(rays, axis=0).min() > 0.2
+
+
+def test_pictures_at_rest(peer, start_source, folder):
+    images, infos, _ = play(peer, start_source, folder / '0.png', still=True)
+    assert len(images) > 20
+    assert all((image_array(image) == PICTURES[0]).all() for image in images)
+    assert {info.k[0] for info in infos} == {32 / math.tan(math.radians(30))}
+
+
+def test_a_bag_brings_its_own_calibration(peer, start_source, tmp_path):
+    bag = calibrated_bag(tmp_path / 'bag', PICTURES, focal_px=77.0)
+    options = {'width': 128, 'height': 48}
+    images, infos, _ = play(peer, start_source, bag, **options)
+    assert len(images) == len(infos) == len(PICTURES)
+    for info in infos:
+        assert (info.height, info.width, info.distortion_model) == (48, 128, 'plumb_bob')
+        # Twice as wide, as high as before.
+        np.testing.assert_allclose(info.k, [154, 0, 62, 0, 77, 25, 0, 0, 1])
+        np.testing.assert_allclose(info.d, [-0.1, 0.02, 0.001, -0.001, 0.0])
+        np.testing.assert_allclose(info.r, np.eye(3).ravel())
 
 
 def test_looping_goes_on_until_a_signal(peer, start_source, folder):

@@ -153,6 +153,64 @@ def test_switches_reach_the_node(launch: Callable[..., Any], peer: Peer, model: 
     assert peer.state(node) == 'unconfigured'
 
 
+def test_the_node_takes_the_names_of_others(
+    launch: Callable[..., Any], peer: Peer, model: Path
+) -> None:
+    masks: list[Image] = []
+    peer.node.create_subscription(Image, '/robot/unet/raw_segmentation_mask', masks.append, 5)
+    images = peer.node.create_publisher(Image, '/robot/image', 5)
+    launch('seg.launch.py', 'compat:=isaac_ros', 'namespace:=robot', f'model:={model}')
+    peer.wait_for(images.get_subscription_count, 'a subscription to the camera')
+    peer.wait_for(lambda: peer.node.count_publishers('/robot/unet/raw_segmentation_mask'), 'a mask')
+    image = Image(height=2, width=3, encoding='rgb8', step=9, data=bytes(18))
+    image.header.frame_id = 'front'
+
+    def answered() -> bool:
+        images.publish(image)
+        return bool(masks)
+
+    peer.wait_for(answered, 'a mask under the other name')
+    assert (masks[0].header.frame_id, masks[0].encoding, masks[0].step) == ('front', 'mono8', 3)
+
+
+def test_several_cameras_are_found_by_their_names(
+    launch: Callable[..., Any], peer: Peer, model: Path
+) -> None:
+    launch(
+        'seg.launch.py', f'model:={model}', 'cameras:=front, left', 'image:=/{camera}/image_raw',
+        'namespace:=robot',
+    )  # fmt: skip
+    for camera in ('front', 'left'):
+        for topic in ('image_raw', 'camera_info'):
+            name = f'/{camera}/{topic}'
+            peer.wait_for(lambda n=name: peer.node.count_subscribers(n), f'a subscriber of {name}')
+        mask = f'/robot/segmentation_node/{camera}/mask'
+        peer.wait_for(lambda n=mask: peer.node.count_publishers(n), mask)
+
+
+def test_a_depth_camera_is_made_ready_for_nav2(
+    launch: Callable[..., Any], peer: Peer, model: Path
+) -> None:
+    masks: list[Image] = []
+    peer.node.create_subscription(Image, '/segmentation/mask', masks.append, 5)
+    process = launch('nav2.launch.py', f'model:={model}', 'image:=/rgbd/color/image')
+    images = peer.node.create_publisher(Image, '/rgbd/color/image', 5)
+    peer.wait_for(images.get_subscription_count, 'a subscription to the colour image')
+    count = peer.node.count_subscribers
+    peer.wait_for(lambda: count('/rgbd/color/camera_info'), 'a subscription to its calibration')
+    published = peer.node.count_publishers
+    for topic in ('mask', 'confidence', 'overlay'):
+        peer.wait_for(lambda t=topic: published(f'/segmentation/{t}'), f'/segmentation/{topic}')
+    image = Image(height=2, width=3, encoding='rgb8', step=9, data=bytes(18))
+
+    def answered() -> bool:
+        images.publish(image)
+        return bool(masks)
+
+    peer.wait_for(answered, 'a mask for the costmap')
+    assert process.interrupt() == 0
+
+
 @pytest.mark.parametrize('profile', ['packaged', 'own', 'off'])
 def test_fastdds_gets_the_profile_unless_the_user_chose(
     launch: Callable[..., Any], peer: Peer, install_prefix: Path, model: Path, profile: str
@@ -216,7 +274,8 @@ def test_rviz_is_told_the_topics(
     assert 'config/seg.rviz' in text
     assert '-r /image:=/robot/front/image_raw' in text
     assert '-r /segmentation_node/overlay:=/robot/segmentation_node/overlay' in text
-    assert '-r /segmentation_node/color_mask:=/robot/segmentation_node/color_mask' in text
+    for topic in ('color_mask', 'legend', 'points', 'costmap', 'scan'):
+        assert f'-r /segmentation_node/{topic}:=/robot/segmentation_node/{topic}' in text
 
 
 @pytest.mark.parametrize(
@@ -224,17 +283,20 @@ def test_rviz_is_told_the_topics(
     [
         ('params_file:=/no/such.yaml', "params_file is '/no/such.yaml', which is no file"),
         ('autostart:=perhaps', 'perhaps'),
+        ('cameras:=front,left image:=/image', '/image'),
+        ('cameras:=front compat:=isaac_ros', 'leave it or cameras out'),
+        ('compat:=nobody', 'isaac_ros, nav2_semantic_layer, ros_deep_learning'),
     ],
 )
 def test_wrong_arguments_end_the_launch_with_the_reason(
     launch: Callable[..., Any], argument: str, expected: str
 ) -> None:
-    process = launch('seg.launch.py', argument)
+    process = launch('seg.launch.py', *argument.split())
     assert process.process.wait(30) != 0
     assert expected in process.output
 
 
-@pytest.mark.parametrize('name', ['seg.launch.py', 'demo.launch.py'])
+@pytest.mark.parametrize('name', ['seg.launch.py', 'demo.launch.py', 'nav2.launch.py'])
 def test_every_argument_is_described(
     install_prefix: Path, installed_environment: dict[str, str], name: str
 ) -> None:
@@ -252,6 +314,6 @@ def test_every_argument_is_described(
     described = dict(line.split(' | ', 1) for line in done.stdout.splitlines() if '|' in line)
     assert {
         'model', 'engine', 'labels', 'image', 'camera_info', 'image_transport', 'namespace',
-        'params_file', 'use_sim_time', 'rviz', 'log_level',
+        'params_file', 'use_sim_time', 'rviz', 'log_level', 'compat', 'cameras', 'depth',
     } <= set(described)  # fmt: skip
     assert all(len(text) > 10 for text in described.values())

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 EXECUTABLES = (
-    'segmentation_node', 'image_source', 'export', 'benchmark', 'demo', 'train', 'evaluate',
-    'convert', 'download',
+    'segmentation_node', 'image_source', 'export', 'build_engine', 'benchmark', 'demo', 'train',
+    'evaluate', 'convert', 'download', 'check_model', 'verify_gpu', 'process_bag',
 )  # fmt: skip
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -29,7 +29,8 @@ def test_the_installation_is_complete(install_prefix: Path, source_files: list[s
     assert {
         'package.xml', 'launch/seg.launch.py', 'launch/demo.launch.py', 'config/seg.yaml',
         'config/seg.rviz', 'config/fastdds_large_images.xml', 'config/labels/camvid.yaml',
-        'samples/leuven_a.jpg',
+        'samples/leuven_a.jpg', 'launch/nav2.launch.py', 'config/compat/isaac_ros.yaml',
+        'config/nav2_semantic_layer.yaml', 'config/foxglove_layout.json',
     } <= expected  # fmt: skip
     assert any(name.startswith('models/') for name in expected)
     for name in expected:
@@ -124,7 +125,7 @@ def test_the_parameter_file_holds_every_parameter_with_its_default() -> None:
 
     document = yaml.safe_load((REPOSITORY / 'config' / 'seg.yaml').read_text())
     values = document['/**']['ros__parameters']
-    assert values == {name: spec.default for name, spec in SPECS.items()}
+    assert values == {name: spec.ros_default for name, spec in SPECS.items()}
     assert {name: type(value) for name, value in values.items()} == {
-        name: type(spec.default) for name, spec in SPECS.items()
+        name: type(spec.ros_default) for name, spec in SPECS.items()
     }

@@ -37,11 +37,12 @@ ALLOWED = {
     'deploy': PARTS | {'network', 'deploy'},
     'engines': PARTS | {'network', 'deploy', 'engines'},
     'pipeline': PARTS | {'engines', 'pipeline'},
+    'bags': PARTS | {'engines', 'pipeline', 'bags'},
     'training': PARTS | {'network', 'training'},
     'evaluation': PARTS | {'network', 'training', 'evaluation'},
     'ros': PARTS | {'engines', 'pipeline', 'ros'},
     'tools': PARTS
-    | {'network', 'deploy', 'engines', 'pipeline', 'training', 'evaluation', 'tools'},
+    | {'network', 'deploy', 'engines', 'pipeline', 'bags', 'training', 'evaluation', 'tools'},
 }
 
 

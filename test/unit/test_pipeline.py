@@ -82,3 +82,21 @@ def test_frames_of_changing_sizes_do_not_leave_traces(image_hwc):
 def test_input_is_not_written_to(image_hwc):
     image_hwc.flags.writeable = False
     Segmenter(BrightestChannel(), SegmentSettings(confidence_threshold=0.9)).segment(image_hwc)
+
+
+@pytest.mark.parametrize('resize', ['stretch', 'letterbox'])
+def test_batch_is_as_if_one_by_one(resize):
+    """Also with images of the network's own size, which are not resized into a buffer."""
+    rng = np.random.default_rng(0)
+    sizes = [(24, 64), (12, 16), (40, 10), (12, 16)]
+    images = [rng.integers(0, 256, (*size, 3), np.uint8) for size in sizes]
+    segmenter = Segmenter(BrightestChannel(), SegmentSettings(resize))
+    for count in (2, 4, 3):
+        prepared = [segmenter.preprocess(image, i) for i, image in enumerate(images[:count])]
+        batch = segmenter.infer(*prepared)
+        assert len(batch) == count
+        for index, image in enumerate(images[:count]):
+            alone = Segmenter(BrightestChannel(), SegmentSettings(resize)).segment(image)
+            together = segmenter.postprocess(batch[index], image.shape[:2])
+            np.testing.assert_array_equal(together.class_map_hw, alone.class_map_hw)
+            np.testing.assert_array_equal(together.confidence_hw, alone.confidence_hw)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rtformer_ros.ros.outputs import output_topics
+from rtformer_ros.ros.output_topics import output_topics
 from rtformer_ros.ros.parameters import SPECS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,0 +1,34 @@
+"""Segment a depth camera for Nav2's semantic segmentation layer: seg.launch.py with its names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+SEGMENTATION = Path(get_package_share_directory('rtformer_ros')) / 'launch' / 'seg.launch.py'
+CAMERA = '/camera/camera'
+
+# The topics of realsense2_camera with align_depth.enable; give those of your camera.
+ARGUMENTS = {
+    'image': (f'{CAMERA}/color/image_raw', "Colour image topic, without '/compressed'"),
+    'camera_info': ('', "Topic of the CameraInfo; empty: 'camera_info' beside the colour image"),
+    'depth': (
+        f'{CAMERA}/aligned_depth_to_color/image_raw',
+        'Depth image topic, aligned to the colour image: ~/points is made of it',
+    ),
+    'compat': ('nav2_semantic_layer', 'Names for the topics, as seg.launch.py takes them'),
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    declared = [
+        DeclareLaunchArgument(name, default_value=default, description=text)
+        for name, (default, text) in ARGUMENTS.items()
+    ]
+    # Declares its own arguments (model, engine, rviz, ...), which work here as well.
+    included = IncludeLaunchDescription(PythonLaunchDescriptionSource(str(SEGMENTATION)))
+    return LaunchDescription([*declared, included])

@@ -1,0 +1,70 @@
+"""Say which model runs and which is being built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rtformer_ros.engines import BuildProgress, EngineDescription
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """
+    What runs, and what is being built.
+
+    engine: None while no model is loaded; error: why it could not be, '' where that is not so.
+    is_fallback: the engine only fills in for the one that is being built. building: what is being
+    built, '' for nothing; progress: how far it is. build_error: why the last build failed while
+    another engine went on, '' where it did not.
+    """
+
+    engine: EngineDescription | None
+    error: str
+    is_fallback: bool
+    building: str
+    progress: BuildProgress | None
+    build_error: str
+
+    @property
+    def warning(self) -> str:
+        """
+        Return what somebody should know, '' for nothing.
+
+        A build beside an engine that was asked for is none: all goes on as before.
+        """
+        if self.progress is not None and self.engine is None:
+            return f'building {self.building}: {progress_text(self.progress)}'
+        if self.progress is not None and self.is_fallback:
+            return (
+                f'the fallback engine {self.engine.engine if self.engine else ""} fills in while '
+                f'{self.building} is built: {progress_text(self.progress)}'
+            )
+        return f'a build failed: {self.build_error}' if self.build_error else ''
+
+    def build_values(self) -> dict[str, str]:
+        """Return the build as names and values for people."""
+        progress = self.progress
+        percent = progress.percent if progress else -1.0
+        return {
+            'building': self.building,
+            'build phase': progress.phase if progress else '',
+            'build percent': f'{percent:.0f}' if percent >= 0 else '',
+            'build elapsed (s)': f'{progress.elapsed_s:.1f}' if progress else '',
+            'build error': self.build_error,
+        }
+
+
+def engine_text(engine: EngineDescription) -> str:
+    """Return one line about a model and the engine that runs it."""
+    return (
+        f'{engine.model.name} ({engine.width}x{engine.height}, {len(engine.labels)} classes) with '
+        f'{engine.engine} on {engine.device} ({engine.detail})'
+    )
+
+
+def progress_text(progress: BuildProgress) -> str:
+    """Return how far a build is: phase, percent where known, seconds."""
+    percent = f'{progress.percent:.0f} %, ' if progress.percent >= 0 else ''
+    return f'{progress.phase}, {percent}{progress.elapsed_s:.0f} s'

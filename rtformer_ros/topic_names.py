@@ -1,0 +1,107 @@
+"""Read under which names of another package the node's topics are to be known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from rtformer_ros.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+DEFAULT_IMAGE = 'image'
+DEFAULT_DEPTH = 'depth/image'
+
+_CAMERA = '{camera}'
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class CameraTopics:
+    """
+    What one camera's inputs are called; relative names are in the node's namespace.
+
+    camera: the camera's name in the node, '' for the only one. image is without '/compressed'.
+    """
+
+    camera: str
+    image: str
+    camera_info: str
+    depth: str
+
+    def remappings(self) -> list[tuple[str, str]]:
+        """Return pairs of the node's own name of an input and the topic's."""
+        prefix = f'{self.camera}/' if self.camera else ''
+        return [
+            (f'{prefix}image', self.image),
+            (f'{prefix}image/compressed', f'{self.image}/compressed'),
+            (f'{prefix}camera_info', self.camera_info),
+            (f'{prefix}depth/image', self.depth),
+        ]
+
+
+def load_topic_names(path: Path) -> dict[str, str]:
+    """
+    Read a YAML file of remaps: the node's own name of a topic (image, ~/mask) and the other one.
+
+    Raises ConfigError, naming the file and the entry, for anything but pairs of texts.
+    """
+    import yaml
+
+    try:
+        data = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f'cannot read the topic names in {path}: {error}') from error
+    if not isinstance(data, dict) or not data:
+        raise ConfigError(f"{path}: expected lines like '~/mask: class_mask'")
+    for name, other in data.items():
+        if not (isinstance(name, str) and isinstance(other, str) and name and other):
+            raise ConfigError(f"{path}: '{name}: {other}' is no pair of topic names")
+    return data
+
+
+def one_camera(
+    image: str, camera_info: str = '', depth: str = DEFAULT_DEPTH, names: Mapping[str, str] = _NONE
+) -> CameraTopics:
+    """
+    Return the topics of a node's only camera.
+
+    image, camera_info, depth: what the user asks for. A default is looked up in `names`; ''
+    as camera_info is the one in `names`, else the one beside the image.
+    """
+    image = names.get(image, image) if image == DEFAULT_IMAGE else image
+    depth = names.get(depth, depth) if depth == DEFAULT_DEPTH else depth
+    default = names.get('camera_info') or _beside(image)
+    return CameraTopics('', image, camera_info or default, depth)
+
+
+def several_cameras(
+    cameras: Sequence[str], image: str, camera_info: str = '', depth: str = DEFAULT_DEPTH
+) -> list[CameraTopics]:
+    """
+    Return the topics of cameras, in whose names {camera} stands for the camera's.
+
+    Defaults are the node's own (front/image, ...). Raises ConfigError when the image is one and
+    the same for all.
+    """
+    if len(cameras) > 1 and image != DEFAULT_IMAGE and _CAMERA not in image:
+        raise ConfigError(
+            f"image is '{image}' for {len(cameras)} cameras; put {_CAMERA} where their names differ"
+        )
+    return [_named_camera(camera, image, camera_info, depth) for camera in cameras]
+
+
+def _named_camera(camera: str, image: str, camera_info: str, depth: str) -> CameraTopics:
+    image = f'{camera}/image' if image == DEFAULT_IMAGE else image.replace(_CAMERA, camera)
+    depth = f'{camera}/{depth}' if depth == DEFAULT_DEPTH else depth.replace(_CAMERA, camera)
+    return CameraTopics(
+        camera, image, camera_info.replace(_CAMERA, camera) or _beside(image), depth
+    )
+
+
+def _beside(image: str) -> str:
+    folder = image.rpartition('/')[0]
+    return f'{folder}/camera_info' if folder else 'camera_info'

@@ -1,0 +1,88 @@
+"""
+Run the segmentation node with one engine more, which compiles its models in a process of its own.
+
+The engine 'standin' comes first of all, as a compiling engine does. Its compiler is a process that
+writes its number to MODEL.pid and waits for MODEL.verdict: 'done' makes a plan, MODEL.plan, and
+anything else is the reason of a failure. With a plan for the same options there is nothing to
+compile, and ONNX Runtime runs the model under the name of this engine. The node is started by
+`python -m node_with_compiler`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import rtformer_ros.engines as engines
+from rtformer_ros.engines import BuildProgress, Engine
+from rtformer_ros.engines.request import EngineRequest
+from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError
+
+_COMPILER = """
+import sys, time
+from pathlib import Path
+verdict = Path(sys.argv[1])
+while not verdict.exists():
+    time.sleep(0.02)
+sys.exit(verdict.read_text().replace('done', ''))
+"""
+
+
+def needs_build(request: EngineRequest) -> bool:
+    plan = request.model.with_suffix('.plan')
+    return not plan.exists() or plan.read_text() != _options(request)
+
+
+def _options(request: EngineRequest) -> str:
+    build = request.build
+    return (
+        f'{request.precision}, {build.workspace_mib} MiB, level {build.optimization_level}, '
+        f'{build.max_batch} image(s)'
+    )
+
+
+def open_model(request: EngineRequest) -> Engine:
+    if needs_build(request):
+        _compile(request)
+    from rtformer_ros.engines.onnxruntime import open_model as open_with_onnxruntime
+
+    engine = open_with_onnxruntime(replace(request, precision='auto'))
+    detail = _options(request)
+    engine._description = replace(engine.description, engine='standin', detail=detail)
+    return engine
+
+
+def _compile(request: EngineRequest) -> None:
+    started_s = time.monotonic()
+    command = [sys.executable, '-c', _COMPILER, request.model.with_suffix('.verdict')]
+    child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    request.model.with_suffix('.pid').write_text(str(child.pid))
+    try:
+        while child.poll() is None:
+            if request.watch.is_cancelled():
+                raise EngineBuildCancelled('the build was called off')
+            elapsed_s = time.monotonic() - started_s
+            request.watch.report(BuildProgress('timing kernels', 42.0, elapsed_s))
+            time.sleep(0.05)
+    finally:
+        child.kill()
+        _, reason = child.communicate()
+    if reason.strip():
+        raise EngineBuildError(reason.strip())
+    request.model.with_suffix('.plan').write_text(_options(request))
+
+
+def main() -> int:
+    """Put the engine on the table before the node reads it, then run the node."""
+    sys.modules[f'{engines.__name__}.standin'] = sys.modules[__name__]
+    entry = engines._EngineEntry('standin', ('.onnx',), 'it is there', compiles=True)
+    engines._ENGINES = {'standin': entry, **engines._ENGINES}
+    from rtformer_ros.ros import segmentation_node
+
+    return segmentation_node.main()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
