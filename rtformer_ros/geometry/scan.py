@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 _MAX_READINGS = 10_000
+# Where the ground comes into sight only so much farther than on the best bearing, as along the
+# sides of the picture, a reading would call free what nobody has seen.
+_BLIND_FACTOR = 2.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,9 @@ class ScanProjection:
 
     A reading is the near edge of the nearest pixel in its bearing that is not free; every pixel
     that shows the ground within range counts for one reading at least. An obstacle that reaches
-    down to the edge of the picture is reported at the nearest ground in sight.
+    down to the edge of the picture is reported at the nearest ground in sight. The ground nearer
+    than that is not seen on any bearing; one on which it is hidden twice as far as on the best has
+    no reading.
     """
 
     def __init__(
@@ -91,13 +96,15 @@ class ScanProjection:
         # Added to a pixel's range: infinity takes a free one out of the search for the nearest.
         self._penalty = np.where(is_free, np.inf, 0.0).astype(np.float32).reshape(-1)
         self._free_m = _ranges_without_boundary(view, settings)
+        self._blind_bins = _blind_bins(self._bins, self._near_m)
+        self._free_m[self._blind_bins] = np.nan
 
     def ranges(self, segmentation: Segmentation) -> npt.NDArray[np.float32]:
         """
         Return one range a bearing in metres, float32 [readings], as sensor_msgs/LaserScan has it.
 
         inf: free up to range_max. NaN: no boundary, but the ground is not in sight up to
-        range_max, or not at all (REP 117: no measurement).
+        range_max, or not at all, or only far away (REP 117: no measurement).
         Raises GeometryError for a class map of another size than the camera model's.
         """
         codes = class_codes(segmentation, self._size, self._codes)
@@ -108,6 +115,7 @@ class ScanProjection:
             nearest_m = np.minimum.reduceat(distance_m, self._bins.starts_m)
             is_boundary = nearest_m < np.inf
             ranges_m[self._bins.bins_m[is_boundary]] = nearest_m[is_boundary]
+            ranges_m[self._blind_bins] = np.nan
         return ranges_m
 
 
@@ -169,3 +177,12 @@ def _ranges_without_boundary(view: GroundView, settings: ScanSettings) -> npt.ND
     ends_n2 = settings.range_max_m * np.stack([np.cos(bearings), np.sin(bearings)], axis=1)
     is_in_sight = view.pixel_indices(ends_n2) >= 0
     return np.where(is_in_sight, np.inf, np.nan).astype(np.float32)
+
+
+def _blind_bins(bins: PixelBins, near_m: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
+    """Return the bearings on which the ground comes into sight much too far away."""
+    if not len(bins.bins_m):
+        return np.zeros(0, np.intp)
+    first_m = np.minimum.reduceat(near_m, bins.starts_m)
+    blind_bins: npt.NDArray[np.intp] = bins.bins_m[first_m > _BLIND_FACTOR * first_m.min()]
+    return blind_bins

@@ -89,6 +89,29 @@ def test_readings_narrower_than_a_pixel_have_no_holes():
     np.testing.assert_allclose(ranges_m, wall_m, atol=0.05)
 
 
+def test_no_reading_where_the_ground_comes_into_sight_much_too_far_away():
+    """Along the sides of a picture that looks up, the ground is seen from ever farther away."""
+    scene = Scene(PINHOLE, Mount(pitch_deg=-10.0), ())
+    angles = {'angle_min_rad': -0.6, 'angle_max_rad': 0.6, 'angle_increment_rad': 0.01}
+    angles['range_max_m'] = 40.0
+    ranges_m = ranges_of(np.full((480, 640), BOX, np.uint8), scene, **angles)
+    settings = dataclasses.replace(SETTINGS, **angles)
+    # A reading looks half an increment to each side.
+    sides = bearings(settings)[:, None] + 0.005 * np.array([-1, 0, 1])
+    along_m = np.arange(0.5, 60.0, 0.02)
+    directions = np.stack([np.cos(sides), np.sin(sides)], axis=-1)
+    seen = scene.is_in_image(directions[:, :, None] * along_m[:, None])
+    first_m = np.where(seen.any(axis=-1), along_m[seen.argmax(axis=-1)], np.inf)
+    nearest_m, farthest_m = first_m.min(axis=1), first_m.max(axis=1)
+    is_blind = nearest_m > 2 * first_m.min() + 0.3
+    is_seen = farthest_m < 2 * first_m.min() - 0.3
+    assert (is_blind & (nearest_m < 40)).any()
+    assert np.isnan(ranges_m[is_blind]).all()
+    assert is_seen.sum() > 50
+    assert (ranges_m[is_seen] > nearest_m[is_seen] - 0.3).all()
+    assert (ranges_m[is_seen] < farthest_m[is_seen] + 0.1).all()
+
+
 def test_what_counts_as_free_is_the_users_to_say():
     path = np.full((480, 640), PATH, np.uint8)
     assert np.isfinite(ranges_of(path)).all()
