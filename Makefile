@@ -1,8 +1,10 @@
 # Every target does the set-up it needs. PYTHON=/path/to/python3.12 picks the interpreter,
-# SOURCE=path the demo's pictures, ARGS="..." adds options to the tool that runs.
+# SOURCE=path the demo's pictures, VIEW=planner what it shows, ARGS="..." adds options to the tool
+# that runs.
 
 PYTHON ?=
 SOURCE ?=
+VIEW ?=
 ARGS ?=
 export PYTHON
 
@@ -13,6 +15,7 @@ prepared = $(or $(PYTHON),python3) scripts/environment.py
 
 help:
 	@echo 'make demo [SOURCE=path]  segment a clip, video, image folder, bag or camera, see demo_output/'
+	@echo 'make demo VIEW=planner   costmap and scan beside the overlay, see demo_output/planner.png'
 	@echo 'make test                lint, types and all tests'
 	@echo 'make benchmark           speed of each stage on this machine'
 	@echo 'make setup               the set-up alone, as the demo needs it'
@@ -28,7 +31,8 @@ setup: find-python
 	@$(prepared) demo
 
 demo: find-python
-	@$(prepared) demo python -m rtformer_ros.tools.demo $(if $(SOURCE),--source '$(SOURCE)') $(ARGS)
+	@$(prepared) demo python -m rtformer_ros.tools.demo $(if $(SOURCE),--source '$(SOURCE)') \
+	  $(if $(VIEW),--view '$(VIEW)') $(ARGS)
 
 benchmark: find-python
 	@$(prepared) demo python -m rtformer_ros.tools.benchmark $(ARGS)

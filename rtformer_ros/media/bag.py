@@ -13,12 +13,14 @@ import numpy.typing as npt
 from rtformer_ros.errors import ConfigError, ImageError
 from rtformer_ros.imaging.codecs import decode_compressed
 from rtformer_ros.imaging.encodings import decode_image
+from rtformer_ros.media.calibration import Calibration, RegionOfInterest
 from rtformer_ros.media.frames import Frame
 
 BAG_SUFFIXES = frozenset({'.mcap', '.db3'})
 """Names of a bag's files end in one of these."""
 
 _RAW, _COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
+_CALIBRATION = 'sensor_msgs/msg/CameraInfo'
 _USUAL_RATE_HZ = 10.0
 
 
@@ -37,21 +39,46 @@ class BagImages:
         self._path = path
         with _reader(path) as reader:
             self.topic = _choose_topic(reader, path, topic)
+            self._calibration_topic = _calibration_topic(reader, self.topic)
             count = reader.topics[self.topic].msgcount
             duration_s = reader.duration * 1e-9
         if count == 0:
             raise ImageError(f'{path}: no message was recorded on {self.topic}')
         self.rate_hz = count / duration_s if count > 1 and duration_s > 0 else _USUAL_RATE_HZ
 
+    @property
+    def is_calibrated(self) -> bool:
+        """Tell whether there is a camera_info beside the images."""
+        return bool(self._calibration_topic)
+
     def __iter__(self) -> Iterator[Frame]:
-        """Return the images in the order of recording; raises ImageError for a broken one."""
+        """
+        Return the images in the order of recording, each with the latest calibration before it.
+
+        An image before all calibrations gets the first. Raises ImageError for a broken one.
+        """
         first_ns = None
+        topics = {self.topic, self._calibration_topic}
         with _reader(self._path) as reader:
-            wanted = [c for c in reader.connections if c.topic == self.topic]
+            calibration = self._first_calibration(reader)
+            wanted = [c for c in reader.connections if c.topic in topics]
             for connection, time_ns, data in reader.messages(wanted):
+                message = reader.deserialize(data, connection.msgtype)
+                if connection.msgtype == _CALIBRATION:
+                    calibration = _calibration(message)
+                    continue
                 first_ns = time_ns if first_ns is None else first_ns
-                image = _decode(reader.deserialize(data, connection.msgtype), connection.msgtype)
-                yield Frame(image, (time_ns - first_ns) * 1e-9)
+                image = _decode(message, connection.msgtype)
+                seconds = (time_ns - first_ns) * 1e-9
+                yield Frame(image, seconds, calibration=calibration)
+
+    def _first_calibration(self, reader: Any) -> Calibration | None:
+        connections = [c for c in reader.connections if c.topic == self._calibration_topic]
+        if not connections:
+            return None
+        for connection, _, data in reader.messages(connections):
+            return _calibration(reader.deserialize(data, connection.msgtype))
+        return None
 
 
 @contextmanager
@@ -87,6 +114,35 @@ def _choose_topic(reader: Any, path: Path, wanted: str) -> str:
     if wanted not in images:
         raise ConfigError(f"{path} has no images on '{wanted}'; expected {', '.join(images)}")
     return wanted
+
+
+def _calibration_topic(reader: Any, image_topic: str) -> str:
+    """Return the camera_info beside a topic of images, '' for none."""
+    # The images of NAME/image_raw may be on NAME/image_raw/compressed.
+    parts = image_topic.split('/')
+    for depth in (1, 2):
+        topic = '/'.join([*parts[:-depth], 'camera_info'])
+        if topic in reader.topics and reader.topics[topic].msgtype == _CALIBRATION:
+            return topic
+    return ''
+
+
+def _calibration(message: Any) -> Calibration:
+    roi = message.roi
+    return Calibration(
+        height=message.height,
+        width=message.width,
+        distortion_model=message.distortion_model,
+        d=tuple(message.d.tolist()),
+        k=tuple(message.k.tolist()),
+        r=tuple(message.r.tolist()),
+        p=tuple(message.p.tolist()),
+        binning_x=message.binning_x,
+        binning_y=message.binning_y,
+        roi=RegionOfInterest(
+            roi.x_offset, roi.y_offset, roi.height, roi.width, bool(roi.do_rectify)
+        ),
+    )
 
 
 def _decode(message: Any, message_type: str) -> npt.NDArray[np.uint8]:

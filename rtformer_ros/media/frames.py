@@ -10,6 +10,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from rtformer_ros.media.calibration import Calibration
+
+Region = tuple[float, float, float, float]
+WHOLE: Region = (0.0, 0.0, 1.0, 1.0)
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -17,10 +22,14 @@ class Frame:
     One picture of a clip.
 
     image_hwc: uint8 [H, W, 3] RGB; time_s: seconds since the clip's first frame.
+    region: which part of the lens's whole picture the frame shows: left, top, width and height as
+    shares of it. calibration: the camera's own, where the source has one.
     """
 
     image_hwc: npt.NDArray[np.uint8]
     time_s: float
+    region: Region = WHOLE
+    calibration: Calibration | None = None
 
 
 class FrameSource(Protocol):

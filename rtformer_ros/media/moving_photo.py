@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from rtformer_ros.media.frames import Frame
+from rtformer_ros.media.frames import Frame, Region
 
 _ZOOM_MEAN = 0.75
 _ZOOM_SWING = 0.2
@@ -41,10 +41,10 @@ class MovingPhoto:
     def __iter__(self) -> Iterator[Frame]:
         """Return the frames of one round."""
         for index in range(self._count):
-            view = self._view(2 * math.pi * index / self._count)
-            yield Frame(view, index / self.rate_hz)
+            view, region = self._view(2 * math.pi * index / self._count)
+            yield Frame(view, index / self.rate_hz, region)
 
-    def _view(self, phase_rad: float) -> npt.NDArray[np.uint8]:
+    def _view(self, phase_rad: float) -> tuple[npt.NDArray[np.uint8], Region]:
         photo_height, photo_width = self._photo.shape[:2]
         height, width = self._size
         zoom = _ZOOM_MEAN + _ZOOM_SWING * math.cos(phase_rad)
@@ -61,4 +61,8 @@ class MovingPhoto:
             self._photo, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
         )
         assert view.dtype == np.uint8
-        return view  # type: ignore[return-value]
+        region = (
+            *(left / photo_width, top / photo_height),
+            *(scale * width / photo_width, scale * height / photo_height),
+        )
+        return view, region  # type: ignore[return-value]

@@ -11,7 +11,8 @@ from rtformer_ros.media.camera_device import CameraDevice
 from rtformer_ros.media.frames import FrameSource
 from rtformer_ros.media.image_folder import PICTURE_SUFFIXES, ImageFolder
 from rtformer_ros.media.moving_photo import MovingPhoto
-from rtformer_ros.media.programme import bundled_programme
+from rtformer_ros.media.programme import bundled_programme, bundled_street
+from rtformer_ros.media.still_photo import StillPhoto
 from rtformer_ros.media.video_file import VideoFile
 
 _EXPECTED = (
@@ -19,17 +20,18 @@ _EXPECTED = (
 )
 
 
-def open_source(path_or_device: str, topic: str = '') -> FrameSource:
+def open_source(path_or_device: str, topic: str = '', *, is_still: bool = False) -> FrameSource:
     """
     Open a source of frames, chosen by what is there.
 
     path_or_device: a video file, a picture (panned and zoomed over), a folder of pictures, a
     V4L2 device, a ROS 2 bag (its folder or its file); '' is the bundled programme.
-    topic: the topic of images of a bag; '' is its first.
+    topic: the topic of images of a bag; '' is its first. is_still: show pictures as a whole and at
+    rest, the street alone of the bundled programme.
     Raises ConfigError when there is no such thing, ImageError when it cannot be read.
     """
     if not path_or_device:
-        return bundled_programme()
+        return bundled_street() if is_still else bundled_programme()
     path = Path(path_or_device).expanduser()
     if not path.exists():
         raise ConfigError(f"there is no '{path_or_device}'; expected {_EXPECTED}")
@@ -37,15 +39,28 @@ def open_source(path_or_device: str, topic: str = '') -> FrameSource:
         return CameraDevice(path)
     if path.is_dir():
         return BagImages(path, topic) if _is_bag_folder(path) else ImageFolder(path)
-    return _open_file(path, topic)
+    return _open_file(path, topic, is_still)
 
 
-def _open_file(path: Path, topic: str) -> FrameSource:
+def tells_calibration(path_or_device: str, topic: str = '') -> bool:
+    """
+    Return whether such a source brings calibrations of its own, as only bags do.
+
+    Raises what open_source raises for a bag.
+    """
+    path = Path(path_or_device).expanduser()
+    is_bag = _is_bag_folder(path) or path.suffix.lower() in BAG_SUFFIXES
+    return is_bag and path.exists() and BagImages(path, topic).is_calibrated
+
+
+def _open_file(path: Path, topic: str, is_still: bool) -> FrameSource:
     suffix = path.suffix.lower()
     if suffix in BAG_SUFFIXES:
         return BagImages(path, topic)
     if suffix in PICTURE_SUFFIXES:
         photo = read_image_file(path)
+        if is_still:
+            return StillPhoto(photo)
         # Even sizes suit every video format.
         return MovingPhoto(photo, photo.shape[0] // 2 * 2, photo.shape[1] // 2 * 2)
     return VideoFile(path)

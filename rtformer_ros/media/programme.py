@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from rtformer_ros.errors import ImageError
 from rtformer_ros.imaging.codecs import read_image_file
 from rtformer_ros.media.frames import Frame, FrameSource, scale_image
 from rtformer_ros.media.moving_photo import MovingPhoto
+from rtformer_ros.media.still_photo import StillPhoto
 from rtformer_ros.media.video_file import VideoFile
 from rtformer_ros.packaged_files import share_directories
 
@@ -30,7 +33,8 @@ class Programme:
         index = 0
         for source in self._sources:
             for frame in source:
-                yield Frame(scale_image(frame.image_hwc, *self._size), index / self.rate_hz)
+                image = scale_image(frame.image_hwc, *self._size)
+                yield replace(frame, image_hwc=image, time_s=index / self.rate_hz)
                 index += 1
 
 
@@ -40,13 +44,23 @@ def bundled_programme(height: int = 480, width: int = 640, rate_hz: float = 10.0
 
     Raises ImageError when the package was installed without its samples.
     """
+    photo = read_image_file(_find_sample('leuven_a.jpg'))
+    street = MovingPhoto(photo, height, width, rate_hz)
+    return Programme([street, VideoFile(_find_sample('walk.mp4'))], height, width, rate_hz)
+
+
+def bundled_street(height: int = 480, width: int = 640, rate_hz: float = 10.0) -> Programme:
+    """Return the whole photograph of a street, at rest for 5 s; raises ImageError as above."""
+    photo = read_image_file(_find_sample('leuven_a.jpg'))
+    return Programme([StillPhoto(photo, rate_hz)], height, width, rate_hz)
+
+
+def _find_sample(name: str) -> Path:
     tried = [share / 'samples' for share in share_directories()]
     for folder in tried:
-        if (folder / 'walk.mp4').is_file():
-            photo = read_image_file(folder / 'leuven_a.jpg')
-            street = MovingPhoto(photo, height, width, rate_hz)
-            return Programme([street, VideoFile(folder / 'walk.mp4')], height, width, rate_hz)
+        if (folder / name).is_file():
+            return folder / name
     raise ImageError(
-        'the bundled clips are missing; looked for walk.mp4 in '
+        f'the bundled clips are missing; looked for {name} in '
         f'{", ".join(map(str, tried)) or "no folder"}. Name a source of your own'
     )

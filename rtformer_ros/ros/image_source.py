@@ -12,10 +12,11 @@ import cv2
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 
-from rtformer_ros.media.frames import scale_image
+from rtformer_ros.media.frames import WHOLE, scale_image
 from rtformer_ros.media.open_source import open_source
+from rtformer_ros.ros.camera_info import scaled_camera_info
 from rtformer_ros.ros.image_messages import image_array, new_image
 from rtformer_ros.ros.image_source_settings import read_settings
 from rtformer_ros.ros.node_process import run_node
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from rtformer_ros.media.frames import Frame
+    from rtformer_ros.media.calibration import Calibration
+    from rtformer_ros.media.frames import Frame, Region
 
 _RELIABILITY = {
     'reliable': ReliabilityPolicy.RELIABLE,
@@ -52,7 +54,7 @@ class ImageSource(Node):
         """
         super().__init__('image_source')
         settings = self._settings = read_settings(self)
-        self._source = open_source(settings.source, settings.topic)
+        self._source = open_source(settings.source, settings.topic, is_still=settings.still)
         self._rate_hz = settings.rate_hz or self._source.rate_hz
         qos = QoSProfile(depth=_QUEUE_DEPTH, reliability=_RELIABILITY[settings.reliability])
         self._image_publisher = self.create_publisher(Image, 'image', qos)
@@ -106,11 +108,21 @@ class ImageSource(Node):
         _fill(message, image)
         message.header.stamp = self.get_clock().now().to_msg()
         message.header.frame_id = settings.frame_id
-        info = pinhole_camera_info(height, width, math.radians(settings.field_of_view_deg))
+        info = self._camera_info(frame)
+        if settings.width:
+            info = scaled_camera_info(info, message.header, height, width)
         info.header = message.header
         # First, so that a node that has the image has its calibration too.
         self._camera_info_publisher.publish(info)
         self._image_publisher.publish(message)
+
+    def _camera_info(self, frame: Frame) -> CameraInfo:
+        """Return the calibration of a frame at its own size, assumed where it brings none."""
+        if frame.calibration is not None:
+            return _as_message(frame.calibration)
+        field_of_view_rad = math.radians(self._settings.field_of_view_deg)
+        height, width = frame.image_hwc.shape[:2]
+        return pinhole_camera_info(height, width, field_of_view_rad, frame.region)
 
     def _wait_for_subscribers(self, stop: threading.Event) -> None:
         wanted, timeout_s = self._settings.wait_for_subscribers, self._settings.wait_timeout_s
@@ -132,14 +144,19 @@ class ImageSource(Node):
         return bool(self._image_publisher.get_subscription_count() >= count)
 
 
-def pinhole_camera_info(height: int, width: int, field_of_view_rad: float) -> CameraInfo:
+def pinhole_camera_info(
+    height: int, width: int, field_of_view_rad: float, region: Region = WHOLE
+) -> CameraInfo:
     """
     Return the calibration of an ideal camera: square pixels, no distortion, centred.
 
-    field_of_view_rad: horizontal, between 0 and pi. The header is empty.
+    field_of_view_rad: horizontal, of the lens's whole picture, between 0 and pi; region: which
+    part of that the image shows, as Frame has it. The header is empty.
     """
-    focal_px = width / 2 / math.tan(field_of_view_rad / 2)
-    center_x, center_y = width / 2, height / 2
+    left, top, region_width, region_height = region
+    focal_px = width / region_width / 2 / math.tan(field_of_view_rad / 2)
+    center_x = (0.5 - left) / region_width * width
+    center_y = (0.5 - top) / region_height * height
     return CameraInfo(
         height=height,
         width=width,
@@ -149,6 +166,11 @@ def pinhole_camera_info(height: int, width: int, field_of_view_rad: float) -> Ca
         r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
         p=[focal_px, 0.0, center_x, 0.0, 0.0, focal_px, center_y, 0.0, 0.0, 0.0, 1.0, 0.0],
     )
+
+
+def _as_message(calibration: Calibration) -> CameraInfo:
+    roi = RegionOfInterest(**vars(calibration.roi))
+    return CameraInfo(**{**vars(calibration), 'roi': roi})
 
 
 def _fill(message: Image, image_hwc: npt.NDArray[np.uint8]) -> None:

@@ -15,13 +15,16 @@ _SPECS = (
     ParameterSpec(
         'source',
         '',
-        'Video file, picture (panned and zoomed over), folder of pictures, V4L2 device or ROS 2 '
-        "bag; '' is the bundled clip",
+        'Video file, picture (panned and zoomed over, see still), folder of pictures, V4L2 '
+        "device or ROS 2 bag; '' is the bundled clip",
         read_only=True,
     ),
     ParameterSpec('topic', '', "Image topic of a bag; '' is its first", read_only=True),
     ParameterSpec(
         'rate_hz', 0.0, "Frames per second; 0 is the source's own rate", 0.0, 1000.0, read_only=True
+    ),
+    ParameterSpec(
+        'still', False, 'Show pictures at rest, of the bundled clip its street', read_only=True
     ),
     ParameterSpec('loop', False, 'Start again at the end of the clip', read_only=True),
     ParameterSpec(
@@ -49,7 +52,8 @@ _SPECS = (
         choices=('reliable', 'best_effort'), read_only=True,
     ),
     ParameterSpec(
-        'field_of_view_deg', 60.0, 'Horizontal field of view in degrees, for camera_info',
+        'field_of_view_deg', 60.0,
+        'Horizontal field of view in degrees, for camera_info where the source (a bag) has none',
         1.0, 179.0, read_only=True,
     ),
     ParameterSpec(
@@ -69,6 +73,7 @@ class ImageSourceSettings:
     source: str
     topic: str
     rate_hz: float
+    still: bool
     loop: bool
     duration_s: float
     frame_id: str

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from nav_msgs.msg import OccupancyGrid
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, LaserScan
 
 from rtformer_ros.errors import ConfigError, EngineError, RtformerError
 from rtformer_ros.imaging.codecs import encode_png
@@ -21,8 +22,14 @@ from rtformer_ros.media.frames import scale_image
 from rtformer_ros.media.video_writer import VideoWriter
 from rtformer_ros.ros.image_messages import decode_message, image_array
 from rtformer_ros.ros.node_process import run_node
+from rtformer_ros.ros.planner_snapshot import (
+    ListenerMount,
+    cost_grid,
+    draw_ground,
+    range_scan,
+)
 from rtformer_ros.ros.result_record import ResultRecord
-from rtformer_ros.ros.snapshot import SnapshotTaker
+from rtformer_ros.ros.snapshot import GROUND_PARTS, PICTURE_PARTS, SnapshotTaker
 
 if TYPE_CHECKING:
     import threading
@@ -31,10 +38,13 @@ if TYPE_CHECKING:
     from std_msgs.msg import Header
 
 VIDEO, PICTURE, SUMMARY = 'overlay.mp4', 'overlay.png', 'summary.json'
+PLANNER_PICTURE = 'planner.png'
 
 _QUEUE_DEPTH = 10
 _INFO_DEPTH = 1000
 _SNAPSHOT_S = 2.0
+# A busy machine needs seconds to prepare the projections of a calibration.
+_FIRST_PROJECTION_TIMEOUT_S = 8.0
 _VIDEO_RATE_HZ = 10.0
 _POLL_S = 0.1
 
@@ -43,7 +53,8 @@ class ResultCollector(Node):
     """
     Listens to a camera (image, camera_info) and to mask, color_mask and overlay made of it.
 
-    Calibrations are small and never lost, so they tell which frames were sent.
+    Where it is told how high the camera is, it listens to costmap and scan too. Calibrations are
+    small and never lost, so they tell which frames were sent.
     """
 
     def __init__(self) -> None:
@@ -58,11 +69,22 @@ class ResultCollector(Node):
         except OSError as error:
             raise ConfigError(f'cannot make the output folder {self._folder}: {error}') from error
         self._record = ResultRecord()
-        self._snapshots = SnapshotTaker(_SNAPSHOT_S)
+        self._mount = self._declare_mount()
+        parts = GROUND_PARTS if self._mount else PICTURE_PARTS
+        self._snapshots = SnapshotTaker(_SNAPSHOT_S, parts)
         self._overlays: queue.SimpleQueue[tuple[int, npt.NDArray[np.uint8]]] = queue.SimpleQueue()
         self._last_news_s = time.monotonic()
-        self._node_error = ''
+        self._node_error = self._node_warning = ''
         self._subscribe()
+
+    def _declare_mount(self) -> ListenerMount | None:
+        """Return where the camera is; without a height no costmap and scan are listened to."""
+        mount = ListenerMount(
+            self.declare_parameter('camera.height_m', 0.0).value,
+            self.declare_parameter('camera.pitch_deg', 0.0).value,
+            self.declare_parameter('camera.note', '').value,
+        )
+        return mount if mount.height_m > 0 else None
 
     def _subscribe(self) -> None:
         reliable = QoSProfile(depth=_QUEUE_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
@@ -72,14 +94,17 @@ class ResultCollector(Node):
         self.create_subscription(Image, 'mask', self._on_mask, reliable)
         self.create_subscription(Image, 'color_mask', self._on_color_mask, reliable)
         self.create_subscription(Image, 'overlay', self._on_overlay, reliable)
+        if self._mount:
+            self.create_subscription(OccupancyGrid, 'costmap', self._on_costmap, reliable)
+            self.create_subscription(LaserScan, 'scan', self._on_scan, reliable)
         self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
 
     def collect(self, stop: threading.Event) -> None:
         """
         Receive until the camera has stopped or `stop` is set, then write everything.
 
-        Raises EngineError when no mask came or the segmentation node reports an error before the
-        first, ConfigError when no camera came.
+        Raises EngineError when no mask came (or no costmap and scan, where they are listened to) or
+        the segmentation node reports an error before the first, ConfigError when no camera came.
         """
         error = ''
         try:
@@ -110,11 +135,14 @@ class ResultCollector(Node):
         if self._node_error and not record.mask_received_ns:
             return True
         timeout_s = self._idle_timeout_s if record.sent_ns else self._start_timeout_s
+        if record.sent_ns and not self._has_ground():
+            timeout_s = max(timeout_s, _FIRST_PROJECTION_TIMEOUT_S)
         return bool(time.monotonic() - self._last_news_s > timeout_s)
 
     def _check(self) -> None:
         record = self._record
         if record.mask_received_ns:
+            self._check_ground()
             return
         if self._node_error:
             raise EngineError(f'the segmentation node reports: {self._node_error}')
@@ -127,13 +155,34 @@ class ResultCollector(Node):
             'segmentation node running and subscribed to the camera?'
         )
 
+    def _has_ground(self) -> bool:
+        """Tell whether a frame has costmap and scan, or need not."""
+        snapshot = self._snapshots.snapshot
+        return self._mount is None or (snapshot is not None and snapshot.ground is not None)
+
+    def _check_ground(self) -> None:
+        if self._has_ground():
+            return
+        warning, record = self._node_warning, self._record
+        reason = f'; the segmentation node reports: {warning}' if warning else ''
+        raise EngineError(
+            f'{record.costmap_count} costmaps and {record.scan_count} scans came, but no frame '
+            f'with both and all its pictures{reason}'
+        )
+
     def _write_summary(self, error: str) -> None:
         snapshot = self._snapshots.snapshot
         if snapshot is not None:
             names = [name for name in self._class_names if name]
-            (self._folder / PICTURE).write_bytes(encode_png(snapshot.draw(names)).tobytes())
+            self._write_picture(PICTURE, snapshot.draw(names))
+            if self._mount and snapshot.ground:
+                picture = draw_ground(snapshot, snapshot.ground, names, self._mount)
+                self._write_picture(PLANNER_PICTURE, picture)
         text = json.dumps(self._record.summary(error), indent=2)
         (self._folder / SUMMARY).write_text(text + '\n', encoding='utf-8')
+
+    def _write_picture(self, name: str, picture_hwc: npt.NDArray[np.uint8]) -> None:
+        (self._folder / name).write_bytes(encode_png(picture_hwc).tobytes())
 
     # ---- what comes in ----------------------------------------------------------------------
 
@@ -141,6 +190,7 @@ class ResultCollector(Node):
         self._last_news_s = time.monotonic()
         self._record.sent_ns.add(_stamp_ns(message.header))
         self._record.image_size = (message.height, message.width)
+        self._snapshots.add('camera_info', _stamp_ns(message.header), message)
 
     def _on_image(self, message: Image) -> None:
         self._snapshots.add('image', _stamp_ns(message.header), decode_message(message))
@@ -161,13 +211,25 @@ class ResultCollector(Node):
         self._snapshots.add('overlay', stamp_ns, overlay)
         self._overlays.put((stamp_ns, overlay))
 
+    def _on_costmap(self, message: OccupancyGrid) -> None:
+        self._record.costmap_count += 1
+        self._snapshots.add('costmap', _stamp_ns(message.header), cost_grid(message))
+
+    def _on_scan(self, message: LaserScan) -> None:
+        self._record.scan_count += 1
+        self._snapshots.add('scan', _stamp_ns(message.header), range_scan(message))
+
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             values = {pair.key: pair.value for pair in status.values}
             if 'frames segmented' not in values:
                 continue
             self._record.node_values = values
-            self._node_error = status.message if status.level == DiagnosticStatus.ERROR else ''
+            level, text = status.level, status.message
+            self._node_error = text if level == DiagnosticStatus.ERROR else ''
+            # Kept, as the last one is that the camera has ended.
+            if level == DiagnosticStatus.WARN and 'costmap' in text:
+                self._node_warning = text
 
 
 def _stamp_ns(header: Header) -> int:

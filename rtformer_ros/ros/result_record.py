@@ -26,6 +26,8 @@ class ResultRecord:
     sent_ns: set[int] = field(default_factory=set)
     mask_received_ns: dict[int, int] = field(default_factory=dict)
     overlay_count: int = 0
+    costmap_count: int = 0
+    scan_count: int = 0
     image_size: Size = (0, 0)
     mask_size: Size = (0, 0)
     class_ids: set[int] = field(default_factory=set)
@@ -71,6 +73,8 @@ class ResultRecord:
             'masks_received': len(self.mask_received_ns),
             'masks_of_unknown_frames': len(self.mask_received_ns.keys() - self.sent_ns),
             'overlays_received': self.overlay_count,
+            'costmaps_received': self.costmap_count,
+            'scans_received': self.scan_count,
             'fps': self.masks_per_second(),
             'latency_ms': {'p50': p50, 'p95': p95, 'max': longest},
             'image_size': list(self.image_size[::-1]),

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rtformer_ros.errors import ConfigError, EngineError, RtformerError
 from rtformer_ros.tools.child_processes import ChildProcesses
 from rtformer_ros.tools.demo_model import ModelFacts, read_model_facts
+from rtformer_ros.tools.demo_options import RESULTS, DemoOptions, parse_options
 from rtformer_ros.tools.demo_report import demo_table
 from rtformer_ros.tools.ros_processes import isolated_environment, ros_arguments
 
@@ -26,26 +25,7 @@ _START_TIMEOUT_S = 20.0
 _END_TIMEOUT_S = 10.0
 _POLL_S = 0.1
 _INTERRUPTED = 130
-_RESULTS = ('overlay.mp4', 'overlay.png', 'summary.json')
-
-
-@dataclass(frozen=True)
-class DemoOptions:
-    """
-    What to show.
-
-    source: as image_source takes it, '' for the bundled clip; topic: the image topic of a bag.
-    model: a path or '' for the default; engine: a name or 'auto'; output: folder for the results;
-    seconds: how long to play at most; domain_id: the ROS domain that the demo has for itself.
-    """
-
-    source: str
-    topic: str
-    model: str
-    engine: str
-    output: Path
-    seconds: float
-    domain_id: int
+_GROUND_REACH_M = 20.0
 
 
 def run_demo(options: DemoOptions, facts: ModelFacts) -> dict[str, Any]:
@@ -79,6 +59,13 @@ def _node_arguments(options: DemoOptions, facts: ModelFacts) -> list[str]:
         'engine': options.engine,
         'diagnostics_period_s': 0.5,
     }
+    if options.view == 'planner':
+        parameters |= {
+            'camera.height_m': options.camera.height_m,
+            'camera.pitch_deg': options.camera.pitch_deg,
+            'costmap.size_m': 2 * _GROUND_REACH_M,
+            'scan.range_max_m': _GROUND_REACH_M,
+        }
     return ros_arguments(parameters)
 
 
@@ -90,6 +77,9 @@ def _camera_arguments(options: DemoOptions) -> list[str]:
         'wait_for_subscribers': 2,
         'wait_timeout_s': _START_TIMEOUT_S,
     }
+    if options.view == 'planner':
+        # At rest: a projection takes a while to prepare, and each zoom or pan needs another.
+        parameters |= {'still': True, 'field_of_view_deg': options.camera.field_of_view_deg}
     return ros_arguments(parameters)
 
 
@@ -100,8 +90,15 @@ def _listener_arguments(options: DemoOptions, facts: ModelFacts) -> list[str]:
         # The camera starts at the latest after its own timeout.
         'start_timeout_s': _START_TIMEOUT_S + _END_TIMEOUT_S / 2,
     }
-    outputs = {name: f'{NODE}/{name}' for name in ('mask', 'color_mask', 'overlay')}
-    return ros_arguments(parameters, outputs)
+    topics = ['mask', 'color_mask', 'overlay']
+    if options.view == 'planner':
+        topics += ['costmap', 'scan']
+        parameters |= {
+            'camera.height_m': options.camera.height_m,
+            'camera.pitch_deg': options.camera.pitch_deg,
+            'camera.note': options.note(),
+        }
+    return ros_arguments(parameters, {name: f'{NODE}/{name}' for name in topics})
 
 
 def _check_processes(processes: ChildProcesses) -> None:
@@ -123,7 +120,7 @@ def _empty_output(folder: Path) -> None:
     """Make the folder, and remove what an earlier run left: it must not pass for this one's."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in _RESULTS:
+        for name in RESULTS:
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(f'cannot use the output folder {folder}: {error}') from error
@@ -134,31 +131,9 @@ def _read_summary(folder: Path) -> dict[str, Any]:
     return summary
 
 
-def _parse(arguments: Sequence[str] | None) -> DemoOptions:
-    parser = argparse.ArgumentParser(prog='demo', description=__doc__)
-    parser.add_argument(
-        '--source',
-        default='',
-        help='video file, picture, folder of pictures, V4L2 device or ROS 2 bag (default: the '
-        'bundled clip)',
-    )
-    parser.add_argument('--topic', default='', help='image topic of a bag (default: its first)')
-    parser.add_argument('--model', default='', help='model file (default: the packaged one)')
-    parser.add_argument('--engine', default='auto', help='engine to run it (default: auto)')
-    parser.add_argument('--output', type=Path, default=Path('demo_output'), help='results folder')
-    parser.add_argument('--seconds', type=float, default=25.0, help='longest time to play')
-    parser.add_argument(
-        '--domain-id',
-        type=int,
-        default=50 + os.getpid() % 50,
-        help='ROS_DOMAIN_ID of the demo, apart from other nodes (default: 50 to 99)',
-    )
-    return DemoOptions(**vars(parser.parse_args(arguments)))
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; returns 0 only if masks came."""
-    options = _parse(arguments)
+    options = parse_options(__doc__ or '', arguments)
     # So that they end the other processes first, as Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
@@ -175,7 +150,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(demo_table(summary))
     if facts.is_untrained:
         print(f'{facts.path.name} is untrained: its weights are random, its classes mean nothing.')
-    print(f'written: {", ".join(str(options.output / name) for name in _RESULTS)}')
+    if options.view == 'planner' and (note := options.note()):
+        print(
+            f'Distances are only as good as the camera{note}. Say better with '
+            "ARGS='--camera-height-m 1.2 --camera-pitch-deg 10 --field-of-view-deg 70'."
+        )
+    print(f'written: {", ".join(str(options.output / name) for name in options.results)}')
     return 0
 
 

@@ -34,6 +34,9 @@ def demo_table(summary: Mapping[str, Any]) -> str:
         'network input': node.get('network size') or _UNKNOWN,
         'mask': _size(summary['mask_size']),
     }
+    for name in ('costmaps', 'scans'):
+        if summary.get(f'{name}_received'):
+            rows[f'{name} received'] = str(summary[f'{name}_received'])
     width = max(map(len, rows))
     return '\n'.join(f'  {name:<{width}}  {value}' for name, value in rows.items())
 

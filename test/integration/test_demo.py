@@ -11,10 +11,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from camera_bag import calibrated_bag
 from closed_form_models import brightest_channel
 from node_process import REPOSITORY
 
 from rtformer_ros.imaging.codecs import read_image_file
+from rtformer_ros.imaging.ground_picture import BOUNDARY_RGB, UNKNOWN_RGB, cost_color
 from rtformer_ros.imaging.panels import CAPTION_HEIGHT_PX, GAP_PX
 
 PATIENCE_S = 60
@@ -164,8 +166,84 @@ def write_bag(path, pictures):
     return path
 
 
+# A camera 1.5 m above the ground that looks straight ahead. Grass (green, drivable) up to a wall
+# (red) 8 m ahead, or to its right half 12 m ahead: rows by the pinhole, v = cy + f * height / x.
+FOCAL_PX, CAMERA_HEIGHT_M = 300.0, 1.5
+
+
+def walls(near_m, far_m):
+    rows = np.arange(240)[:, np.newaxis] - (120 + 1)
+    foot = np.where(np.arange(320) < 160, near_m, far_m)
+    is_wall = rows < FOCAL_PX * CAMERA_HEIGHT_M / foot
+    return np.where(is_wall[..., np.newaxis], (255, 0, 0), (0, 255, 0)).astype(np.uint8)
+
+
+def ground_panels(folder):
+    """Return costmap and scan of the picture: 20 m ahead and 1 m behind on 480 pixels."""
+    picture = read_image_file(folder / 'planner.png')
+    panels = []
+    left = 640 + GAP_PX
+    for _ in range(2):
+        panels.append(picture[CAPTION_HEIGHT_PX : CAPTION_HEIGHT_PX + 480, left : left + 480])
+        left += 480 + GAP_PX
+    return panels
+
+
+def ahead_m(row):
+    return 20 - (row + 0.5) * 21 / 480
+
+
+def test_the_view_for_planners_shows_walls_at_their_distance(tmp_path, model):
+    source = calibrated_bag(tmp_path / 'bag', np.stack([walls(8, 12)] * 30), FOCAL_PX)
+    demo = Demo(
+        tmp_path / 'out', '--model', model, '--view', 'planner', '--source', source,
+        '--camera-height-m', CAMERA_HEIGHT_M, '--camera-pitch-deg', 0,
+    )  # fmt: skip
+    code, stdout, stderr = demo.finish()
+    assert (code, stderr) == (0, '')
+    table = table_of(stdout)
+    assert int(table['costmaps received']) > 0
+    assert int(table['scans received']) > 0
+    # The bag has a calibration, the rest was given.
+    assert 'assumed' not in stdout
+    assert 'planner.png' in stdout
+
+    costs, scan = ground_panels(tmp_path / 'out')
+    # 1 m to the left and to the right of the middle, where the lens is as good as straight.
+    for column, wall_m in ((240 - 23, 8), (240 + 23, 12)):
+        # Red, and dark where it is sure: the resized image is less so at the foot of the wall.
+        occupied = costs[:, column, 0].astype(int) - costs[:, column, 1] > 80
+        free = (costs[:, column] == cost_color(0)).all(-1)
+        assert ahead_m(np.flatnonzero(occupied).max()) == pytest.approx(wall_m, abs=0.3)
+        assert ahead_m(np.flatnonzero(free).min()) == pytest.approx(wall_m, abs=0.3)
+        rows = np.flatnonzero((scan[:, column - 8 : column + 8] == BOUNDARY_RGB).all(-1).any(-1))
+        assert ahead_m(np.median(rows)) == pytest.approx(wall_m, abs=0.3)
+
+
+def test_a_calibration_that_is_none_fails_the_view_for_planners(tmp_path, model):
+    source = calibrated_bag(tmp_path / 'bag', np.stack([walls(8, 12)] * 25), focal_px=0.0)
+    options = ('--view', 'planner', '--source', source)
+    code, _, stderr = Demo(tmp_path / 'out', '--model', model, *options).finish()
+    assert code == 1
+    assert '0 costmaps and 0 scans came' in stderr
+    assert 'the camera is not calibrated' in stderr
+    assert not (tmp_path / 'out' / 'planner.png').exists()
+
+
+def test_the_bundled_street_for_planners(tmp_path):
+    code, stdout, stderr = Demo(tmp_path, '--view', 'planner', '--seconds', 4).finish()
+    assert (code, stderr) == (0, '')
+    assert 'assumed: height, pitch, field of view. Say better' in stdout
+    costs, _ = ground_panels(tmp_path)
+    # The way ahead is free from where it comes into sight; what is nearer is not known.
+    column = costs[:, 200:240]
+    cheap = (column[..., 1] > 190) & (column[..., 0] < 200)
+    assert cheap[60:330].mean() > 0.9
+    assert (column[370:420] == UNKNOWN_RGB).all(-1).mean() > 0.8
+
+
 def test_earlier_results_do_not_pass_for_new_ones(tmp_path):
-    for name in ('overlay.mp4', 'overlay.png', 'summary.json'):
+    for name in ('planner.png', 'overlay.mp4', 'overlay.png', 'summary.json'):
         (tmp_path / name).write_text('old')
     code, stdout, stderr = Demo(tmp_path, '--source', '/absent.mp4').finish()
     assert code == 1
@@ -173,6 +251,7 @@ def test_earlier_results_do_not_pass_for_new_ones(tmp_path):
     assert 'Traceback' not in stderr + stdout
     assert not (tmp_path / 'overlay.mp4').exists()
     assert not (tmp_path / 'overlay.png').exists()
+    assert not (tmp_path / 'planner.png').exists()
 
 
 @pytest.mark.parametrize(
@@ -195,6 +274,13 @@ def test_what_cannot_run_fails_with_the_reason(tmp_path, model, options, reason)
     assert reason in stderr
     assert stderr.startswith('demo failed: ')
     assert 'frames sent' not in stdout
+
+
+def test_a_camera_in_the_ground_is_refused(tmp_path):
+    options = ('--view', 'planner', '--camera-height-m', '0')
+    code, _, stderr = Demo(tmp_path / 'out', *options).finish()
+    assert code == 2
+    assert '--camera-height-m: 0 is not more than 0' in stderr
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])

@@ -49,6 +49,12 @@ def test_rows(row, value):
     assert rows(SUMMARY)[row] == value
 
 
+def test_costmaps_and_scans_have_rows_where_they_came():
+    assert not {'costmaps received', 'scans received'} & rows(SUMMARY).keys()
+    table = rows({**SUMMARY, 'costmaps_received': 31, 'scans_received': 30})
+    assert (table['costmaps received'], table['scans received']) == ('31', '30')
+
+
 def test_what_is_not_known_is_a_dash():
     empty = {
         **SUMMARY,

@@ -8,7 +8,8 @@ from rosbags.typesys import Stores, get_typestore
 from rtformer_ros.errors import ConfigError, ImageError
 from rtformer_ros.imaging.codecs import encode_png
 from rtformer_ros.media.bag import BagImages
-from rtformer_ros.media.open_source import open_source
+from rtformer_ros.media.calibration import RegionOfInterest
+from rtformer_ros.media.open_source import open_source, tells_calibration
 
 TYPES = get_typestore(Stores.ROS2_JAZZY)
 MESSAGES = TYPES.types
@@ -40,6 +41,15 @@ def compressed_message(picture):
 
 def text_message(_):
     return MESSAGES['std_msgs/msg/String'](data='hello')
+
+
+def camera_info(focal_px):
+    roi = MESSAGES['sensor_msgs/msg/RegionOfInterest'](1, 2, 3, 4, do_rectify=True)
+    return MESSAGES['sensor_msgs/msg/CameraInfo'](
+        header=header(), height=6, width=8, distortion_model='plumb_bob',
+        d=np.arange(5.0), k=np.array([focal_px, 0, 4, 0, focal_px, 3, 0, 0, 1], float),
+        r=np.eye(3).ravel(), p=np.arange(12.0), binning_x=2, binning_y=1, roi=roi,
+    )  # fmt: skip
 
 
 MAKERS = {
@@ -84,6 +94,35 @@ def test_a_topic_can_be_named(tmp_path):
     assert named.topic == '/camera/image_raw/compressed'
     with pytest.raises(ConfigError, match="no images on '/chatter'; expected /camera/image_raw"):
         BagImages(bag, '/chatter')
+
+
+@pytest.mark.parametrize('topic', ['/camera/image_raw', '/camera/image_raw/compressed'])
+def test_images_have_the_latest_calibration_beside_them(tmp_path, topic):
+    bag = write_bag(tmp_path / 'bag', StoragePlugin.MCAP, [topic])
+    calibrated = tmp_path / 'calibrated'
+    kind = 'sensor_msgs/msg/CameraInfo'
+    with Writer(calibrated, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        image_type = MAKERS[topic](PICTURES[0]).__msgtype__
+        images = writer.add_connection(topic, image_type, typestore=TYPES)
+        infos = writer.add_connection('/camera/camera_info', kind, typestore=TYPES)
+        others = writer.add_connection('/rear/camera_info', kind, typestore=TYPES)
+        for index, picture in enumerate(PICTURES):
+            # Calibrations come after the first image and before the fourth.
+            time_ns = START_NS + index * PERIOD_NS
+            writer.write(images, time_ns, TYPES.serialize_cdr(MAKERS[topic](picture), image_type))
+            writer.write(others, time_ns, TYPES.serialize_cdr(camera_info(1), kind))
+            if index in (0, 2):
+                data = TYPES.serialize_cdr(camera_info(100 + index), kind)
+                writer.write(infos, time_ns + 1000, data)
+    assert [frame.calibration for frame in BagImages(bag)] == [None] * 4
+    assert not tells_calibration(str(bag), topic)
+    assert tells_calibration(str(calibrated), topic)
+    calibrations = [frame.calibration for frame in BagImages(calibrated, topic)]
+    assert [each.k[0] for each in calibrations] == [100, 100, 100, 102]
+    first = calibrations[0]
+    assert (first.height, first.width, first.distortion_model) == (6, 8, 'plumb_bob')
+    assert (first.d, first.p, first.binning_x) == (tuple(range(5)), tuple(range(12)), 2)
+    assert first.roi == RegionOfInterest(1, 2, 3, 4, do_rectify=True)
 
 
 def test_a_bag_without_images(tmp_path):

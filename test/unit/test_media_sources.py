@@ -11,7 +11,7 @@ from rtformer_ros.imaging.codecs import encode_png, read_image_file
 from rtformer_ros.media.camera_device import CameraDevice
 from rtformer_ros.media.image_folder import ImageFolder
 from rtformer_ros.media.moving_photo import MovingPhoto
-from rtformer_ros.media.open_source import open_source
+from rtformer_ros.media.open_source import open_source, tells_calibration
 from rtformer_ros.media.programme import Programme
 from rtformer_ros.media.video_file import VideoFile
 
@@ -79,7 +79,8 @@ def test_moving_photo_shows_the_photo_itself(size):
     # Each pixel of this photo tells where it is.
     y, x = np.mgrid[0:120, 0:160]
     photo = np.stack([x, y, np.zeros_like(x)], -1).astype(np.uint8)
-    views = [frame.image_hwc for frame in MovingPhoto(photo, *size, rate_hz=10, duration_s=2)]
+    frames = list(MovingPhoto(photo, *size, rate_hz=10, duration_s=2))
+    views = [frame.image_hwc for frame in frames]
     assert len(views) == 20
     scales = []
     for view in views:
@@ -91,6 +92,14 @@ def test_moving_photo_shows_the_photo_itself(size):
         assert np.abs(np.diff(view[0, :, 0].astype(int)) - step_x).max() <= 1
         assert np.abs(np.diff(view[:, 0, 1].astype(int)) - step_y).max() <= 1
         scales.append(step_x)
+    for frame in frames:
+        # The region's corners are half a pixel of the view beyond its first and last ones.
+        left, top, width, height = frame.region * np.array([160, 120, 160, 120])
+        shown = [frame.image_hwc[0, 0, :2], frame.image_hwc[-1, -1, :2]]
+        half = (width / size[1] / 2, height / size[0] / 2)
+        np.testing.assert_allclose(shown[0] + 0.5, (left + half[0], top + half[1]), atol=0.6)
+        end = (left + width - half[0], top + height - half[1])
+        np.testing.assert_allclose(shown[1] + 0.5, end, atol=0.6)
     largest = min(120 / size[0], 160 / size[1])
     assert 0.5 * largest < min(scales) < 0.7 * largest < 0.8 * largest < max(scales) <= largest
     # No jump anywhere, not from the last to the first either.
@@ -102,6 +111,34 @@ def test_a_picture_becomes_a_moving_camera_of_even_size():
     frames = list(open_source(str(SAMPLES / 'leuven_b.jpg')))
     assert len(frames) == 50
     assert frames[0].image_hwc.shape == (562, 750, 3)
+
+
+@pytest.mark.parametrize('source', ['', '/dev/null', '/absent.mcap', str(SAMPLES / 'walk.mp4')])
+def test_sources_without_a_calibration(source):
+    assert not tells_calibration(source)
+
+
+def test_pictures_at_rest(tmp_path):
+    write_pictures(tmp_path / 'pictures', {'a.png': (1, 2, 3)})
+    still = open_source(str(tmp_path / 'pictures' / 'a.png'), is_still=True)
+    frames = list(still)
+    assert [frame.time_s for frame in frames] == pytest.approx(np.arange(50) / 10)
+    for frame in frames:
+        np.testing.assert_array_equal(frame.image_hwc, flat(6, 8, (1, 2, 3)))
+        assert frame.region == (0, 0, 1, 1)
+
+
+def test_the_street_of_the_bundled_programme_at_rest():
+    photo = read_image_file(SAMPLES / 'leuven_a.jpg')
+    frames = [frame.image_hwc for frame in open_source('', is_still=True)]
+    assert len(frames) == 50
+    assert frames[0].shape == (480, 640, 3)
+    # All of it: blocks of the frame have the means of the photo's.
+    means = [
+        np.array([[b.mean() for b in np.array_split(a, 4, 1)] for a in np.array_split(image, 4)])
+        for image in (frames[-1], photo)
+    ]
+    assert np.abs(means[0] - means[1]).max() < 2
 
 
 def test_programme_joins_clips_of_any_size(clip):

@@ -5,7 +5,7 @@ import pytest
 
 from rtformer_ros.imaging.legend import ROW_HEIGHT_PX
 from rtformer_ros.imaging.panels import CAPTION_HEIGHT_PX, GAP_PX
-from rtformer_ros.ros.snapshot import Snapshot, SnapshotTaker
+from rtformer_ros.ros.snapshot import GROUND_PARTS, Ground, Snapshot, SnapshotTaker
 
 PARTS = ('image', 'mask', 'color_mask', 'overlay')
 SECOND = 1_000_000_000
@@ -44,6 +44,24 @@ def test_a_late_first_whole_frame_is_better_than_none():
     add_all(taker, 1 * SECOND, ['image'])
     add_all(taker, 9 * SECOND)
     assert value(taker) == 9
+
+
+def test_a_frame_for_planners_is_whole_with_costmap_scan_and_calibration():
+    taker = SnapshotTaker(3.0, GROUND_PARTS)
+    add_all(taker, 1 * SECOND)
+    assert taker.snapshot is None
+    for part in ('costmap', 'scan', 'camera_info'):
+        assert taker.snapshot is None
+        taker.add(part, 1 * SECOND, part)
+    assert taker.snapshot.ground == Ground('costmap', 'scan', 'camera_info')
+    assert value(taker) == 1
+
+
+def test_parts_that_nobody_asked_for_are_let_go():
+    taker = SnapshotTaker(3.0)
+    taker.add('costmap', 1 * SECOND, 'costmap')
+    add_all(taker, 1 * SECOND)
+    assert taker.snapshot.ground is None
 
 
 def test_picture_with_a_legend_of_what_is_there():

@@ -1,0 +1,150 @@
+"""Say what the demo is to show."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rtformer_ros.media.open_source import tells_calibration
+
+View = Literal['pictures', 'planner']
+FIELD_OF_VIEW = 'field of view'
+
+# The street of the bundled photograph as a phone at eye level saw it, which looked a little up: by
+# the wide angle usual then, the vanishing point of the kerbs and the size of the windows.
+_STREET = (63.0, 1.6, -7.0)
+_USUAL = (63.0, 1.5, 0.0)
+
+
+@dataclass(frozen=True)
+class DemoCamera:
+    """
+    Where the camera is and how wide it sees.
+
+    field_of_view_deg: horizontal, for sources without a calibration of their own; height_m: above
+    the ground; pitch_deg: positive looks down. assumed: names of those that nobody has told.
+    """
+
+    field_of_view_deg: float
+    height_m: float
+    pitch_deg: float
+    assumed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """
+    What to show.
+
+    source: as image_source takes it, '' for the bundled clip; topic: the image topic of a bag.
+    model: a path or '' for the default; engine: a name or 'auto'; output: folder for the results;
+    seconds: how long to play at most; domain_id: the ROS domain that the demo has for itself.
+    view: 'planner' shows costmap and scan too; camera: for these.
+    """
+
+    source: str
+    topic: str
+    model: str
+    engine: str
+    output: Path
+    seconds: float
+    domain_id: int
+    view: View
+    camera: DemoCamera
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """Names of the files that the demo writes."""
+        return RESULTS if self.view == 'planner' else RESULTS[1:]
+
+    def note(self) -> str:
+        """
+        Return what to say beside distances, '' where nothing is assumed.
+
+        Raises ImageError or ConfigError for a bag that cannot be read.
+        """
+        assumed = list(self.camera.assumed)
+        if FIELD_OF_VIEW in assumed and tells_calibration(self.source, self.topic):
+            assumed.remove(FIELD_OF_VIEW)
+        return f'; assumed: {", ".join(assumed)}' if assumed else ''
+
+
+RESULTS = ('planner.png', 'overlay.mp4', 'overlay.png', 'summary.json')
+"""All that a demo may write; the first one only in the view for planners."""
+
+
+def parse_options(description: str, arguments: Sequence[str] | None) -> DemoOptions:
+    """Read the command line; ends the program where it is wrong, as argparse does."""
+    values = vars(_parser(description).parse_args(arguments))
+    camera = _camera(
+        values['source'],
+        values.pop('field_of_view_deg'),
+        values.pop('camera_height_m'),
+        values.pop('camera_pitch_deg'),
+    )
+    return DemoOptions(**values, camera=camera)
+
+
+def _camera(
+    source: str, field_of_view_deg: float | None, height_m: float | None, pitch_deg: float | None
+) -> DemoCamera:
+    """Put what is known of the bundled street, or is usual, for what is None."""
+    given = {'height': height_m, 'pitch': pitch_deg, FIELD_OF_VIEW: field_of_view_deg}
+    defaults = _USUAL if source else _STREET
+    return DemoCamera(
+        defaults[0] if field_of_view_deg is None else field_of_view_deg,
+        defaults[1] if height_m is None else height_m,
+        defaults[2] if pitch_deg is None else pitch_deg,
+        tuple(name for name, value in given.items() if value is None),
+    )
+
+
+def _parser(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='demo', description=description)
+    parser.add_argument(
+        '--source',
+        default='',
+        help='video file, picture, folder of pictures, V4L2 device or ROS 2 bag (default: the '
+        'bundled clip)',
+    )
+    parser.add_argument('--topic', default='', help='image topic of a bag (default: its first)')
+    parser.add_argument('--model', default='', help='model file (default: the packaged one)')
+    parser.add_argument('--engine', default='auto', help='engine to run it (default: auto)')
+    parser.add_argument('--output', type=Path, default=Path('demo_output'), help='results folder')
+    parser.add_argument('--seconds', type=float, default=25.0, help='longest time to play')
+    parser.add_argument(
+        '--domain-id',
+        type=int,
+        default=50 + os.getpid() % 50,
+        help='ROS_DOMAIN_ID of the demo, apart from other nodes (default: 50 to 99)',
+    )
+    parser.add_argument(
+        '--view',
+        choices=('pictures', 'planner'),
+        default='pictures',
+        help='planner: costmap and scan too, of pictures at rest, for planner.png',
+    )
+    _add_camera_options(parser)
+    return parser
+
+
+def _add_camera_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group('the camera, for --view planner (default: assumed)')
+    group.add_argument('--camera-height-m', type=_positive, help='metres above the ground')
+    group.add_argument('--camera-pitch-deg', type=float, help='degrees; positive looks down')
+    group.add_argument(
+        '--field-of-view-deg',
+        type=_positive,
+        help='horizontal, in degrees; a bag with a camera_info needs none',
+    )
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f'{text} is not more than 0')
+    return value
