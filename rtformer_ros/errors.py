@@ -12,6 +12,7 @@ Define every error this package raises on purpose.
     |   |-- EngineUnavailable its library or its device is not on this machine
     |   |-- EngineClosed      it was used after close()
     |   |-- EngineBuildError  its compiler failed, or made something that is not right
+    |   |   `-- EngineBuildOutOfMemory  ... as there was not enough memory, this time
     |   `-- EngineBuildCancelled  the building was called off
     |-- GeometryError         a calibration or pose from which nothing can be projected
     `-- DownloadError         a file cannot be fetched, written or trusted
@@ -56,6 +57,10 @@ class EngineClosed(EngineError):
 
 class EngineBuildError(EngineError):
     """Report a model that could not be compiled, or a compiled one that is not right."""
+
+
+class EngineBuildOutOfMemory(EngineBuildError):
+    """Report a compiler that ran out of memory, or was killed, as happens then."""
 
 
 class EngineBuildCancelled(EngineError):

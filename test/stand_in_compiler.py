@@ -7,9 +7,11 @@ A "plan" is the graph that was to be compiled, behind a header; running it is ru
 with ONNX Runtime. Each build appends a line to `log`. The other keys, each optional:
 
     wait_for: a file; the build goes on once it is there
-    wrong: ["fp16@3", ...] settings whose plans give wrong classes, "*" for all
+    wrong: ["fp16@3", ...] settings whose plans give wrong classes, "*" for all; "together" and
+        "alone" for all that calls of the largest and of the smallest number of images return
     dies: {"fp16@3": "SIGKILL"} signals that end the process
     raises: [class name, message] an error of rtformer_ros.errors
+    cannot_run: the reason why no plan runs
     sidecar: the YAML file of a foreign model
     says, times: text that is printed to standard output and standard error, how often
     deaf: true to ignore SIGTERM
@@ -53,11 +55,11 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     if script.get('deaf'):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    settings = ''
+    settings, most = '', 0
 
     def build_plan(onnx_path, precision, options, watch, timing_cache=b''):
-        nonlocal settings
-        settings = f'{precision}@{options.optimization_level}'
+        nonlocal settings, most
+        settings, most = f'{precision}@{options.optimization_level}', options.max_batch
         with Path(script['log']).open('a') as log:
             gpus = os.environ.get('CUDA_VISIBLE_DEVICES', 'all')
             log.write(f'{os.getpid()} {settings} {len(timing_cache)} {onnx_path} {gpus}\n')
@@ -77,6 +79,8 @@ def main() -> int:
 
     def run_plan(plan, graph, images_nhwc, num_classes):
         assert plan.startswith(HEADER)
+        if 'cannot_run' in script:
+            raise errors.EngineError(script['cannot_run'])
         with tempfile.TemporaryDirectory() as folder:
             onnx_path = Path(folder) / 'plan.onnx'
             onnx_path.write_bytes(plan[len(HEADER) :])
@@ -86,7 +90,11 @@ def main() -> int:
         class_map_nhw = engine.infer(images_nhwc).class_map_nhw
         engine.close()
         wrong = script.get('wrong', [])
-        return class_map_nhw + np.uint8(settings in wrong or '*' in wrong)
+        class_map_nhw += np.uint8(settings in wrong or '*' in wrong)
+        # As many as fit go together, and what is left over alone.
+        class_map_nhw[:most] += np.uint8('together' in wrong)
+        class_map_nhw[most:] += np.uint8('alone' in wrong)
+        return class_map_nhw
 
     return serve(build_plan, run_plan)
 

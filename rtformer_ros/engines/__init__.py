@@ -97,7 +97,7 @@ def open_engine(
 
     model: an .onnx file, weights (.safetensors, .pdparams) or a TensorRT plan (.engine, .plan).
     engine: a name of `engine_names`, or 'auto' for the best that works here; the log of this
-    module tells which and why.
+    module tells which and why. 'auto' does not compile again what could not be compiled before.
     device: 'auto', 'cpu', 'cuda' or 'cuda:N'; 'auto' takes CUDA where the library can.
     threads: CPU threads; 0 leaves one core free. labels: classes, instead of those in the model
     file. network_size: (height, width) in pixels for a model that takes any size. precision:
@@ -116,6 +116,7 @@ def open_engine(
         precision,
         build or BuildOptions(),
         watch or BuildWatch(),
+        skips_failed=engine == 'auto',
     )
     if engine == 'auto':
         return _open_best(request)
@@ -151,6 +152,7 @@ def needs_build(
         network_size=network_size,
         precision=precision,
         build=build or BuildOptions(),
+        skips_failed=engine == 'auto',
     )
     names = [engine] if engine in _ENGINES else list(_ENGINES)
     return any(_would_build(_ENGINES[name], request) for name in names)

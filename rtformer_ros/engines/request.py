@@ -26,6 +26,7 @@ class EngineRequest:
     """
     What to open and how; see open_engine for the fields.
 
+    skips_failed: an engine that could not compile this model before does not try it again.
     Raises ModelError where there is no such file, ConfigError for a value that cannot be.
     """
 
@@ -37,6 +38,7 @@ class EngineRequest:
     precision: Precision = 'auto'
     build: BuildOptions = field(default_factory=BuildOptions)
     watch: BuildWatch = field(default_factory=BuildWatch)
+    skips_failed: bool = False
 
     def __post_init__(self) -> None:
         """Check every field."""

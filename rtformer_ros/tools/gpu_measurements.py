@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PRECISIONS: tuple[Precision, ...] = ('fp16', 'fp32')
 TORCH_MODES = ('eager', 'CUDA graph', 'compile')
-_REFERENCE_IMAGES, _LONGEST = 2, 300
+_LONGEST = 300
 # Images [N, H, W, 3] to class maps [N, H, W], both uint8 on the host.
 _Run = Callable[[Any], 'npt.NDArray[np.uint8]']
 
@@ -54,8 +54,7 @@ class GpuTrial:
 def measure(trial: GpuTrial) -> Iterator[Measurement]:
     """Yield a measurement of each runtime; of one that fails, the reason."""
     try:
-        options = BuildOptions(max_batch=_REFERENCE_IMAGES)
-        reference = reference_of(EngineRequest(trial.model, 'cpu', build=options))
+        reference = reference_of(EngineRequest(trial.model, 'cpu'))
     # Here and below: a report with a gap is worth more than none, and libraries raise anything.
     except Exception as error:  # noqa: BLE001
         yield _gap(Measurement(trial.model.name, 'ONNX Runtime on the CPU'), error)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from rtformer_ros.engines import BuildProgress, BuildWatch
 from rtformer_ros.errors import ConfigError, EngineUnavailable, RtformerError
+from rtformer_ros.network.atomic_file import write_atomically
 from rtformer_ros.packaged_files import find_model, share_directories
 
 _RUNS, _REPORT_EVERY_S = 300, 10.0
@@ -117,12 +118,8 @@ class _ProgressLines:
 
 def _write(path: Path | None, content: str) -> None:
     """Write the report anew after each measurement: whatever ends the process leaves the others."""
-    if path is None:
-        return
-    try:
-        path.write_text(content, encoding='utf-8')
-    except OSError as error:
-        raise ConfigError(f'cannot write the report {path}: {error.strerror}') from error
+    if path is not None:
+        write_atomically(path, content.encode())
 
 
 if __name__ == '__main__':

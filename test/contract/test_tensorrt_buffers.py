@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import ModuleType
 
 import numpy as np
@@ -12,7 +12,7 @@ from simulated_cudart import SimulatedCudart
 
 from rtformer_ros.engines.tensorrt.buffers import ALIGNMENT, TensorForm, TransferBuffer
 from rtformer_ros.engines.tensorrt.cudart import Cudart, load_cudart
-from rtformer_ros.engines.tensorrt.open_cuda import open_cuda
+from rtformer_ros.engines.tensorrt.open_cuda import check_cuda_library, open_cuda
 from rtformer_ros.engines.tensorrt.torch_cuda import TorchCuda
 from rtformer_ros.errors import EngineError, EngineUnavailable
 
@@ -238,3 +238,28 @@ def test_without_any_library_both_are_named(monkeypatch):
         open_cuda(0)
     with pytest.raises(EngineUnavailable, match='pip install "cuda-python'):
         load_cudart()
+
+
+@pytest.mark.parametrize(
+    ('torch_cuda', 'message'), [(None, 'no PyTorch with CUDA, and cuda-python'), ('12.6', '')]
+)
+def test_before_a_build_libraries_are_looked_for_and_not_loaded(
+    monkeypatch, tmp_path, torch_cuda, message
+):
+    for name in ('cuda', 'cuda.bindings', 'cuda.bindings.runtime', 'cuda.cudart'):
+        monkeypatch.setitem(sys.modules, name, None)
+    (tmp_path / 'torch').mkdir()
+    (tmp_path / 'torch' / '__init__.py').write_text('raise SystemExit("loaded")')
+    (tmp_path / 'torch' / 'version.py').write_text(f'cuda = {torch_cuda!r}\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, 'torch')
+    with pytest.raises(EngineUnavailable, match=message) if message else nullcontext():
+        check_cuda_library()
+
+
+def test_cuda_python_alone_is_enough_for_a_build(monkeypatch, cuda_python):
+    monkeypatch.setitem(sys.modules, 'torch', None)
+    check_cuda_library()
+    monkeypatch.delitem(sys.modules, 'cuda.bindings.runtime')
+    with pytest.raises(EngineUnavailable, match='there is no PyTorch with CUDA'):
+        check_cuda_library()

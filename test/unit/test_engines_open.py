@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from foreign_onnx import ForeignModel
 
-from rtformer_ros.engines import engine_names, open_engine
+from rtformer_ros.engines import engine_names, needs_build, open_engine
 from rtformer_ros.engines.request import EngineRequest, fixed_size
 from rtformer_ros.errors import (
     ConfigError,
@@ -99,6 +99,27 @@ def test_auto_goes_on_when_a_compiler_fails(model, monkeypatch, error):
         open_engine(model, 'tensorrt')
 
 
+def test_only_auto_does_without_what_could_not_be_compiled_before(model, monkeypatch):
+    asked = []
+
+    class Engine(FailingEngine):
+        def needs_build(self, request):
+            asked.append(request.skips_failed)
+
+        def open_model(self, request):
+            asked.append(request.skips_failed)
+            raise self.error
+
+    module = 'rtformer_ros.engines.tensorrt.engine'
+    monkeypatch.setitem(sys.modules, module, Engine(EngineBuildError('no')))
+    assert not needs_build(model)
+    open_engine(model, device='cpu')
+    assert not needs_build(model, 'tensorrt')
+    with pytest.raises(EngineBuildError):
+        open_engine(model, 'tensorrt')
+    assert asked == [True, True, False, False]
+
+
 @pytest.mark.parametrize('error', [EngineBuildCancelled('no'), ConfigError('no'), ModelError('no')])
 def test_auto_replaces_nothing_when_the_caller_or_the_file_is_why(model, monkeypatch, error):
     monkeypatch.setitem(sys.modules, 'rtformer_ros.engines.tensorrt.engine', FailingEngine(error))
@@ -184,6 +205,17 @@ def test_importing_the_engines_loads_no_heavy_library():
     loaded = python("import sys, rtformer_ros.engines; print(' '.join(sys.modules))").split()
     assert 'rtformer_ros.engines' in loaded
     assert not {'torch', 'onnxruntime', 'onnx', 'numpy', 'cv2', 'yaml', 'rclpy'} & set(loaded)
+
+
+def test_looking_for_tensorrt_loads_no_heavy_library(model):
+    code = (
+        'import sys, rtformer_ros.engines.tensorrt.engine as engine\n'
+        'from rtformer_ros.engines import needs_build\n'
+        'print(needs_build(sys.argv[1]), *sys.modules)'
+    )
+    loaded = set(python(code, model).split())
+    assert 'rtformer_ros.engines.tensorrt.runner' in loaded
+    assert not {'torch', 'onnxruntime', 'onnx', 'cv2', 'rclpy'} & loaded
 
 
 def test_onnx_runtime_alone_is_enough_for_onnx(model):

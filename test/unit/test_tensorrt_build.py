@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 import textwrap
 
 import onnx
@@ -16,6 +17,7 @@ from rtformer_ros.errors import (
     ConfigError,
     EngineBuildCancelled,
     EngineBuildError,
+    EngineError,
     EngineUnavailable,
     ModelError,
 )
@@ -78,7 +80,9 @@ def test_a_model_with_a_precision_of_its_own_is_tried_in_no_other(bench):
     write_model(bench.model, half=True)
     with pytest.raises(EngineBuildError):
         bench.prepare(wrong=['*'])
-    assert bench.builds() == ['typed@3', 'typed@1']
+    with pytest.raises(EngineBuildError, match='odd'):
+        bench.prepare(raises=['EngineBuildError', 'odd'])
+    assert bench.builds() == ['typed@3', 'typed@1'] * 2
     assert bench.prepare().record.precision == 'fp16'
     with pytest.raises(ConfigError, match=r'precision is fp32, but .* is FP16'):
         bench.prepare(bench.request(precision='fp32'))
@@ -114,9 +118,12 @@ def test_a_graph_that_cannot_be_halved_is_built_in_single_precision(bench):
     assert 'cannot be brought to FP16' in prepared.record.notes[0]
 
 
-def test_several_images_are_compared_where_a_call_may_hold_several(bench):
-    prepared = bench.prepare(bench.request(build={'max_batch': 4}))
-    assert prepared.record.agreement == 1.0
+@pytest.mark.parametrize('wrong', ['together', 'alone'])
+def test_calls_of_many_images_and_of_one_are_compared(bench, wrong):
+    request = bench.request(build={'max_batch': 4})
+    with pytest.raises(EngineBuildError, match=r'agrees with ONNX Runtime on 0\.00%'):
+        bench.prepare(request, wrong=[wrong])
+    assert bench.prepare(request).record.agreement == 1.0
 
 
 def test_the_compiler_sees_the_wanted_gpu_first(bench, monkeypatch):
@@ -175,6 +182,52 @@ def test_an_error_of_the_build_tells_what_the_graph_has_that_is_refused(bench):
     request = bench.request(labels=LabelSet.generic(3), precision='fp32')
     with pytest.raises(EngineBuildError, match=r'odd.*refuse of this model:.*bytes_inside'):
         bench.prepare(request, raises=['EngineBuildError', 'odd'])
+
+
+def test_a_disk_that_is_full_is_told_at_once(bench, monkeypatch):
+    monkeypatch.setenv('TMPDIR', str(bench.folder / 'none'))
+    monkeypatch.setattr(tempfile, 'tempdir', str(bench.folder / 'none'))
+    with pytest.raises(EngineError, match=r'no place for temporary files.*set TMPDIR'):
+        bench.prepare()
+    assert bench.builds() == []
+
+
+IN_REAL_COMPILER = 'import sys\n{}\nfrom rtformer_ros.engines.tensorrt.compiler import main\nmain()'
+
+
+@pytest.mark.parametrize('library', ['onnx', 'onnxruntime'])
+def test_libraries_that_building_needs_are_named(bench, library):
+    code = IN_REAL_COMPILER.format(f'sys.modules[{library!r}] = None')
+    with pytest.raises(EngineUnavailable, match=rf'but {library} does.* pip install onnx onnxrunt'):
+        compile_with(bench, [sys.executable, '-c', code])
+
+
+def test_a_disk_that_fills_up_while_building_is_told(bench):
+    no_space = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+"""
+    with pytest.raises(EngineError, match=r'File too large.*set TMPDIR') as caught:
+        compile_with(bench, [sys.executable, '-c', IN_REAL_COMPILER.format(no_space)])
+    # The next attempt would end in the same way.
+    assert not isinstance(caught.value, EngineBuildError)
+
+
+def test_a_foreign_model_may_be_a_link(bench):
+    shape = ['n', 6, 8, 3]
+    nodes = [onnx.helper.make_node('Cast', ['image'], ['logits'], to=onnx.TensorProto.FLOAT)]
+    nodes += [onnx.helper.make_node('ArgMax', ['logits'], ['class_map'], axis=3, keepdims=0)]
+    stored = bench.folder / 'store' / '0123.bin'
+    stored.parent.mkdir()
+    write_raw(stored, [('image', 'UINT8', shape)], nodes, [('class_map', 'INT64', ['n', 6, 8])])
+    bench.model.unlink()
+    bench.model.symlink_to(stored)
+    sidecar = bench.model.with_suffix('.yaml')
+    labels = LabelSet.generic(3).to_dict()
+    sidecar.write_text(f'input: {{layout: nhwc_uint8}}\noutput: class_index\nlabels: {labels}\n')
+    request = bench.request(precision='fp32')
+    assert bench.prepare(request, sidecar=str(sidecar)).record.agreement == 1.0
 
 
 def test_what_libraries_print_disturbs_nobody(bench):
@@ -299,7 +352,7 @@ def test_the_compiler_finds_our_modules_and_none_of_the_current_folder(bench, mo
 
 
 def test_a_compiler_that_cannot_be_started_is_told(bench):
-    with pytest.raises(EngineBuildError, match='no_such_compiler'):
+    with pytest.raises(EngineError, match='no_such_compiler'):
         compile_with(bench, ['/no_such_compiler'])
 
 

@@ -17,7 +17,7 @@ from rtformer_ros.engines.tensorrt.build_process import (
 )
 from rtformer_ros.engines.tensorrt.compile_job import BuildPrecision, CompileJob
 from rtformer_ros.engines.tensorrt.verification import LEAST_AGREEMENT
-from rtformer_ros.errors import EngineBuildError, EngineBuildOutOfMemory
+from rtformer_ros.errors import ConfigError, EngineBuildError, EngineBuildOutOfMemory
 
 if TYPE_CHECKING:
     from rtformer_ros.engines.tensorrt.compile_job import CompileResult
@@ -95,6 +95,11 @@ def compile_safely(
             compiled = compile_in_child(
                 tried, timing_cache, heard, command=command, environment=environment
             )
+        except ConfigError:
+            if attempt.precision == job.precision:
+                raise
+            # A model with a precision of its own, which it alone can be had in.
+            break
         except EngineBuildError as error:
             if isinstance(error, EngineBuildOutOfMemory):
                 kind = EngineBuildOutOfMemory

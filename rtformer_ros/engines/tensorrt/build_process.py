@@ -10,10 +10,8 @@ import selectors
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -21,6 +19,7 @@ from typing import IO, Any
 from rtformer_ros import errors
 from rtformer_ros.engines.build import BuildProgress, BuildWatch
 from rtformer_ros.engines.tensorrt.compile_job import CompileJob, CompileResult
+from rtformer_ros.engines.tensorrt.work_files import nameless_file, temporary_folder
 from rtformer_ros.errors import (
     EngineBuildCancelled,
     EngineBuildError,
@@ -69,7 +68,11 @@ def compile_in_child(
     Raises what the compiler raised, EngineBuildOutOfMemory where it was killed, EngineBuildError
     where it crashed, EngineBuildCancelled, and EngineError where it cannot be started.
     """
-    with _nameless_file() as plan, _nameless_file(timing_cache) as timings, _folder() as folder:
+    with (
+        nameless_file() as plan,
+        nameless_file(timing_cache) as timings,
+        temporary_folder() as folder,
+    ):
         job = replace(
             job, plan_fd=plan.fileno(), timing_fd=timings.fileno(), work_folder=str(folder)
         )
@@ -207,36 +210,6 @@ class _Conversation:
             f'the compiler of {name} crashed while {self._phase} ({how}); try a lower optimisation '
             f'level or another version of TensorRT. Its last words: {said or "none"}'
         )
-
-
-@contextmanager
-def _nameless_file(content: bytes = b'') -> Iterator[IO[bytes]]:
-    """Give a file that lives in memory where the system can, else on disk; never with a name."""
-    in_memory = hasattr(os, 'memfd_create')
-    descriptor = os.memfd_create('rtformer_ros') if in_memory else _unlinked_file()
-    with os.fdopen(descriptor, 'w+b') as file:
-        file.write(content)
-        file.flush()
-        yield file
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """Give a folder for the compiler, which may be killed, and remove it."""
-    try:
-        folder = tempfile.TemporaryDirectory(prefix='rtformer_ros_', ignore_cleanup_errors=True)
-    except OSError as error:
-        raise EngineError(
-            f'there is no place for temporary files: {error}; free space or set TMPDIR'
-        ) from error
-    with folder as name:
-        yield Path(name)
-
-
-def _unlinked_file() -> int:
-    descriptor, name = tempfile.mkstemp()
-    Path(name).unlink()
-    return descriptor
 
 
 def _content(file: IO[bytes]) -> bytes:

@@ -8,15 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from rtformer_ros.engines.tensorrt.bindings import is_strongly_typed, load_tensorrt
+from rtformer_ros.engines.tensorrt.build_failure import build_failure
 from rtformer_ros.engines.tensorrt.logger import MessageLog, listening, shared_logger
 from rtformer_ros.engines.tensorrt.progress import BuildReporter, make_progress_monitor
 from rtformer_ros.engines.tensorrt.weak_typing import allow_precisions
-from rtformer_ros.errors import (
-    EngineBuildCancelled,
-    EngineBuildError,
-    EngineBuildOutOfMemory,
-    EngineUnavailable,
-)
+from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError, EngineUnavailable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,19 +25,7 @@ BuildPrecision = Literal['fp16', 'fp32', 'typed']
 _logger = logging.getLogger(__name__)
 
 _BYTES_PER_MIB = 1 << 20
-_OUT_OF_MEMORY = re.compile(
-    r'out of ?memory|outofmemory|bad_?alloc|memoryallocation|could not be allocated|'
-    r'(could not|failed to|unable to) allocate',
-    re.IGNORECASE,
-)
-# A tactic that is skipped for it is no failure, but often the reason why none was left.
-_SMALL_WORKSPACE = re.compile(
-    r'insufficient workspace|insufficient memory on requested size|insufficient to use tactic|'
-    r'increas\w+ (the )?workspace',
-    re.IGNORECASE,
-)
 _WRONG_GPU = re.compile('not supported by this TensorRT', re.IGNORECASE)
-_NONE_LEFT = re.compile('could not find any implementation', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -235,30 +219,9 @@ def _compile(
     if serialized is None and _WRONG_GPU.search(messages.reason()):
         raise EngineUnavailable(_no_gpu(trt, messages))
     if serialized is None:
-        raise _failure(messages, onnx_path, options)
+        raise build_failure(messages, onnx_path, options)
     return bytes(serialized)
 
 
 def _cancelled(onnx_path: Path) -> EngineBuildCancelled:
     return EngineBuildCancelled(f'the building of {onnx_path} was called off; nothing was kept')
-
-
-def _failure(messages: MessageLog, onnx_path: Path, options: BuildOptions) -> EngineBuildError:
-    errors, warnings = ' '.join(messages.errors), ' '.join(messages.warnings)
-    is_none_left = _NONE_LEFT.search(errors) is not None
-    kind = EngineBuildError
-    if _OUT_OF_MEMORY.search(errors) or (is_none_left and _OUT_OF_MEMORY.search(warnings)):
-        kind = EngineBuildOutOfMemory
-        cause = (
-            'there is not enough memory to compile it; use a smaller workspace_mib (now '
-            f'{options.workspace_mib}), a lower optimization_level (now '
-            f'{options.optimization_level}), or close other programs'
-        )
-    elif _SMALL_WORKSPACE.search(errors) or (is_none_left and _SMALL_WORKSPACE.search(warnings)):
-        cause = f'a workspace_mib of {options.workspace_mib} is too small for it; use twice as much'
-    else:
-        cause = (
-            'use a lower optimization_level or precision fp32, and check the model with ONNX '
-            'Runtime (engine onnxruntime)'
-        )
-    return kind(f'TensorRT could not compile {onnx_path}: {cause}. {messages.reason()}')

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rtformer_ros.engines.sidecar import metadata_of
-from rtformer_ros.errors import EngineBuildError, EngineError, EngineUnavailable, ModelError
+from rtformer_ros.errors import EngineBuildError, ModelError
 from rtformer_ros.model_metadata import ModelMetadata, has_metadata
 
 if TYPE_CHECKING:
@@ -42,17 +42,14 @@ def compile_graph(
     Return the file to compile: the model, or another form of it that is written to `folder`.
 
     size: (height, width) in pixels of the input, for a model that takes any.
-    Raises EngineUnavailable without the onnx package, ModelError for a file that is no model,
-    EngineBuildError for a graph that cannot be brought to FP16, EngineError for a full disk.
+    Raises ModelError for a file that is no model, EngineBuildError for a graph that cannot be
+    brought to FP16, OSError where it cannot be written.
     """
-    try:
-        from rtformer_ros.deploy.onnx_file import read_onnx
-        from rtformer_ros.deploy.precision import precision_of
-    except ImportError as error:
-        raise EngineUnavailable(
-            f'models are prepared for TensorRT with the package onnx, which does not load here '
-            f'({error}); install it: pip install onnx'
-        ) from error
+    import onnx
+
+    from rtformer_ros.deploy.onnx_file import read_onnx
+    from rtformer_ros.deploy.precision import precision_of
+
     original = read_onnx(model)
     own = precision_of(original)
     properties = {entry.key: entry.value for entry in original.metadata_props}
@@ -62,7 +59,7 @@ def compile_graph(
     is_half = precision == 'fp16' and not is_typed
     if is_fixed or is_half:
         path = folder / model.name
-        _write(_in_fp16(original) if is_half else original, path)
+        onnx.save(_in_fp16(original) if is_half else original, path)
     return CompileGraph(
         path, own if is_typed else precision, is_typed, metadata, has_metadata(properties)
     )
@@ -75,18 +72,6 @@ def _in_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
         return to_fp16(model)
     except ModelError as error:
         raise EngineBuildError(f'the model cannot be brought to FP16: {error}') from error
-
-
-def _write(model: onnx.ModelProto, path: Path) -> None:
-    import onnx
-
-    try:
-        onnx.save(model, path)
-    except (OSError, ValueError) as error:
-        raise EngineError(
-            f'cannot write the graph to compile: {error}; free space in {path.parent.parent}, or '
-            'set TMPDIR to another folder'
-        ) from error
 
 
 def _fix_size(model: onnx.ModelProto, metadata: ModelMetadata, size: tuple[int, int]) -> bool:

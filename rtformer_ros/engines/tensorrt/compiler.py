@@ -8,67 +8,38 @@ at last {result: CompileResult} or {error: class name, message}.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import sys
+import tempfile
 import threading
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any
 
-from rtformer_ros.engines.build import BuildOptions, BuildProgress, BuildWatch
-from rtformer_ros.engines.request import EngineRequest
-from rtformer_ros.engines.tensorrt.compile_graph import CompileGraph, compile_graph
-from rtformer_ros.engines.tensorrt.compile_job import CompileJob, CompileResult
-from rtformer_ros.engines.tensorrt.verification import Reference, reference_of
+from rtformer_ros.engines.build import BuildProgress, BuildWatch
+from rtformer_ros.engines.tensorrt.compilation import BuildPlan, RunPlan, compile_model
+from rtformer_ros.engines.tensorrt.compile_job import CompileJob
 from rtformer_ros.errors import (
-    ConfigError,
     EngineBuildError,
+    EngineBuildOutOfMemory,
     EngineError,
     EngineUnavailable,
-    ModelError,
     RtformerError,
 )
-from rtformer_ros.labels import LabelSet
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from rtformer_ros.engines.build import BuildOptions
+    from rtformer_ros.engines.tensorrt.compile_graph import CompileGraph
+
 # The node goes first: for the processor, and for the memory when there is too little.
 _NICENESS = 5
 _OOM_SCORE = b'800'
-_MOST_FINDINGS = 3
-
-
-class BuildPlan(Protocol):
-    """The step that compiles; builder.build_plan is the real one."""
-
-    def __call__(
-        self,
-        onnx_path: Path,
-        precision: Any,
-        options: BuildOptions,
-        watch: BuildWatch,
-        timing_cache: bytes = b'',
-    ) -> Any:
-        """Return an object with the attributes plan and timing_cache, both bytes."""
-
-
-class RunPlan(Protocol):
-    """The step that runs a plan once."""
-
-    def __call__(
-        self,
-        plan: bytes,
-        graph: CompileGraph,
-        images_nhwc: npt.NDArray[np.uint8],
-        num_classes: int,
-    ) -> npt.NDArray[np.uint8]:
-        """Return class ids, uint8 [N, H, W], for images, uint8 [N, H, W, 3]."""
 
 
 def main() -> int:
@@ -80,92 +51,41 @@ def serve(build_plan: BuildPlan, run_plan: RunPlan) -> int:
     """Do the job on standard input with these two steps; return the exit code."""
     answers = _take_stdout()
     job = CompileJob.from_line(_first_line(0))
+    # Ours may be killed; the parent removes this folder, and all that is in it, in any case.
+    tempfile.tempdir = job.work_folder
     threading.Thread(target=_end_with_parent, args=(job.work_folder,), daemon=True).start()
     _step_back()
     try:
-        result = _compile(job, _reporting(answers), build_plan, run_plan)
-    except RtformerError as error:
-        _answer(answers, error=type(error).__name__, message=str(error))
-        return 1
-    except MemoryError:
-        _answer(answers, error='EngineBuildOutOfMemory', message=_out_of_memory(job))
-        return 1
+        result = compile_model(job, _reporting(answers), build_plan, run_plan)
     except Exception as error:  # noqa: BLE001
-        traceback.print_exc()
-        message = f'the compiler failed in a way that nobody foresaw: {error!r}'
-        _answer(answers, error='EngineBuildError', message=message)
+        translated = _translated(error, job)
+        _answer(answers, error=type(translated).__name__, message=str(translated))
         return 1
     _answer(answers, result=vars(result))
     return 0
 
 
-def _compile(
-    job: CompileJob, watch: BuildWatch, build_plan: BuildPlan, run_plan: RunPlan
-) -> CompileResult:
-    options = BuildOptions(job.workspace_mib, job.optimization_level, job.max_batch)
-    model = Path(job.onnx_path)
-    watch.report(BuildProgress('running the model with ONNX Runtime', -1, 0))
-    # First, as it takes a second and finds whatever is wrong with the file.
-    reference = reference_of(_reference_request(job))
-    watch.report(BuildProgress('preparing the graph', -1, 0))
-    _, height, width, _ = reference.images_nhwc.shape
-    graph = compile_graph(model, job.precision, (height, width), Path(job.work_folder))
-    _check_precision(job, graph)
-    precision = 'typed' if graph.is_typed else job.precision
-    try:
-        built = build_plan(graph.path, precision, options, watch, _read_fd(job.timing_fd))
-    except EngineBuildError as error:
-        raise type(error)(f'{error}{_findings(graph)}') from error
-    _write_fd(job.plan_fd, built.plan)
-    _write_fd(job.timing_fd, built.timing_cache)
-    watch.report(BuildProgress('comparing the plan with ONNX Runtime', -1, 0))
-    return CompileResult(
-        plan_sha256=hashlib.sha256(built.plan).hexdigest(),
-        plan_bytes=len(built.plan),
-        precision=graph.precision,
-        is_typed=graph.is_typed,
-        # One image more than a call holds: the smallest call, which has its own context, is made too.
-        agreement=_agreement(built.plan, graph, reference.repeated(job.max_batch + 1), run_plan),
-        properties=graph.metadata.to_properties(),
-        is_self_described=graph.is_self_described,
-    )
-
-
-def _reference_request(job: CompileJob) -> EngineRequest:
-    labels = LabelSet.from_dict(job.labels, 'labels') if job.labels else None
-    return EngineRequest(
-        Path(job.onnx_path),
-        device='cpu',
-        labels=labels,
-        network_size=job.network_size,
-    )
-
-
-def _check_precision(job: CompileJob, graph: CompileGraph) -> None:
-    if job.precision == 'fp32' and graph.is_typed:
-        raise ConfigError(
-            f'precision is fp32, but {job.onnx_path} is {graph.precision.upper()}; give the FP32 '
-            'model, or leave precision auto'
+def _translated(error: Exception, job: CompileJob) -> RtformerError:
+    if isinstance(error, RtformerError):
+        return error
+    if isinstance(error, MemoryError):
+        return EngineBuildOutOfMemory(
+            f'memory ran out while compiling {job.onnx_path}; stop other programs, add swap or '
+            f'lower the workspace (now {job.workspace_mib} MiB)'
         )
-
-
-def _findings(graph: CompileGraph) -> str:
-    """Return what is known to be refused of a graph, '' where nothing is."""
-    from rtformer_ros.deploy.operators import check_operators
-
-    findings = [str(finding) for finding in check_operators(graph.path)[:_MOST_FINDINGS]]
-    return f' TensorRT is known to refuse of this model: {"; ".join(findings)}' if findings else ''
-
-
-def _agreement(plan: bytes, graph: CompileGraph, reference: Reference, run_plan: RunPlan) -> float:
-    try:
-        return reference.agreement_of(
-            run_plan(plan, graph, reference.images_nhwc, reference.num_classes)
+    if isinstance(error, ImportError):
+        return EngineUnavailable(
+            'models are brought to the form that TensorRT takes with onnx, and plans are compared '
+            f'with ONNX Runtime, but {error.name or "one of them"} does not load here ({error}); '
+            'install both: pip install onnx onnxruntime'
         )
-    except EngineUnavailable:
-        raise
-    except (EngineError, ModelError) as error:
-        raise EngineBuildError(f'the plan was built, but does not run: {error}') from error
+    if isinstance(error, OSError):
+        return EngineError(
+            f'the compiler of {job.onnx_path} cannot read or write a file: {error}; free space in '
+            f'{Path(job.work_folder).parent}, or set TMPDIR to another folder'
+        )
+    traceback.print_exception(error)
+    return EngineBuildError(f'the compiler failed in a way that nobody foresaw: {error!r}')
 
 
 def _reporting(answers: IO[str]) -> BuildWatch:
@@ -216,25 +136,6 @@ def _step_back() -> None:
         Path('/proc/self/oom_score_adj').write_bytes(_OOM_SCORE)
 
 
-def _read_fd(descriptor: int) -> bytes:
-    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-
-
-def _write_fd(descriptor: int, content: bytes) -> None:
-    os.ftruncate(descriptor, 0)
-    view = memoryview(content)
-    done = 0
-    while done < len(view):
-        done += os.pwrite(descriptor, view[done:], done)
-
-
-def _out_of_memory(job: CompileJob) -> str:
-    return (
-        f'memory ran out while compiling {job.onnx_path}; stop other programs, add swap or lower '
-        f'the workspace (now {job.workspace_mib} MiB)'
-    )
-
-
 def _build_plan(
     onnx_path: Path,
     precision: Any,
@@ -242,8 +143,13 @@ def _build_plan(
     watch: BuildWatch,
     timing_cache: bytes = b'',
 ) -> Any:
+    from rtformer_ros.engines.tensorrt.bindings import load_tensorrt
     from rtformer_ros.engines.tensorrt.builder import build_plan
+    from rtformer_ros.engines.tensorrt.open_cuda import check_cuda_library
 
+    load_tensorrt()
+    # What the plan runs with afterwards is to be there before minutes are spent on it.
+    check_cuda_library()
     return build_plan(onnx_path, precision, options, watch, timing_cache)
 
 

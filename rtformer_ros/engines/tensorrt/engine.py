@@ -12,8 +12,8 @@ from rtformer_ros.engines.base import Engine, EngineDescription
 from rtformer_ros.engines.model_outputs import check_outputs
 from rtformer_ros.engines.tensorrt import preparation
 from rtformer_ros.engines.tensorrt.plan_file import PLAN_SUFFIXES, open_plan_file
-from rtformer_ros.engines.tensorrt.runner import PlanRunner
-from rtformer_ros.errors import ConfigError, EngineError, EngineUnavailable, ModelError
+from rtformer_ros.engines.tensorrt.runner import PlanRefused, PlanRunner
+from rtformer_ros.errors import ConfigError, EngineError, ModelError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -108,13 +108,13 @@ def _open_onnx(request: EngineRequest, target: Target) -> _Opened:
     prepared = preparation.prepare_plan(request, target=target)
     try:
         return _run_prepared(prepared, request)
-    except EngineUnavailable:
-        raise
-    except EngineError as error:
+    except PlanRefused as error:
         if prepared.is_new:
             raise
         # An update of the driver, say, of which the plan's record knows nothing.
         _logger.warning('the cached plan of %s is built again: %s', request.model.name, error)
+    # Should the build fail, the next start knows that it has to build.
+    preparation.discard_plan(prepared)
     prepared = preparation.prepare_plan(request, target=target, force=True)
     return _run_prepared(prepared, request)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import TYPE_CHECKING
 
 from rtformer_ros.errors import EngineUnavailable
@@ -23,6 +24,39 @@ def open_cuda(index: int) -> Cuda:
         except EngineUnavailable as error:
             failures.append(str(error))
     raise EngineUnavailable('; '.join(failures))
+
+
+def check_cuda_library() -> None:
+    """
+    Raise EngineUnavailable where `open_cuda` cannot succeed, whatever the GPU.
+
+    For those about to compile for minutes: PyTorch is only looked at, not loaded.
+    """
+    if _cuda_of_torch():
+        return
+    from rtformer_ros.engines.tensorrt.cudart import load_cudart
+
+    try:
+        load_cudart()
+    except EngineUnavailable as error:
+        raise EngineUnavailable(f'there is no PyTorch with CUDA, and {error}') from error
+
+
+def _cuda_of_torch() -> str:
+    """Return the version of CUDA that PyTorch was built for, '' without PyTorch or CUDA."""
+    torch = importlib.util.find_spec('torch')
+    for folder in (torch and torch.submodule_search_locations) or ():
+        spec = importlib.util.spec_from_file_location('version', f'{folder}/version.py')
+        if spec is None or spec.loader is None:
+            continue
+        module = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+        except (ImportError, OSError):
+            # A form that is not known: let the real import decide.
+            return 'unknown'
+        return getattr(module, 'cuda', None) or ''
+    return ''
 
 
 def _open_with_torch(index: int) -> Cuda:

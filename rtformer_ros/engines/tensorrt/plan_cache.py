@@ -6,12 +6,18 @@ import logging
 import os
 import re
 import stat
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
+from rtformer_ros.engines.tensorrt.cache_folder import (
+    make_private,
+    make_room,
+    mark_used,
+    remove_leftovers,
+)
 from rtformer_ros.engines.tensorrt.plan_key import PlanKey, Target
 from rtformer_ros.engines.tensorrt.plan_lock import only_one
 from rtformer_ros.engines.tensorrt.plan_record import PlanRecord, sidecar_of
@@ -20,10 +26,7 @@ from rtformer_ros.network.atomic_file import write_atomically
 
 _logger = logging.getLogger(__name__)
 
-_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
-_TEMPORARY = re.compile(r'\..+\.(plan|json|timing)\..+')
-# No write of a plan takes that long: what is older was left by a process that was killed.
-_STALE_S = 3600.0
+_MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -41,17 +44,22 @@ class PlanCache:
 
     Plans are executable, so the folder is private (mode 0700), and files in it that belong to
     somebody else are refused. A folder that cannot be written still gives out what it holds.
+    Of builds that failed it keeps why, so that one that nobody waits for need not be repeated.
     """
 
-    def __init__(self, folder: Path, owner_id: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, owner_id: int | None = None, most_bytes: int = _MOST_BYTES
+    ) -> None:
         """
         Make the folder, if need be and if it can be.
 
-        owner_id: the user whose files are trusted; None is the user of this process.
+        owner_id: the user whose files are trusted; None is the user of this process. most_bytes:
+        of all plans; a new one makes those go that were not used for longest.
         """
         self._folder = folder
+        self._most_bytes = most_bytes
         self._owner_id = os.geteuid() if owner_id is None else owner_id
-        self._distrust = _make_private(folder, self._owner_id)
+        self._distrust = make_private(folder, self._owner_id)
         if self._distrust:
             _logger.warning('the plan cache %s is not used: %s', folder, self._distrust)
 
@@ -72,6 +80,7 @@ class PlanCache:
                 'the cached plan %s is refused: its content is not what its sidecar says', path
             )
             return None
+        mark_used(path)
         return StoredPlan(path, plan, record)
 
     def store(self, plan: bytes, record: PlanRecord) -> Path | None:
@@ -85,7 +94,7 @@ class PlanCache:
         if self._distrust:
             return None
         try:
-            self._remove_stale()
+            remove_leftovers(self._folder)
             sidecar_of(path).unlink(missing_ok=True)
             write_atomically(path, plan)
             write_atomically(sidecar_of(path), record.to_json())
@@ -99,7 +108,28 @@ class PlanCache:
                 error,
             )
             return None
+        with suppress(OSError):
+            self._failure_path(record.key).unlink(missing_ok=True)
+            make_room(self._folder, self._most_bytes, path)
         return path
+
+    def load_failure(self, key: PlanKey) -> str:
+        """Return when and why the last build for a key failed; '' where none has failed."""
+        if self._distrust:
+            return ''
+        try:
+            return self._read(self._failure_path(key)).decode(errors='replace')
+        except (ModelError, OSError):
+            return ''
+
+    def store_failure(self, key: PlanKey, reason: str) -> None:
+        """Keep why a build failed, until one with this key succeeds."""
+        now = datetime.now(timezone.utc).isoformat(timespec='minutes')
+        if not self._distrust:
+            with suppress(ModelError):
+                write_atomically(
+                    self._failure_path(key), f'{now}: {" ".join(reason.split())}'.encode()
+                )
 
     def locked(self, key: PlanKey, on_wait: Callable[[], None]) -> AbstractContextManager[None]:
         """Return the lock of a key's build, see only_one."""
@@ -123,6 +153,9 @@ class PlanCache:
     def _path(self, key: PlanKey) -> Path:
         return self._folder / f'{key.digest}.plan'
 
+    def _failure_path(self, key: PlanKey) -> Path:
+        return self._path(key).with_suffix('.failed')
+
     def _timing_path(self, target: Target) -> Path:
         gpu = target.gpu
         text = f'{gpu.name}-{gpu.compute_capability}-{gpu.multiprocessors}'
@@ -141,35 +174,3 @@ class PlanCache:
                     'plain file; delete it'
                 )
             return file.read()
-
-    def _remove_stale(self) -> None:
-        oldest_s = time.time() - _STALE_S
-        for path in self._folder.iterdir():
-            with suppress(OSError):
-                if _TEMPORARY.fullmatch(path.name) and path.lstat().st_mtime < oldest_s:
-                    path.unlink()
-
-
-def default_cache_folder() -> Path:
-    """Return $ROS_HOME/rtformer_ros/plans, or ~/.cache/rtformer_ros/plans."""
-    ros_home = os.environ.get('ROS_HOME', '')
-    root = Path(ros_home).expanduser() if ros_home else Path('~/.cache').expanduser()
-    return root / 'rtformer_ros' / 'plans'
-
-
-def _make_private(folder: Path, owner_id: int) -> str:
-    """Make a folder that nobody else can write; return why it cannot be trusted, '' if it can."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        status = folder.stat()
-        if status.st_uid != owner_id:
-            return (
-                f'it belongs to user {status.st_uid}, not to {owner_id}; set ROS_HOME to a folder '
-                'of this user'
-            )
-        if status.st_mode & _OTHERS_MAY_WRITE:
-            folder.chmod(0o700)
-    except OSError as error:
-        return f'{error}; set ROS_HOME to a folder that can be written'
-    return ''

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.tensorrt.device import Gpu
+from rtformer_ros.errors import ModelError
 from rtformer_ros.network.atomic_file import sha256_of
 
 if TYPE_CHECKING:
@@ -18,9 +21,9 @@ if TYPE_CHECKING:
 # Raise it when the same model and options would be compiled to another plan than before.
 _RECIPE = 1
 _DIGEST_LETTERS = 16
-# MODEL.onnx.data of PyTorch, MODEL.onnx_data of others; MODEL.onnx itself stays as it is when
-# they change.
-_WEIGHTS_SUFFIXES = ('.data', '_data')
+# How an ONNX file names one with weights: {key: 'location', value: NAME}, in protobuf's bytes with
+# the name's length before it.
+_LOCATION = re.compile(rb'\x0a\x08location\x12([\x01-\x7f]|[\x80-\xff][\x01-\x7f])', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,25 @@ def key_of(request: EngineRequest, target: Target) -> PlanKey:
 
 
 def _digest_of(model: Path) -> str:
-    """Return the SHA-256 of a model, and of its weights where exporters put them beside it."""
-    beside = [model.with_name(model.name + suffix) for suffix in _WEIGHTS_SUFFIXES]
-    digests = [sha256_of(path) for path in (model, *beside) if path == model or path.is_file()]
-    if len(digests) == 1:
-        return digests[0]
-    return hashlib.sha256(' '.join(digests).encode()).hexdigest()
+    """Return the SHA-256 of a model, and of the files beside it that hold its weights, if any."""
+    try:
+        content = model.read_bytes()
+    except OSError as error:
+        raise ModelError(f'cannot read {model}: {error}') from error
+    digest = hashlib.sha256(content).hexdigest()
+    weights = [model.parent / name for name in _weights_of(content)]
+    # Only what is there: letters in the weights themselves may look like a name.
+    digests = [sha256_of(path) for path in weights if os.path.isfile(path)]  # noqa: PTH113
+    if not digests:
+        return digest
+    return hashlib.sha256(' '.join([digest, *digests]).encode()).hexdigest()
+
+
+def _weights_of(content: bytes) -> list[str]:
+    """Return the files with weights that a model names; they change while its own does not."""
+    names = set()
+    for found in _LOCATION.finditer(content):
+        low, high = (*found[1], 0)[:2]
+        length = low & 0x7F | high << 7
+        names.add(os.fsdecode(content[found.end() : found.end() + length]))
+    return sorted(names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import time
@@ -15,12 +14,18 @@ from typing import TYPE_CHECKING
 from rtformer_ros.engines.build import BuildProgress
 from rtformer_ros.engines.tensorrt.attempts import compile_safely
 from rtformer_ros.engines.tensorrt.build_process import COMPILER
+from rtformer_ros.engines.tensorrt.cache_folder import default_cache_folder, remove_plan
 from rtformer_ros.engines.tensorrt.compile_job import CompileJob
 from rtformer_ros.engines.tensorrt.device import find_gpu
-from rtformer_ros.engines.tensorrt.plan_cache import PlanCache, StoredPlan, default_cache_folder
+from rtformer_ros.engines.tensorrt.plan_cache import PlanCache, StoredPlan
 from rtformer_ros.engines.tensorrt.plan_key import PlanKey, Target, key_of
 from rtformer_ros.engines.tensorrt.plan_record import PlanRecord
-from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError, EngineUnavailable
+from rtformer_ros.errors import (
+    EngineBuildCancelled,
+    EngineBuildError,
+    EngineBuildOutOfMemory,
+    EngineUnavailable,
+)
 
 if TYPE_CHECKING:
     from rtformer_ros.engines.request import EngineRequest
@@ -70,7 +75,8 @@ def needs_build(
     """
     target = target or find_target(request)
     cache = cache or PlanCache(default_cache_folder())
-    return cache.load(key_of(request, target)) is None
+    key = key_of(request, target)
+    return cache.load(key) is None and not _known_failure(request, key, cache)
 
 
 def prepare_plan(
@@ -96,8 +102,26 @@ def prepare_plan(
         with cache.locked(key, _waiting(request)):
             stored = None if force else cache.load(key)
             if stored is None:
+                failure = _known_failure(request, key, cache)
+                if failure:
+                    raise EngineBuildError(failure)
                 return _build(request, key, cache, compiler)
     return _from_cache(stored, request)
+
+
+def discard_plan(prepared: PreparedPlan) -> None:
+    """Delete a plan from the cache, as far as it lets us, because it does not load."""
+    if prepared.path is not None:
+        remove_plan(prepared.path)
+
+
+def _known_failure(request: EngineRequest, key: PlanKey, cache: PlanCache) -> str:
+    """Return why it is not tried to build, '' where it is."""
+    failure = cache.load_failure(key) if request.skips_failed else ''
+    return failure and (
+        f'its plan could not be built, {failure}. It is tried again with engine tensorrt, by '
+        'build_engine, or with other options, another model or another TensorRT'
+    )
 
 
 def _waiting(request: EngineRequest) -> Callable[[], None]:
@@ -136,13 +160,19 @@ def _build(
         request.model.name,
         key.target.gpu,
     )
-    success = compile_safely(
-        _job(request, key),
-        cache.load_timings(key.target),
-        request.watch,
-        command=compiler,
-        environment=_environment(request.cuda_index),
-    )
+    try:
+        success = compile_safely(
+            _job(request, key),
+            cache.load_timings(key.target),
+            request.watch,
+            command=compiler,
+            environment=_environment(request.cuda_index),
+        )
+    except EngineBuildOutOfMemory:
+        raise
+    except EngineBuildError as error:
+        cache.store_failure(key, str(error))
+        raise
     if key_of(request, key.target) != key:
         raise EngineBuildError(
             f'{request.model} changed while it was compiled; nothing was kept: open it again'
@@ -151,8 +181,8 @@ def _build(
     record = PlanRecord(
         key=key,
         model_name=request.model.name,
-        plan_sha256=hashlib.sha256(compiled.plan).hexdigest(),
-        plan_bytes=len(compiled.plan),
+        plan_sha256=result.plan_sha256,
+        plan_bytes=result.plan_bytes,
         precision=result.precision,
         optimization_level=success.attempt.optimization_level,
         agreement=result.agreement,
@@ -176,7 +206,8 @@ def _build(
 
 def _job(request: EngineRequest, key: PlanKey) -> CompileJob:
     return CompileJob(
-        onnx_path=str(request.model.resolve()),
+        # Not where a link leads: what describes a foreign model lies beside the link.
+        onnx_path=str(request.model.absolute()),
         precision='fp32' if key.precision == 'fp32' else 'fp16',
         workspace_mib=key.workspace_mib,
         optimization_level=key.optimization_level,

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from rtformer_ros.model_metadata import ModelMetadata
 
 
+class PlanRefused(EngineError):
+    """Report a plan that TensorRT does not take, as it was made elsewhere or is broken."""
+
+
 class PlanRunner:
     """
     A plan on the GPU, ready to run.
@@ -52,9 +56,9 @@ class PlanRunner:
         from a place that is trusted. metadata: how it is fed and what it returns. network_size:
         (height, width) for a plan that takes several. cuda: an open device, which is taken over,
         instead of number `device_index`.
-        Raises EngineUnavailable without TensorRT or GPU, EngineError with TensorRT's own words for
-        a plan that does not load or run here, ModelError for one that does not segment images,
-        ConfigError for a size that it does not take.
+        Raises EngineUnavailable without TensorRT or GPU, PlanRefused with TensorRT's own words for
+        a plan that does not load here, EngineError for one that does not run, ModelError for one
+        that does not segment images, ConfigError for a size that it does not take.
         """
         self._trt = load_tensorrt()
         self._metadata = metadata
@@ -135,7 +139,7 @@ class PlanRunner:
             ) from error
         engine = self._runtime.deserialize_cuda_engine(plan)
         if engine is None:
-            raise EngineError(
+            raise PlanRefused(
                 f'TensorRT {self._trt.__version__} cannot load the plan, which fits only the '
                 f'version and the GPU that it was built with: {self._reason()}'
             )

@@ -53,10 +53,11 @@ class TorchCuda:
     def allocate(self, nbytes: int) -> MirroredMemory:
         """Return new memory."""
         with _translated(f'allocate {nbytes} bytes'):
-            on_device = torch.zeros(nbytes, dtype=torch.uint8, device=self._device)
+            # Not zeros, which take a kernel: a PyTorch that has none for this GPU still copies.
+            on_device = torch.empty(nbytes, dtype=torch.uint8, device=self._device)
             # The CPU build used by tests can pin nothing.
             host = torch.zeros(nbytes, dtype=torch.uint8, pin_memory=self._device.type == 'cuda')
-            # Zeros are written on PyTorch's own stream, which ours does not wait for.
+            # Who had this memory before may still write to it, on a stream of PyTorch's.
             torch.cuda.synchronize(self._device)
         return MirroredMemory(host.numpy(), on_device.data_ptr(), (host, on_device))
 

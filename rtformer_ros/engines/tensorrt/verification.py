@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rtformer_ros.engines.widened_model import widened_model
-from rtformer_ros.errors import EngineUnavailable, ModelError
+from rtformer_ros.errors import EngineError, ModelError
 from rtformer_ros.packaged_files import share_directories
 
 if TYPE_CHECKING:
@@ -64,15 +64,11 @@ def reference_of(request: EngineRequest) -> Reference:
     Run the bundled images through ONNX Runtime on the CPU.
 
     request: names the ONNX file, its labels and size.
-    Raises ModelError for a file that is no such model, EngineUnavailable without ONNX Runtime.
+    Raises ModelError for a file that is no such model, EngineError where the images are missing,
+    ImportError without onnx or ONNX Runtime.
     """
-    try:
-        from rtformer_ros.engines.onnxruntime import open_model
-    except ImportError as error:
-        raise EngineUnavailable(
-            f'a plan is compared with ONNX Runtime before it is used, which does not load here '
-            f'({error}); install it: pip install onnxruntime'
-        ) from error
+    from rtformer_ros.engines.onnxruntime import open_model
+
     with (
         widened_model(request.model) as model,
         closing(open_model(replace(request, model=model))) as engine,
@@ -97,7 +93,7 @@ def bundled_images(size: tuple[int, int]) -> npt.NDArray[np.uint8]:
 
 
 def bundled_paths() -> list[Path]:
-    """Return the files of the photographs; raises ModelError where they are not installed."""
+    """Return the files of the photographs; raises EngineError where they are not installed."""
     return [_find_image(name) for name in _IMAGES]
 
 
@@ -106,7 +102,7 @@ def _find_image(name: str) -> Path:
     for path in candidates:
         if path.is_file():
             return path
-    raise ModelError(
+    raise EngineError(
         f'the image {name} that plans are tried on is missing; looked for '
         f'{", ".join(map(str, candidates))}. Install rtformer_ros again'
     )

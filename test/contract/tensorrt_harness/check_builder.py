@@ -10,7 +10,12 @@ import pytest
 from rtformer_ros.engines.build import BuildOptions, BuildWatch
 from rtformer_ros.engines.tensorrt.builder import build_plan
 from rtformer_ros.engines.tensorrt.logger import listening, shared_logger
-from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError, EngineUnavailable
+from rtformer_ros.errors import (
+    EngineBuildCancelled,
+    EngineBuildError,
+    EngineBuildOutOfMemory,
+    EngineUnavailable,
+)
 
 MODEL = Path('/models/street.onnx')
 OPTIONS = BuildOptions(workspace_mib=256, optimization_level=2, max_batch=4)
@@ -195,6 +200,8 @@ def test_no_plan_is_an_error_in_words_of_tensorrt(stand_ins, network, says, line
     stand_ins.answer('Builder.build_serialized_network', says(None, *lines))
     with pytest.raises(EngineBuildError, match=expected) as caught:
         build()
+    is_short = 'not enough memory' in str(caught.value)
+    assert isinstance(caught.value, EngineBuildOutOfMemory) == is_short
     for severity, text in lines:
         assert severity == 'WARNING' or text in str(caught.value)
 

@@ -40,7 +40,11 @@ class Preparations:
 
     def __init__(self):
         self.is_new = False
-        self.forced = []
+        self.forced, self.discarded = [], 0
+
+    def discard_plan(self, plan):
+        assert not plan.is_new
+        self.discarded += 1
 
     def prepare_plan(self, request, *, target, force=False):
         assert target == TARGET
@@ -53,6 +57,7 @@ def preparations(monkeypatch):
     made = Preparations()
     monkeypatch.setattr(preparation, 'find_target', lambda request: TARGET)
     monkeypatch.setattr(preparation, 'prepare_plan', made.prepare_plan)
+    monkeypatch.setattr(preparation, 'discard_plan', made.discard_plan)
     return made
 
 
@@ -118,10 +123,17 @@ def test_a_cached_plan_that_no_longer_loads_is_built_again(
     loads = iter([None, stand_ins.make('ICudaEngine')])
     stand_ins.answer('Runtime.deserialize_cuda_engine', lambda *_: next(loads))
     engine = open_engine(model, 'tensorrt')
-    assert preparations.forced == [False, True]
+    assert (preparations.forced, preparations.discarded) == ([False, True], 1)
     assert any('is built again: TensorRT' in message for message in caplog.messages)
     assert_ours(engine.infer(images(1)), images(1))
     engine.close()
+
+
+def test_memory_that_is_short_is_no_reason_to_build_again(plan, model, preparations, cudart):
+    cudart.failing['cudaMalloc'] = Status.cudaErrorMemoryAllocation
+    with pytest.raises(EngineError, match='cudaErrorMemoryAllocation'):
+        open_engine(model, 'tensorrt')
+    assert (preparations.forced, preparations.discarded) == ([False], 0)
 
 
 def test_a_new_plan_that_does_not_load_is_an_error(plan, stand_ins, model, preparations):
