@@ -62,11 +62,12 @@ class TemporalSmoother:
             self._begin(result)
         else:
             self._add(result, moved_hw)
-        confidence_hw = np.rint(self._scores[0]).astype(np.uint8)
+        # Rounded to the nearest.
+        confidence_hw = np.asarray(cv2.convertScaleAbs(self._scores[0]), np.uint8)
         return Segmentation(self._classes[0].copy(), confidence_hw)
 
-    def _moved(self, gray_hw: Pixels, stamp_s: float) -> npt.NDArray[np.bool_] | None:
-        """Return where the image changed, None where the past is of another scene."""
+    def _moved(self, gray_hw: Pixels, stamp_s: float) -> Pixels | None:
+        """Return 1 where the image changed, else 0; None where the past is of another scene."""
         if self._stamp_s is None or self._gray_hw.shape != gray_hw.shape:
             return None
         if not 0.0 <= stamp_s - self._stamp_s <= _MAX_GAP_S:
@@ -75,43 +76,43 @@ class TemporalSmoother:
         if change_hw.mean() > _CUT_SHARE:
             return None
         margin = np.ones((_MOTION_MARGIN_PX, _MOTION_MARGIN_PX), np.uint8)
-        return np.asarray(cv2.dilate(change_hw, margin), np.uint8).view(np.bool_)
+        return np.asarray(cv2.dilate(change_hw, margin), np.uint8)
 
     def _begin(self, result: Segmentation) -> None:
         self._classes = (result.class_map_hw.copy(), result.class_map_hw.copy())
         score_hw = result.confidence_hw.astype(np.float32)
         self._scores = (score_hw, np.zeros_like(score_hw))
 
-    def _add(self, result: Segmentation, moved_hw: npt.NDArray[np.bool_]) -> None:
+    def _add(self, result: Segmentation, moved_hw: Pixels) -> None:
+        # OpenCV's masked operations throughout: NumPy's take several times as long.
         (first, second), (first_score, second_score) = self._classes, self._scores
-        seen, confidence = result.class_map_hw, result.confidence_hw.astype(np.float32)
-        gain = confidence * (1 - self._share)
+        seen = result.class_map_hw
+        gain = np.multiply(result.confidence_hw, 1 - self._share, dtype=np.float32)
         first_score *= self._share
         second_score *= self._share
-        is_first = seen == first
-        first_score += gain * is_first
+        is_first = cv2.compare(seen, first, cv2.CMP_EQ)
+        cv2.add(first_score, gain, dst=first_score, mask=is_first)
         # The runner-up grows by the same class, and gives way to another that outweighs it.
-        second_gain = np.where(is_first, 0, gain)
-        is_same = seen == second
-        takes_over = ~is_same & (second_gain > second_score)
-        np.copyto(second, seen, where=takes_over)
-        second_score += second_gain * is_same
-        np.copyto(second_score, second_gain, where=takes_over)
-        _swap(first, second, first_score, second_score)
-        np.copyto(first, seen, where=moved_hw)
-        np.copyto(first_score, confidence, where=moved_hw)
-        np.copyto(second_score, 0, where=moved_hw)
+        is_other = cv2.bitwise_not(is_first)
+        is_second = cv2.bitwise_and(cv2.compare(seen, second, cv2.CMP_EQ), is_other)
+        outweighs = cv2.bitwise_and(cv2.compare(gain, second_score, cv2.CMP_GT), is_other)
+        cv2.add(second_score, gain, dst=second_score, mask=is_second)
+        takes_over = cv2.bitwise_and(outweighs, cv2.bitwise_not(is_second))
+        cv2.copyTo(seen, takes_over, second)
+        cv2.copyTo(gain, takes_over, second_score)
+        self._sort()
+        cv2.copyTo(seen, moved_hw, self._classes[0])
+        cv2.copyTo(result.confidence_hw.astype(np.float32), moved_hw, self._scores[0])
+        np.copyto(self._scores[1], 0, where=moved_hw.view(np.bool_))
 
-
-def _swap(
-    first: Pixels,
-    second: Pixels,
-    first_score: npt.NDArray[np.float32],
-    second_score: npt.NDArray[np.float32],
-) -> None:
-    """Exchange the two wherever the second has the higher score."""
-    overtaken = second_score > first_score
-    for low, high in ((first, second), (first_score, second_score)):
-        kept = low[overtaken]
-        low[overtaken] = high[overtaken]
-        high[overtaken] = kept
+    def _sort(self) -> None:
+        """Exchange the two classes wherever the second has the higher score."""
+        (first, second), (first_score, second_score) = self._classes, self._scores
+        overtaken = cv2.compare(second_score, first_score, cv2.CMP_GT)
+        before = first.copy()
+        cv2.copyTo(second, overtaken, first)
+        cv2.copyTo(before, overtaken, second)
+        self._scores = (
+            np.maximum(first_score, second_score),
+            np.minimum(first_score, second_score),
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,7 +40,7 @@ def open_bag(path: Path) -> Iterator[Reader]:
     try:
         with Reader(path) as reader:
             yield reader
-    except (ReaderError, OSError) as error:
+    except (ReaderError, OSError, sqlite3.Error) as error:
         raise ImageError(f'{path} cannot be read as a ROS 2 bag: {error}') from error
 
 
@@ -83,7 +84,7 @@ def new_bag(output: Path, like: Path) -> Iterator[Writer]:
         with Writer(folder, version=_VERSION, storage_plugin=plugin) as writer:
             yield writer
         _put_in_place(folder, output, as_file=as_file)
-    except (WriterError, OSError) as error:
+    except (WriterError, OSError, sqlite3.Error) as error:
         raise ConfigError(f'{output} cannot be written: {error}') from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -36,8 +36,8 @@ def plan_bag(job: BagJob) -> BagPlan:
     """
     Look into a bag and at what an earlier run left.
 
-    Slices of an earlier run count if bag, model and options are the same; else they are removed.
-    Raises ConfigError and ImageError where the bag cannot be segmented.
+    Slices of an earlier run count if bag, model and options are the same; else they are removed:
+    call it in only_run(). Raises ConfigError and ImageError where the bag cannot be segmented.
     """
     if job.output.exists():
         raise ConfigError(f'{job.output} exists already; remove it or choose another name')
@@ -49,8 +49,9 @@ def plan_bag(job: BagJob) -> BagPlan:
     try:
         mark = folder / _JOB_FILE
         if not mark.is_file() or mark.read_text() != fingerprint:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
+            # Not the folder itself: this run's hold is on it.
+            for path in folder.iterdir():
+                path.unlink()
             mark.write_text(fingerprint)
     except OSError as error:
         raise ConfigError(f'{folder} cannot be written: {error}') from error

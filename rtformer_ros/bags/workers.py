@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -34,7 +35,9 @@ def run_in_processes(tasks: Sequence[Task], workers: int) -> Iterator[Task]:
     """
     # Spawned, not forked: engines have threads that a fork would lose.
     context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    # Ctrl-C reaches the whole group; what becomes of the workers is for this process to say.
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(workers, context, signal.signal, ignore) as pool:
         futures = {pool.submit(segment_slice, *task): task for task in tasks}
         try:
             for future in as_completed(futures):
@@ -45,6 +48,11 @@ def run_in_processes(tasks: Sequence[Task], workers: int) -> Iterator[Task]:
                 'a worker process was killed, often because memory ran out; start again with fewer '
                 '--workers: finished parts are kept'
             ) from error
+        except BaseException:
+            # Else Ctrl-C would wait for the slices in hand, minutes perhaps.
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -183,14 +183,13 @@ class CameraModel:
     def _undistorted(self, pixels_n2: Floats) -> Floats:
         """Return x/z and y/z, float64 [N, 2], which may be wrong where the lens model ends."""
         points_n12, coefficients = pixels_n2.reshape(-1, 1, 2), np.array(self.d, np.float64)
-        criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-5)
         if not len(points_n12):
             return np.empty((0, 2))
         if self.distortion_model == 'equidistant':
-            found = cv2.fisheye.undistortPoints(
-                points_n12, self._matrix, coefficients, criteria=criteria
-            )
+            # OpenCV before 4.5.5, which Ubuntu 22.04 has, takes no criteria here.
+            found = cv2.fisheye.undistortPoints(points_n12, self._matrix, coefficients)
         else:
+            criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-5)
             found = cv2.undistortPointsIter(
                 points_n12, self._matrix, coefficients, np.eye(3), np.eye(3), criteria
             )

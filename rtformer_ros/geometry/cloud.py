@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -133,9 +133,9 @@ class CloudProjection:
             )
         step = self._settings.stride
         if depth_hw.dtype == np.uint16:
-            np.multiply(depth_hw[::step, ::step], _M_PER_MM, out=z, casting='unsafe')
+            np.multiply(_every(step, depth_hw), _M_PER_MM, out=z, casting='unsafe')
         elif depth_hw.dtype == np.float32:
-            np.copyto(z, depth_hw[::step, ::step])
+            np.copyto(z, _every(step, depth_hw))
         else:
             raise ImageError(
                 f'the depth image holds {depth_hw.dtype}; expected uint16 (16UC1, millimetres) or '
@@ -155,5 +155,14 @@ class CloudProjection:
             image = cv2.resize(  # type: ignore[assignment]
                 image, (width, height), interpolation=cv2.INTER_NEAREST_EXACT
             )
-        step = self._settings.stride
-        return image if step == 1 else np.ascontiguousarray(image[::step, ::step])
+        return np.ascontiguousarray(_every(self._settings.stride, image))
+
+
+def _every(step: int, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return every step-th row and column."""
+    height, width = image.shape[:2]
+    if step == 1 or height % step or width % step:
+        return image[::step, ::step]
+    # The same, several times as fast.
+    size = (width // step, height // step)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_NEAREST))

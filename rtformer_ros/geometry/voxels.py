@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     Indices = npt.NDArray[np.int64]
 
 _INDEX_BITS = 24
-_AXIS_BITS = 13
-_MAX_VOXELS = 1 << (_AXIS_BITS - 1)
+# Voxels in a row; numbers of three rows and an index are 63 bits.
+_MAX_VOXELS = 1 << 13
 
 
 def thin_to_voxels(points: Points, voxel_m: float) -> Points:
@@ -41,7 +42,7 @@ def thin_to_voxels(points: Points, voxel_m: float) -> Points:
     voxel_n = np.repeat(np.arange(len(starts), dtype=np.int32), counts)
     label = _majority(voxel_n, label_n, len(starts))
     holders = np.flatnonzero(label_n == label.take(voxel_n))
-    first = holders[np.flatnonzero(np.diff(voxel_n[holders], prepend=-1))]
+    first = holders[np.flatnonzero(np.diff(voxel_n.take(holders), prepend=-1))]
     # Points as words: copying 20-byte records one by one is slow.
     words = flat.view(np.float32).reshape(len(flat), -1).take(order[first], axis=0)
     share = (1 / counts).astype(np.float32)
@@ -55,21 +56,40 @@ def _sort_by_voxel(
     axes: list[npt.NDArray[np.float32]], index: Indices, voxel_m: float
 ) -> tuple[Indices, Indices]:
     """Return the indices of points by voxel, and where each voxel begins in them."""
-    key = index.astype(np.int64)
-    for number, values in enumerate(axes, start=1):
-        place = np.floor(values.take(index) * np.float32(1 / voxel_m))
-        if not -_MAX_VOXELS <= place.min() <= place.max() < _MAX_VOXELS:
-            raise ConfigError(
-                f'voxels of {voxel_m:g} m; expected larger ones: the cloud reaches further than '
-                f'{_MAX_VOXELS} of them'
-            )
-        shift = _INDEX_BITS + (number - 1) * _AXIS_BITS
-        key += (place.astype(np.int64) + _MAX_VOXELS) << shift
+    key = _voxel_numbers(axes, index, voxel_m).astype(np.int64)
+    key <<= _INDEX_BITS
+    key |= index
     # The index rides along in the low bits, and a merge sort makes use of neighbouring pixels
     # being neighbours in space: 2.4 ms for 300 000 points, argsort takes 20.
     key.sort(kind='stable')
     voxel = key >> _INDEX_BITS
     return key & ((1 << _INDEX_BITS) - 1), np.flatnonzero(np.diff(voxel, prepend=-1))
+
+
+def _voxel_numbers(
+    axes: list[npt.NDArray[np.float32]], index: Indices, voxel_m: float
+) -> npt.NDArray[Any]:
+    """Return the number of the voxel of each point, in the box around all of them."""
+    # Depth counts most: images go from far to near, so that the numbers come nearly sorted.
+    with np.errstate(over='ignore', invalid='ignore'):
+        places = [np.floor(values.take(index) * np.float32(1 / voxel_m)) for values in axes[::-1]]
+        lowest = [place.min() for place in places]
+        spans = [float(place.max() - least) for place, least in zip(places, lowest, strict=True)]
+    # Written so that a NaN, of numbers beyond all bounds, is refused too.
+    if not all(span < _MAX_VOXELS for span in spans):
+        raise ConfigError(
+            f'voxels of {voxel_m:g} m; expected larger ones: the cloud reaches over more than '
+            f'{_MAX_VOXELS} of them'
+        )
+    rows = [int(span) + 1 for span in spans]
+    # Half as wide is nearly twice as fast.
+    kind = np.int32 if math.prod(rows) < 1 << 31 else np.int64
+    number: npt.NDArray[Any] = np.zeros(len(index), kind)
+    for place, least, row in zip(places, lowest, rows, strict=True):
+        number *= row
+        place -= least
+        number += place.astype(kind)
+    return number
 
 
 def _majority(

@@ -41,12 +41,16 @@ def scaled_camera_info(info: CameraInfo, header: Header, height: int, width: int
     """
     Return the calibration for outputs of height x width pixels, under the image's header.
 
-    An uncalibrated camera (width or height 0) gets the size alone. `info` is not changed.
+    Binning and region of interest stay, so that the size in it is that of the outputs only where
+    there are none, as in `info`. An uncalibrated camera (width or height 0) gets the size alone.
+    `info` is not changed.
     """
+    image_height, image_width = _image_size(info)
+    scale_x, scale_y = width / image_width, height / image_height
     scaled = CameraInfo(
         header=header,
-        height=height,
-        width=width,
+        height=round(info.height * scale_y) or height,
+        width=round(info.width * scale_x) or width,
         distortion_model=info.distortion_model,
         d=info.d,
         k=info.k,
@@ -56,8 +60,7 @@ def scaled_camera_info(info: CameraInfo, header: Header, height: int, width: int
         binning_y=info.binning_y,
         roi=info.roi,
     )
-    if info.width and info.height and (info.height, info.width) != (height, width):
-        scale_x, scale_y = width / info.width, height / info.height
+    if info.width and info.height and (scale_x, scale_y) != (1.0, 1.0):
         scaled.k = scale_intrinsics(info.k, scale_x, scale_y)
         scaled.p = scale_projection(info.p, scale_x, scale_y)
         scaled.roi = RegionOfInterest(
@@ -68,3 +71,9 @@ def scaled_camera_info(info: CameraInfo, header: Header, height: int, width: int
             do_rectify=info.roi.do_rectify,
         )
     return scaled
+
+
+def _image_size(info: CameraInfo) -> tuple[int, int]:
+    """Return height and width of the images that belong to a calibration, 1 at least."""
+    height, width = info.roi.height or info.height, info.roi.width or info.width
+    return max(1, height // max(1, info.binning_y)), max(1, width // max(1, info.binning_x))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rtformer_ros.geometry.ground_plane import GroundView
 from rtformer_ros.ros.camera_calibration import camera_model
+from rtformer_ros.segmentation import UNLABELED_ID
 
 if TYPE_CHECKING:
     from rtformer_ros.geometry.camera_model import CameraModel
@@ -35,5 +36,9 @@ def _ground_view(model: CameraModel, pose: CameraPose) -> GroundView:
 
 
 def group_by_id(plan: FramePlan) -> dict[int, PlannerGroup]:
-    """Return the planner group of each id that the plan's masks may hold, unlabelled left out."""
-    return {each.class_id: each.group for each in plan.classes}
+    """
+    Return the planner group of each class that the plan's masks may hold.
+
+    The unlabelled have none, so that no cost of 'other' makes them known, and no scan free.
+    """
+    return {each.class_id: each.group for each in plan.classes if each.class_id != UNLABELED_ID}

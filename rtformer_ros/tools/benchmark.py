@@ -19,6 +19,7 @@ from rtformer_ros.tools.benchmark_cameras import CamerasCase, cameras_table, tim
 from rtformer_ros.tools.benchmark_geometry import geometry_table
 from rtformer_ros.tools.benchmark_network import NetworkTiming, time_engine, time_torch_eager
 from rtformer_ros.tools.benchmark_node import NodeCase, NodeTiming, time_node
+from rtformer_ros.tools.benchmark_pictures import pictures_table
 
 _LIBRARIES = ('numpy', 'opencv-python-headless', 'onnxruntime', 'torch', 'ros-rclpy')
 _RATE_HZ = 4.0
@@ -31,7 +32,7 @@ _CASES: tuple[tuple[int, int, str, tuple[str, ...]], ...] = (
 )
 
 
-_PARTS = ('network', 'node', 'cameras', 'geometry')
+_PARTS = ('network', 'node', 'cameras', 'pictures', 'geometry')
 _CAMERAS = CamerasCase(('front', 'left', 'right'), 480, 360, rate_hz=10.0, duration_s=20.0)
 
 
@@ -153,6 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _node(options, model)
         if 'cameras' in parts:
             _cameras(options, model)
+        if 'pictures' in parts:
+            print('\n'.join(pictures_table((480, 640), (360, 480), options.runs)))
         if 'geometry' in parts:
             print('\n'.join(geometry_table(640, 480, options.runs)))
     except RtformerError as error:

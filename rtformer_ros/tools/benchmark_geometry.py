@@ -20,10 +20,10 @@ from rtformer_ros.geometry.scan import ScanProjection, ScanSettings
 from rtformer_ros.geometry.voxels import thin_to_voxels
 from rtformer_ros.labels import PlannerGroup
 from rtformer_ros.segmentation import Segmentation
+from rtformer_ros.tools.cpu_time import cpu_times, opencv_on_one_core
 
 Made = TypeVar('Made')
 
-_WARM_UP_RUNS = 5
 _GROUPS: dict[int, PlannerGroup] = {
     0: 'drivable',
     1: 'walkable',
@@ -58,12 +58,8 @@ def geometry_table(width: int, height: int, runs: int) -> list[str]:
 
 def time_geometry(width: int, height: int, runs: int) -> list[GeometryTiming]:
     """Time each output for frames of that size, from a lens with distortion, on one core."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
+    with opencv_on_one_core():
         return _timings(width, height, runs)
-    finally:
-        cv2.setNumThreads(threads)
 
 
 def _timings(width: int, height: int, runs: int) -> list[GeometryTiming]:
@@ -94,7 +90,7 @@ def _timings(width: int, height: int, runs: int) -> list[GeometryTiming]:
         ),
     ]
     return [
-        GeometryTiming(output, rays_ms + making_ms, _distribution(run, runs))
+        GeometryTiming(output, rays_ms + making_ms, cpu_times(run, runs))
         for output, making_ms, run in rows
     ]
 
@@ -112,14 +108,3 @@ def _timed(make: Callable[[], Made]) -> tuple[float, Made]:
     started_s = time.thread_time()
     made = make()
     return (time.thread_time() - started_s) * 1e3, made
-
-
-def _distribution(run: Callable[[], object], runs: int) -> Distribution:
-    for _ in range(_WARM_UP_RUNS):
-        run()
-    times_ms = []
-    for _ in range(runs):
-        started_s = time.thread_time()
-        run()
-        times_ms.append((time.thread_time() - started_s) * 1e3)
-    return Distribution.of(times_ms)

@@ -11,6 +11,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from rtformer_ros.bags.job import OUTPUTS, BagJob
@@ -92,6 +93,15 @@ def _pairs(bags: Sequence[Path], folder: Path | None) -> list[tuple[Path, Path]]
 
 
 def _run(jobs: Sequence[BagJob], workers: int, ray_address: str | None) -> int:
+    from rtformer_ros.bags.work_folder import only_run
+
+    with ExitStack() as held:
+        for job in jobs:
+            held.enter_context(only_run(job.work_folder))
+        return _run_alone(jobs, workers, ray_address)
+
+
+def _run_alone(jobs: Sequence[BagJob], workers: int, ray_address: str | None) -> int:
     from tqdm import tqdm
 
     from rtformer_ros.bags.bag_run import Task, plan_bag, run_bags

@@ -50,6 +50,18 @@ def test_projections_have_a_row_each(models, capsys):
     assert all(float(p50_ms) > 0 for p50_ms in rows.values())
 
 
+def test_pictures_and_smoothing_have_a_row_each(models, capsys):
+    model = str(models / 'rgb.onnx')
+    assert main(['--part', 'pictures', '--runs', '3', '--model', model]) == 0
+    rows = dict(
+        re.findall(r'^([a-z_/]+) +([\d.]+) +[\d.]+$', capsys.readouterr().out, re.MULTILINE)
+    )
+    packed = [f'{name}/compressed' for name in ('mask', 'color_mask', 'overlay')]
+    drawn = ['mask', 'color_mask', 'overlay', 'confidence']
+    assert sorted(rows) == sorted([*drawn, *packed, 'temporal_smoothing'])
+    assert all(float(p50_ms) > 0 for p50_ms in rows.values())
+
+
 def test_slower_model_takes_longer(models):
     fast, slow = (time_engine(models / f'{n}.onnx', 'auto', 1, 3) for n in ('rgb', 'slow'))
     assert fast.times.p50_ms < slow.times.p50_ms

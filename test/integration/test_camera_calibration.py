@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
+from std_msgs.msg import Header
 
 from rtformer_ros.errors import GeometryError
 from rtformer_ros.geometry.camera_model import CameraModel
 from rtformer_ros.ros.camera_calibration import camera_model
+from rtformer_ros.ros.camera_info import scaled_camera_info
 
 K = (500.0, 0.0, 300.0, 0.0, 520.0, 250.0, 0.0, 0.0, 1.0)
 D = (-0.2, 0.05, 0.001, -0.002, 0.01)
@@ -59,3 +61,27 @@ def test_a_rectified_image_has_the_projection_and_no_distortion():
 def test_what_cannot_be_projected_is_refused(message, size, reason):
     with pytest.raises(GeometryError, match=reason):
         camera_model(message, *size, False)
+
+
+@pytest.mark.parametrize('size', [(50, 200), (25, 400), (20, 30)])
+def test_a_scaled_calibration_keeps_binning_and_region(size):
+    roi = RegionOfInterest(x_offset=100, y_offset=40, width=400, height=200)
+    message = info(binning_x=2, binning_y=4, roi=roi)
+    scaled = scaled_camera_info(message, Header(frame_id='a'), *size)
+    before = camera_model(message, 50, 200, False)
+    after = camera_model(scaled, *size, False)
+    # Calibrations say pixel x scale, without the half of a pixel by which its middle moves.
+    corner = np.array([[0.05, 0.02, 1.0]])
+    scale = np.array([size[1] / 200, size[0] / 50])
+    np.testing.assert_allclose(
+        after.project(corner), before.project(corner) * scale, atol=1.0 + scale.max()
+    )
+    if size == (50, 200):
+        assert (scaled.height, scaled.width, scaled.k.tolist()) == (480, 640, list(K))
+        assert scaled.roi == roi
+
+
+def test_a_camera_without_calibration_gets_the_size_alone():
+    scaled = scaled_camera_info(CameraInfo(), Header(frame_id='a'), 48, 64)
+    assert (scaled.height, scaled.width, scaled.header.frame_id) == (48, 64, 'a')
+    assert not scaled.k.any()

@@ -84,7 +84,7 @@ def test_the_semantic_costmap_layer_gets_what_it_checks(peer, start_node, start_
         header=image.header, height=height, width=width, encoding='32FC1', step=4 * width,
         data=np.full((height, width), 2.0, np.float32).tobytes(),
     )  # fmt: skip
-    camera.infos.publish(
+    camera.calibrate(
         CameraInfo(
             header=image.header, height=height, width=width, distortion_model='plumb_bob',
             d=[0.0] * 5, k=[80.0, 0.0, 50.0, 0.0, 80.0, 30.0, 0.0, 0.0, 1.0],

@@ -42,8 +42,7 @@ def test_every_output_has_the_input_header_and_the_engine_result(peer, camera, s
     start_node(overlay_alpha=0.25)
     received = {topic: connect(topic, kind) for topic, kind in OUTPUTS.items()}
     info = camera_info(48, 64)
-    camera.infos.publish(info)
-    peer.spin_for(0.3)
+    camera.calibrate(info)
     for seed in range(5):
         image = cv2.GaussianBlur(noise(seed=seed), (9, 9), 0)
         number = camera.publish(image)
@@ -120,8 +119,7 @@ def test_output_size_and_camera_info_follow_the_parameters(
 ):
     start_node(output_size=output_size, resize=resize)
     masks, infos = connect('mask'), connect('camera_info', CameraInfo)
-    camera.infos.publish(camera_info(*source))
-    peer.spin_for(0.3)
+    camera.calibrate(camera_info(*source))
     # Four quarters, so that a mask that is shifted or flipped is seen.
     image = np.zeros((*source, 3), np.uint8)
     height, width = source

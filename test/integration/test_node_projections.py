@@ -63,9 +63,7 @@ class DepthCamera:
         self.send_info(info_of(lens))
 
     def send_info(self, info: CameraInfo) -> None:
-        self._peer.wait_for(self._camera.infos.get_subscription_count, 'the node to want infos')
-        self._camera.infos.publish(info)
-        self._peer.spin_for(0.2)
+        self._camera.calibrate(info)
 
     def publish(self, image: np.ndarray, depth: np.ndarray | None = None) -> int:
         if depth is not None:
@@ -260,6 +258,22 @@ def test_a_pose_that_is_missing_is_told(peer, connect, depth_camera, start_node)
     ).successful
     depth_camera.publish(ground)
     last(peer, scans, 'a scan')
+
+
+def test_what_is_unlabelled_stays_unknown_and_is_not_free(peer, connect, depth_camera, start_node):
+    parameters = {
+        'class_remap': 'green=255',
+        'camera.height_m': 1.0,
+        'camera.pitch_deg': 20.0,
+        'costmap.costs': 'drivable=0, other=0',
+        'scan.free_groups': 'drivable, other',
+    }
+    start_node(**parameters)
+    grids, scans = connect('costmap', OccupancyGrid), connect('scan', LaserScan)
+    depth_camera.see(SMALL)
+    depth_camera.publish(np.full((48, 64, 3), GREEN, np.uint8))
+    assert set(last(peer, grids, 'a costmap').data) == {-1}
+    assert not np.isinf(last(peer, scans, 'a scan').ranges).any()
 
 
 def test_depth_of_another_moment_makes_no_points(peer, connect, depth_camera, start_node):

@@ -1,5 +1,6 @@
 """Bags go through the tool as a user calls it, on one process, several, and a Ray cluster."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -202,6 +203,57 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, bag, model, done_alone):
     assert f'{len(finished)} made before' in log
     assert read(output) == done_alone
     assert not partial.exists()
+
+
+def test_ctrl_c_does_not_wait_for_the_workers(tmp_path, model):
+    source, output = tmp_path / 'in', tmp_path / 'out.mcap'
+    with Writer(source, version=9) as writer:
+        camera = writer.add_connection('/front/image_raw', IMAGE, typestore=TYPES)
+        picture = TYPES.serialize_cdr(image(0), IMAGE)
+        for index in range(2000):
+            writer.write(camera, START_NS + index, picture)
+    partial = tmp_path / 'out.mcap.partial'
+    with subprocess.Popen(
+        command(model, source, output, '--workers', 2), cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as running:  # fmt: skip
+        wait_for(lambda: list(partial.glob('slice_*.sqlite.*')), running)
+        running.send_signal(signal.SIGINT)
+        log, _ = running.communicate(timeout=60)
+    assert running.returncode == 130, log
+    assert 'the same command goes on' in log
+    assert 'Traceback' not in log
+    # The slice that was in hand holds the whole bag.
+    assert not list(partial.glob('slice_*.sqlite'))
+
+
+def test_one_run_at_a_time_works_on_an_output(tmp_path, bag, model):
+    partial = tmp_path / 'out.mcap.partial'
+    partial.mkdir()
+    descriptor = os.open(partial, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        assert 'another run' in process(model, bag, tmp_path / 'out.mcap', exit_code=1)
+    finally:
+        os.close(descriptor)
+    process(model, bag, tmp_path / 'out.mcap')
+    assert not partial.exists()
+
+
+def test_messages_of_one_moment_keep_their_order_and_their_masks(tmp_path, model):
+    source, output = tmp_path / 'in', tmp_path / 'out'
+    with Writer(source, version=9, storage_plugin=StoragePlugin.SQLITE3) as writer:
+        cameras = [
+            writer.add_connection(f'/{name}/image_raw', IMAGE, typestore=TYPES) for name in 'ab'
+        ]
+        for index in range(COUNT):
+            time_ns = START_NS + index // 6 * PERIOD_NS
+            writer.write(cameras[index % 5 % 2], time_ns, TYPES.serialize_cdr(image(index), IMAGE))
+    process(model, source, output, '--slice-seconds', 0.2)
+    after = read(output)
+    assert [row for row in after if not is_added(row)] == read(source)
+    stamps = [TYPES.deserialize_cdr(row[4], IMAGE).header.stamp.sec for row in after]
+    assert stamps == [index for index in range(COUNT) for _ in range(2)]
 
 
 def test_parts_of_another_model_or_option_do_not_count(tmp_path, bag, model):

@@ -3,8 +3,8 @@ import struct
 import cv2
 import numpy as np
 import pytest
-from ground_scene import DISTORTED, PINHOLE, tangents
 
+from ground_scene import DISTORTED, PINHOLE, tangents
 from rtformer_ros.errors import ConfigError, GeometryError, ImageError
 from rtformer_ros.geometry.camera_model import CameraModel
 from rtformer_ros.geometry.cloud import POINT_DTYPE, CloudProjection, CloudSettings
@@ -75,10 +75,11 @@ def test_classes_and_strides_thin_the_cloud_out():
     )
     np.testing.assert_array_equal(np.isfinite(points['z']), np.isin(CLASSES, [0, 3]))
     every = projection().points(DEPTH_MM, SEGMENTATION, COLORS)
-    thinned = projection(stride=3).points(DEPTH_MM, SEGMENTATION, COLORS)
-    assert thinned.shape == (160, 214)
-    for field in POINT_DTYPE.names:
-        np.testing.assert_array_equal(thinned[field], every[field][::3, ::3])
+    for stride, shape in ((3, (160, 214)), (4, (120, 160))):
+        thinned = projection(stride=stride).points(DEPTH_MM, SEGMENTATION, COLORS)
+        assert thinned.shape == shape
+        for field in POINT_DTYPE.names:
+            np.testing.assert_array_equal(thinned[field], every[field][::stride, ::stride])
 
 
 def test_a_class_map_of_another_size_is_sampled_at_the_pixels_of_the_depth():
@@ -138,5 +139,6 @@ def test_voxels_hold_the_mean_and_the_majority(voxel_m):
 def test_an_empty_cloud_stays_empty_and_tiny_voxels_are_refused():
     nothing = projection().points(np.zeros((480, 640), np.uint16), SEGMENTATION, COLORS)
     assert thin_to_voxels(nothing, 0.1).shape == (0,)
-    with pytest.raises(ConfigError, match='larger ones'):
-        thin_to_voxels(projection().points(DEPTH_MM, SEGMENTATION, COLORS), 0.0005)
+    for voxel_m in (0.0005, 1e-38):
+        with pytest.raises(ConfigError, match='larger ones'):
+            thin_to_voxels(projection().points(DEPTH_MM, SEGMENTATION, COLORS), voxel_m)

@@ -2,9 +2,9 @@ import math
 
 import numpy as np
 import pytest
+
 from ground_scene import DISTORTED, SLANTED, Scene
 from ground_views import view_of
-
 from rtformer_ros.errors import GeometryError
 from rtformer_ros.geometry.camera_model import CameraModel
 from rtformer_ros.geometry.camera_pose import CameraPose
