@@ -89,6 +89,13 @@ class CameraPose:
         )
         return cls(rotation, position_m)
 
+    def is_near(self, other: CameraPose, angle_rad: float, distance_m: float) -> bool:
+        """Return whether another pose is turned and moved by no more than that."""
+        turn_33 = self.rotation_33.T @ other.rotation_33
+        # |R - 1| of a turn by an angle is sqrt(8) sin(angle / 2), exact for small ones, too.
+        turned = np.linalg.norm(turn_33 - np.eye(3)) <= math.sqrt(8) * math.sin(angle_rad / 2)
+        return bool(turned) and math.dist(self.position_m, other.position_m) <= distance_m
+
     @property
     def rotation_33(self) -> npt.NDArray[np.float64]:
         """The rotation as a matrix, float64 [3, 3]."""

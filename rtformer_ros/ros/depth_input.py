@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from sensor_msgs.msg import Image
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 DEPTH_TOPIC = 'depth/image'
 
 _KEPT = 8
+# A sensor that was silent for longer is not waited for.
+_SILENT_S = 1.0
 
 
 class DepthInput:
@@ -38,6 +41,8 @@ class DepthInput:
         self._settings = settings
         self._topic = f'{prefix}/{DEPTH_TOPIC}' if prefix else DEPTH_TOPIC
         self._lock = threading.RLock()
+        self._came = threading.Condition(self._lock)
+        self._last_s = 0.0
         self._subscription: Subscription | None = None
         self._images: dict[int, Image] = {}
 
@@ -97,9 +102,30 @@ class DepthInput:
             return None
         return images[nearest_ns]
 
+    def wait_for(self, header: Header, earlier: Image | None = None) -> Image | None:
+        """
+        Return what `find` does, once no nearer one can be on its way.
+
+        A quick engine is done before the depth that belongs to the image has come. So this waits,
+        at most max_stamp_difference_s, while depth flows and none as late as the frame is there.
+        """
+        stamp_ns = _stamp_ns(header)
+        with self._came:
+            self._came.wait_for(
+                lambda: not self._may_come(stamp_ns), self._settings.max_stamp_difference_s
+            )
+        return self.find(header, earlier)
+
+    def _may_come(self, stamp_ns: int) -> bool:
+        if self._subscription is None or not self._images:
+            return False
+        return max(self._images) < stamp_ns and time.monotonic() - self._last_s < _SILENT_S
+
     def _keep(self, message: Image) -> None:
-        with self._lock:
+        with self._came:
             self._images[_stamp_ns(message.header)] = message
+            self._last_s = time.monotonic()
+            self._came.notify_all()
             while len(self._images) > _KEPT:
                 del self._images[next(iter(self._images))]
 

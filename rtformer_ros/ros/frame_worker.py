@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -158,13 +158,16 @@ class FrameWorker:
         )
         clock.lap('postprocess')
         camera_info = camera.input.infos.find(header)
-        depth = camera.depth.find(header, job.depth) if POINTS in job.wanted else None
         settings = plan.settings
         find_pose = partial(self._mount.pose, settings.camera, settings.base_frame, header.frame_id)
         frame = FrameResult(
-            header, plan, job.image_hwc, segmentation, camera_info, depth, find_pose
+            header, plan, job.image_hwc, segmentation, camera_info, find_pose=find_pose
         )
-        camera.outputs.publish(frame, job.wanted)
+        camera.outputs.publish(frame, job.wanted - {POINTS})
+        if POINTS in job.wanted:
+            # Last, and with no lock held: the others do not wait for a depth image to come.
+            frame = replace(frame, depth=camera.depth.wait_for(header, job.depth))
+            camera.outputs.publish(frame, frozenset({POINTS}))
         clock.lap('publish')
         if camera.tap.is_open:
             camera.tap.give(TappedFrame(frame, job.encoding, clock.stages_ms))

@@ -68,16 +68,21 @@ class DepthCamera:
     def publish(self, image: np.ndarray, depth: np.ndarray | None = None) -> int:
         if depth is not None:
             self._peer.wait_for(self.depths.get_subscription_count, 'the node to want depth')
-            message = Image(height=depth.shape[0], width=depth.shape[1])
-            message.encoding = '16UC1' if depth.dtype == np.uint16 else '32FC1'
-            message.step = depth.shape[1] * depth.itemsize
-            message.data = array('B', depth.tobytes())
-            number = self._camera.stamp(message.header)
-            message.header.stamp.nanosec += self.lag_ns
-            self.depths.publish(message)
+            self.send_depth(depth, self._camera._number + 1)
             self._peer.spin_for(0.2)
-            self._camera._number = number - 1
         return self._camera.publish(image)
+
+    def send_depth(self, depth: np.ndarray, number: int) -> None:
+        """Send the depth image of the image of that number."""
+        message = Image(height=depth.shape[0], width=depth.shape[1])
+        message.encoding = '16UC1' if depth.dtype == np.uint16 else '32FC1'
+        message.step = depth.shape[1] * depth.itemsize
+        message.data = array('B', depth.tobytes())
+        now, self._camera._number = self._camera._number, number - 1
+        self._camera.stamp(message.header)
+        self._camera._number = now
+        message.header.stamp.nanosec += self.lag_ns
+        self.depths.publish(message)
 
 
 @pytest.fixture
@@ -289,6 +294,24 @@ def test_depth_of_another_moment_makes_no_points(peer, connect, depth_camera, st
     assert peer.set_parameter('depth.max_stamp_difference_s', 0.1).successful
     number = depth_camera.publish(ground, depth)
     assert number_of(last(peer, clouds, 'points')) == number
+
+
+def test_depth_that_comes_after_its_image_is_waited_for(peer, connect, depth_camera, start_node):
+    start_node()
+    clouds = connect('points', PointCloud2)
+    depth_camera.see(SMALL)
+    assert peer.set_parameter('depth.max_stamp_difference_s', 3.0).successful
+    ground, depth = np.full((48, 64, 3), GREEN, np.uint8), np.full((48, 64), 2000, np.uint16)
+    depth_camera.publish(ground, depth)
+    last(peer, clouds, 'points')
+    # The neighbour at 2 m is there; the image's own at 3 m comes after the image.
+    depth_camera.lag_ns = 0
+    number = depth_camera.publish(ground)
+    peer.spin_for(0.1)
+    depth_camera.send_depth(depth + 1000, number)
+    cloud = peer.wait_for(lambda: [c for c in clouds if number_of(c) == number], 'its points')[0]
+    points = np.frombuffer(bytes(cloud.data), np.uint8).reshape(48, 64, cloud.point_step)
+    assert points[24, 32, 8:12].view(np.float32)[0] == pytest.approx(3.0)
 
 
 def test_depth_is_received_only_for_points_and_as_its_qos_says(peer, depth_camera, start_node):

@@ -112,3 +112,15 @@ def test_what_is_no_rotation_is_refused():
         CameraPose.from_quaternion((0, 0, 1), (0, 0, 0, 0))
     with pytest.raises(GeometryError, match='rotation'):
         CameraPose((1.0,) * 9, (0, 0, 1))
+
+
+@pytest.mark.parametrize('axis', ['pitch_rad', 'roll_rad', 'yaw_rad'])
+def test_poses_are_near_within_angle_and_distance(axis):
+    angle_rad, distance_m = math.radians(0.05), 0.005
+    pose = CameraPose.mounted(1.2, 0.2, -0.1, 0.3)
+    angles = {'pitch_rad': 0.2, 'roll_rad': -0.1, 'yaw_rad': 0.3}
+    for factor, is_near in ((0.98, True), (1.02, False)):
+        turned = {**angles, axis: angles[axis] + factor * angle_rad}
+        assert pose.is_near(CameraPose.mounted(1.2, **turned), angle_rad, distance_m) is is_near
+        moved = CameraPose.mounted(1.2 + factor * distance_m, **angles)
+        assert pose.is_near(moved, angle_rad, distance_m) is is_near
