@@ -12,8 +12,9 @@ from rtformer_ros.bags.bag_file import (
     new_bag,
     open_bag,
 )
-from rtformer_ros.bags.job import IMAGE, output_topic
+from rtformer_ros.bags.job import output_topic
 from rtformer_ros.bags.slice_file import SliceFile
+from rtformer_ros.media.bag_messages import IMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

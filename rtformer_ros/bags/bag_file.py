@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rtformer_ros.bags.job import COMPRESSED_IMAGE, IMAGE
 from rtformer_ros.errors import ConfigError, ImageError
+from rtformer_ros.media.bag_messages import COMPRESSED_IMAGE, IMAGE
 
 if TYPE_CHECKING:
     from rosbags.interfaces import Connection

@@ -10,7 +10,6 @@ from pathlib import Path
 from rtformer_ros.errors import ConfigError
 
 OUTPUTS = ('mask', 'color_mask', 'overlay', 'confidence')
-IMAGE, COMPRESSED_IMAGE = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 
 
 @dataclass(frozen=True)

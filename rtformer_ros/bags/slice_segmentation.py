@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rtformer_ros.bags.bag_file import image_topics, message_types, open_bag
-from rtformer_ros.bags.job import COMPRESSED_IMAGE, IMAGE
 from rtformer_ros.bags.slice_file import MadeMessage, write_slice
 from rtformer_ros.engines import open_engine
 from rtformer_ros.errors import ImageError
-from rtformer_ros.imaging.codecs import decode_compressed
-from rtformer_ros.imaging.encodings import decode_image
 from rtformer_ros.imaging.palette import palette_rgb
+from rtformer_ros.media.bag_messages import IMAGE, image_of
 from rtformer_ros.pipeline import Segmenter, SegmentSettings
 from rtformer_ros.rendering import Rendering, RenderSettings
 
@@ -74,7 +72,7 @@ def _made(
             numbers[topic] += 1
             try:
                 message: Any = types.deserialize_cdr(data, connection.msgtype)
-                image_hwc = _pixels(message, connection.msgtype)
+                image_hwc = image_of(message, connection.msgtype)
             except ImageError as error:
                 _logger.warning('%s, image %d is left out: %s', topic, number, error)
             else:
@@ -83,19 +81,6 @@ def _made(
                     cdr = _message(types, message.header, rendering, output)
                     yield MadeMessage(topic, number, output, cdr)
             on_image()
-
-
-def _pixels(message: Any, message_type: str) -> npt.NDArray[np.uint8]:
-    if message_type == COMPRESSED_IMAGE:
-        return decode_compressed(message.data)
-    return decode_image(
-        message.data,
-        message.encoding,
-        message.height,
-        message.width,
-        message.step,
-        bool(message.is_bigendian),
-    )
 
 
 def _message(types: Typestore, header: Any, rendering: Rendering, output: str) -> bytes:

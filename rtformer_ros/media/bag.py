@@ -7,19 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from rtformer_ros.errors import ConfigError, ImageError
-from rtformer_ros.imaging.codecs import decode_compressed
-from rtformer_ros.imaging.encodings import decode_image
+from rtformer_ros.media.bag_messages import COMPRESSED_IMAGE, IMAGE, image_of
 from rtformer_ros.media.calibration import Calibration, RegionOfInterest
 from rtformer_ros.media.frames import Frame
 
 BAG_SUFFIXES = frozenset({'.mcap', '.db3'})
 """Names of a bag's files end in one of these."""
 
-_RAW, _COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 _CALIBRATION = 'sensor_msgs/msg/CameraInfo'
 _USUAL_RATE_HZ = 10.0
 
@@ -68,7 +63,7 @@ class BagImages:
                     calibration = _calibration(message)
                     continue
                 first_ns = time_ns if first_ns is None else first_ns
-                image = _decode(message, connection.msgtype)
+                image = image_of(message, connection.msgtype)
                 seconds = (time_ns - first_ns) * 1e-9
                 yield Frame(image, seconds, calibration=calibration)
 
@@ -102,11 +97,11 @@ def _reader(path: Path) -> Iterator[Any]:
 
 def _choose_topic(reader: Any, path: Path, wanted: str) -> str:
     images: list[str] = sorted(
-        topic for topic, info in reader.topics.items() if info.msgtype in (_RAW, _COMPRESSED)
+        topic for topic, info in reader.topics.items() if info.msgtype in (IMAGE, COMPRESSED_IMAGE)
     )
     if not images:
         raise ConfigError(
-            f'{path} has no topic of type {_RAW} or {_COMPRESSED}; its topics are: '
+            f'{path} has no topic of type {IMAGE} or {COMPRESSED_IMAGE}; its topics are: '
             f'{", ".join(sorted(reader.topics)) or "none"}'
         )
     if not wanted:
@@ -142,17 +137,4 @@ def _calibration(message: Any) -> Calibration:
         roi=RegionOfInterest(
             roi.x_offset, roi.y_offset, roi.height, roi.width, bool(roi.do_rectify)
         ),
-    )
-
-
-def _decode(message: Any, message_type: str) -> npt.NDArray[np.uint8]:
-    if message_type == _COMPRESSED:
-        return decode_compressed(message.data)
-    return decode_image(
-        message.data,
-        message.encoding,
-        message.height,
-        message.width,
-        message.step,
-        bool(message.is_bigendian),
     )

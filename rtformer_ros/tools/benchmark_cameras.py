@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rtformer_ros.errors import EngineError
 from rtformer_ros.frame_statistics import STAGES
+from rtformer_ros.tools.benchmark_load_wait import wait_for_load
 from rtformer_ros.tools.child_processes import ChildProcesses
 from rtformer_ros.tools.ros_processes import isolated_environment, ros_arguments
 
 _NODE, _LOAD = 'segmentation_node', 'camera_load'
-_POLL_S = 0.2
-_START_TIMEOUT_S = 90.0
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ def time_cameras(case: CamerasCase, model: Path, engine: str, threads: int) -> C
                 'report': str(logs / 'report.json'),
             }
             processes.start(_LOAD, f'rtformer_ros.ros.{_LOAD}', ros_arguments(load))
-            _wait(processes, case)
+            wait_for_load(processes, _NODE, _LOAD, case.duration_s)
         report = json.loads((logs / 'report.json').read_text(encoding='utf-8'))
     cameras = tuple(_timing(name, report['cameras'][name]) for name in case.cameras)
     return CamerasTiming(
@@ -128,20 +125,6 @@ def cameras_table(timing: CamerasTiming, network_ms: float) -> list[str]:
         f'{min(masks) / max(*masks, 1):.0%}'
     )
     return lines
-
-
-def _wait(processes: ChildProcesses, case: CamerasCase) -> None:
-    give_up_s = time.monotonic() + _START_TIMEOUT_S + 2 * case.duration_s
-    while (code := processes.exit_code(_LOAD)) is None:
-        if processes.exit_code(_NODE) is not None:
-            raise EngineError(f'the node ended; it wrote last:\n{processes.log_tail(_NODE)}')
-        if time.monotonic() > give_up_s:
-            raise EngineError(
-                f'the benchmark hangs; the node wrote last:\n{processes.log_tail(_NODE)}'
-            )
-        time.sleep(_POLL_S)
-    if code != 0:
-        raise EngineError(f'the load failed; it wrote last:\n{processes.log_tail(_LOAD)}')
 
 
 def _timing(name: str, report: dict[str, Any]) -> CameraTiming:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rtformer_ros.errors import EngineError
+from rtformer_ros.tools.benchmark_load_wait import wait_for_load
 from rtformer_ros.tools.child_processes import ChildProcesses
 from rtformer_ros.tools.ros_processes import isolated_environment, ros_arguments
 
 _NODE, _LOAD = 'segmentation_node', 'benchmark_load'
-_POLL_S = 0.2
-_START_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -74,23 +71,10 @@ def time_node(case: NodeCase, model: Path, engine: str, threads: int) -> NodeTim
                 'process_id': processes.process_id(_NODE),
             }
             processes.start(_LOAD, f'rtformer_ros.ros.{_LOAD}', ros_arguments(load))
-            _wait(processes, case)
-        return _timing(case, json.loads((logs / 'report.json').read_text(encoding='utf-8')))
-
-
-def _wait(processes: ChildProcesses, case: NodeCase) -> None:
-    seconds_a_frame = 1 / case.rate_hz if case.rate_hz else 2.0
-    give_up_s = time.monotonic() + _START_TIMEOUT_S + 2 * case.frames * seconds_a_frame
-    while (code := processes.exit_code(_LOAD)) is None:
-        if processes.exit_code(_NODE) is not None:
-            raise EngineError(f'the node ended; it wrote last:\n{processes.log_tail(_NODE)}')
-        if time.monotonic() > give_up_s:
-            raise EngineError(
-                f'the benchmark hangs; the node wrote last:\n{processes.log_tail(_NODE)}'
+            wait_for_load(
+                processes, _NODE, _LOAD, case.frames * (1 / case.rate_hz if case.rate_hz else 2.0)
             )
-        time.sleep(_POLL_S)
-    if code != 0:
-        raise EngineError(f'the load failed; it wrote last:\n{processes.log_tail(_LOAD)}')
+        return _timing(case, json.loads((logs / 'report.json').read_text(encoding='utf-8')))
 
 
 def _timing(case: NodeCase, report: dict[str, Any]) -> NodeTiming:
