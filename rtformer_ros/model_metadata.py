@@ -18,6 +18,9 @@ Triple = tuple[float, float, float]
 
 _PREFIX = 'rtformer_ros.'
 _FORMAT = '1'
+
+HALF_QUANTISED = f'{_PREFIX}half_quantised'
+"""A property, of any value, of files that quantise from half precision."""
 _TEXT_KEYS = ('variant', 'checkpoint_sha256', 'exporter', 'description', 'output')
 _KEYS = (*_TEXT_KEYS, 'labels', 'height', 'width', 'input')
 _INPUT_KEYS = ('layout', 'channel_order', 'scale', 'mean', 'std')

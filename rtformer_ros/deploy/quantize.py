@@ -18,6 +18,7 @@ from rtformer_ros.deploy.precision import QUANTISED_HALF_OPSET, precision_of, to
 from rtformer_ros.deploy.sensitive_convolutions import sensitive_convolutions
 from rtformer_ros.errors import ConfigError, ModelError, RtformerError
 from rtformer_ros.imaging.resize import Size, place, to_network
+from rtformer_ros.model_metadata import HALF_QUANTISED
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -73,7 +74,10 @@ def quantize(
     quantised.producer_name = model.producer_name
     quantised.producer_version = model.producer_version
     check_onnx(quantised, 'the INT8 graph')
-    return to_fp16(quantised) if rest == 'fp16' else quantised
+    if rest == 'fp32':
+        return quantised
+    onnx.helper.set_model_props(quantised, {**properties, HALF_QUANTISED: 'true'})
+    return to_fp16(quantised)
 
 
 class _Calibration(CalibrationDataReader):  # type: ignore[misc]

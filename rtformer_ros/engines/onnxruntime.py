@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,11 +10,13 @@ import onnxruntime
 
 from rtformer_ros.engines.base import Engine, EngineDescription
 from rtformer_ros.engines.model_outputs import check_outputs
-from rtformer_ros.engines.onnx_session import CUDA, OnnxSession
+from rtformer_ros.engines.onnx_session import CPU, CUDA, OnnxSession
 from rtformer_ros.engines.request import fixed_size
 from rtformer_ros.engines.sidecar import metadata_of
 from rtformer_ros.engines.tensor_format import decode_outputs, encode_images
-from rtformer_ros.errors import ConfigError, ModelError
+from rtformer_ros.engines.widened_model import widened_model
+from rtformer_ros.errors import ConfigError, EngineUnavailable, ModelError
+from rtformer_ros.model_metadata import HALF_QUANTISED
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -35,7 +38,7 @@ def open_model(request: EngineRequest) -> Engine:
             f'precision is {request.precision}, but an ONNX file has the precision that it was '
             'exported with; leave precision auto and export the model as wanted'
         )
-    session = OnnxSession(request)
+    session = _session(request)
     metadata = metadata_of(request.model, session.properties)
     height, width = _input_size(session, metadata, request)
     warm_up = np.zeros((1, height, width, 3), np.uint8)
@@ -52,6 +55,21 @@ def open_model(request: EngineRequest) -> Engine:
         f'{request.thread_count} CPU thread(s)',
     )
     return OnnxRuntimeEngine(description, session, metadata)
+
+
+def _session(request: EngineRequest) -> OnnxSession:
+    session = OnnxSession(request)
+    if session.provider != CPU or HALF_QUANTISED not in session.properties:
+        return session
+    # On a CPU the library cuts off where it should round such values, and the classes are wrong.
+    try:
+        with widened_model(request.model) as model:
+            return OnnxSession(replace(request, model=model))
+    except ImportError as error:
+        raise EngineUnavailable(
+            f'{request.model.name} quantises from half precision, which a CPU gets wrong; it is '
+            f'rewritten in single precision first, which needs onnx ({error}): pip install onnx'
+        ) from error
 
 
 class OnnxRuntimeEngine(Engine):

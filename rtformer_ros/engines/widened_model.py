@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from rtformer_ros.model_metadata import HALF_QUANTISED
+
 
 @contextmanager
 def widened_model(model: Path) -> Iterator[Path]:
@@ -29,6 +31,7 @@ def widened_model(model: Path) -> Iterator[Path]:
         return
     properties = {entry.key: entry.value for entry in original.metadata_props}
     properties.update(metadata_of(model, properties).to_properties())
+    properties.pop(HALF_QUANTISED, None)
     wide = to_fp32(original)
     onnx.helper.set_model_props(wide, properties)
     with TemporaryDirectory() as folder:

@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; returns 0 only if masks came."""
     options = parse_options(__doc__ or '', arguments)
     # So that they end the other processes first, as Ctrl-C does.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     print(f'playing {options.source or "the bundled clip"} for {options.seconds:g} s at most ...')
     try:
