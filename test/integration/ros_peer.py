@@ -176,6 +176,20 @@ class Camera:
         self.images.publish(message)
         return number
 
+    def publish_until(self, condition: Callable[[], Any], image_hwc: np.ndarray) -> set[int]:
+        """
+        Publish an image again and again until the condition holds; return the numbers.
+
+        A node draws for a subscriber that it has met, which one alone cannot see of many.
+        """
+        numbers = set()
+        for _ in range(60):
+            numbers.add(self.publish(image_hwc))
+            self._peer.spin_for(0.5)
+            if condition():
+                return numbers
+        raise AssertionError('nothing came of 60 images')
+
     def calibrate(self, info: CameraInfo) -> None:
         """
         Publish a CameraInfo that the node is sure to hear.

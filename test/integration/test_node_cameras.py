@@ -67,11 +67,18 @@ def test_each_camera_has_topics_headers_and_sizes_of_its_own(peer, start_node):
     start_node(cameras=NAMES)
     cameras = cameras_of(peer, NAMES)
     infos = peer.collect(f'{NODE}/left/camera_info', CameraInfo)
-    peer.spin_for(0.5)
     sizes = [(48, 64), (24, 32), (96, 128)]
+    for seed, (camera, size) in enumerate(zip(cameras, sizes, strict=True)):
+        camera.calibrate(CameraInfo(height=size[0], width=size[1], k=[float(seed + 1)] * 9))
+        is_left = camera is cameras[1]
+        camera.publish_until(
+            lambda c=camera, left=is_left: c.masks and (infos or not left), noise(*size)
+        )
+    peer.spin_for(0.5)
+    for messages in (infos, *(camera.masks for camera in cameras)):
+        messages.clear()
     sent = {}
     for seed, (camera, size) in enumerate(zip(cameras, sizes, strict=True)):
-        camera.infos.publish(CameraInfo(height=size[0], width=size[1], k=[float(seed + 1)] * 9))
         # Numbers differ, so that a mask with the header of another camera's frame is seen.
         for _ in range(10 * seed):
             camera.stamp(CameraInfo().header)

@@ -79,8 +79,7 @@ def test_snapshot_holds_the_next_frame_though_nobody_subscribes(
     start_node(overlay_alpha=1.0, max_rate_hz=0.01, snapshot__folder=folder)
     peer.wait_for(camera.images.get_subscription_count, 'the node to hear the camera')
     peer.spin_for(0.3)
-    camera.infos.publish(CameraInfo(width=64, height=48, k=[float(i) for i in range(9)]))
-    peer.spin_for(0.3)
+    camera.calibrate(CameraInfo(width=64, height=48, k=[float(i) for i in range(9)]))
     found = []
     for seed in range(2):
         answer = snapshot()
