@@ -11,8 +11,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from plan_workbench import Workbench
+    from rtformer_ros.engines.tensorrt.preparation import PreparedPlan
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Above 101 the ports of a domain meet those that Linux hands out; the demo takes 50 to 99.
@@ -166,3 +171,24 @@ def installed_environment(install_prefix: Path) -> dict[str, str]:
         'PYTHONPATH': os.pathsep.join([str(site_packages), *others]),
         'AMENT_PREFIX_PATH': os.pathsep.join(prefixes),
     }
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Workbench:
+    """Return a folder with a small model, where plans are built by a stand-in compiler."""
+    return _workbench(tmp_path)
+
+
+@pytest.fixture(scope='module')
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> PreparedPlan:
+    """Return a plan that was built, to be put into other caches."""
+    return _workbench(tmp_path_factory.mktemp('bench')).prepare()
+
+
+def _workbench(folder: Path) -> Workbench:
+    # Imported here: most tests do without ONNX.
+    from plan_workbench import Workbench, write_model
+
+    workbench = Workbench(folder)
+    write_model(workbench.model)
+    return workbench

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from closed_form_models import RGB_LABELS, brightest_channel
 
-from plan_workbench import TARGET, Workbench, write_model
+from plan_workbench import TARGET
 from rtformer_ros.deploy.precision import precision_of
 from rtformer_ros.engines.tensorrt.plan_cache import PlanCache
 from rtformer_ros.engines.tensorrt.plan_record import read_record
@@ -22,13 +22,6 @@ from rtformer_ros.engines.tensorrt.preparation import prepare_plan
 from rtformer_ros.model_metadata import ModelMetadata
 from rtformer_ros.packaged_files import find_model
 from rtformer_ros.tools.build_engine import main
-
-
-@pytest.fixture
-def bench(tmp_path):
-    workbench = Workbench(tmp_path)
-    write_model(workbench.model)
-    return workbench
 
 
 @pytest.fixture

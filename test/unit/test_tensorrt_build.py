@@ -9,7 +9,7 @@ import onnx
 import pytest
 from foreign_onnx import write_raw
 
-from plan_workbench import Workbench, write_model
+from plan_workbench import write_model
 from rtformer_ros.engines import BuildWatch
 from rtformer_ros.engines.tensorrt.build_process import COMPILER, compile_in_child
 from rtformer_ros.engines.tensorrt.compile_job import CompileJob
@@ -22,13 +22,6 @@ from rtformer_ros.errors import (
     ModelError,
 )
 from rtformer_ros.labels import LabelSet
-
-
-@pytest.fixture
-def bench(tmp_path):
-    workbench = Workbench(tmp_path)
-    write_model(workbench.model)
-    return workbench
 
 
 def own_compiler(code):
