@@ -13,9 +13,9 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from rtformer_ros.fastdds_profile import profile_variables
-from rtformer_ros.packaged_files import find_topic_names
-from rtformer_ros.topic_names import load_topic_names, one_camera
+from rtformer_ros.files.fastdds_profile import profile_variables
+from rtformer_ros.files.packaged_files import find_topic_names
+from rtformer_ros.ros.interface.remaps import load_topic_names, one_camera
 
 SEGMENTATION = Path(get_package_share_directory('rtformer_ros')) / 'launch' / 'seg.launch.py'
 

@@ -12,9 +12,9 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from rtformer_ros.fastdds_profile import profile_variables
-from rtformer_ros.packaged_files import find_topic_names
-from rtformer_ros.topic_names import (
+from rtformer_ros.files.fastdds_profile import profile_variables
+from rtformer_ros.files.packaged_files import find_topic_names
+from rtformer_ros.ros.interface.remaps import (
     DEFAULT_DEPTH,
     DEFAULT_IMAGE,
     CameraTopics,

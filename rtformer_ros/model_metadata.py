@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from rtformer_ros.errors import ConfigError, ModelError
-from rtformer_ros.labels import LabelSet
+from rtformer_ros.labels.label_set import LabelSet
 
 Layout = Literal['nhwc_uint8', 'nchw_float']
 ChannelOrder = Literal['rgb', 'bgr']

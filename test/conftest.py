@@ -17,7 +17,7 @@ import pytest
 
 if TYPE_CHECKING:
     from plan_workbench import Workbench
-    from rtformer_ros.engines.tensorrt.preparation import PreparedPlan
+    from rtformer_ros.engines.tensorrt.build.find_or_build import PreparedPlan
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Above 101 the ports of a domain meet those that Linux hands out; the demo takes 50 to 99.

@@ -1,1 +1,5 @@
-"""Add masks to recorded bags, without a ROS installation."""
+"""
+Add masks to recorded bags, without a ROS installation.
+
+Imports media for the bags, segmenter and engines for the masks; knows no ROS.
+"""

@@ -14,7 +14,7 @@ from rtformer_ros.bags.bag_file import (
 )
 from rtformer_ros.bags.job import output_topic
 from rtformer_ros.bags.slice_file import SliceFile
-from rtformer_ros.media.bag_messages import IMAGE
+from rtformer_ros.media.bag import IMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from rosbags.rosbag2 import Writer
     from rosbags.typesys.store import Typestore
 
-    from rtformer_ros.bags.job import BagJob
-    from rtformer_ros.bags.time_slices import TimeSlice
+    from rtformer_ros.bags.job import BagJob, TimeSlice
 
 
 def assemble(job: BagJob, parts: Sequence[TimeSlice]) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rtformer_ros.errors import ConfigError, ImageError
-from rtformer_ros.media.bag_messages import COMPRESSED_IMAGE, IMAGE
+from rtformer_ros.media.bag import COMPRESSED_IMAGE, IMAGE
 
 if TYPE_CHECKING:
     from rosbags.interfaces import Connection

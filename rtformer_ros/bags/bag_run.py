@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rtformer_ros.bags.assembly import assemble
 from rtformer_ros.bags.bag_file import image_topics, open_bag
-from rtformer_ros.bags.time_slices import TimeSlice, time_slices
+from rtformer_ros.bags.job import TimeSlice, time_slices
 from rtformer_ros.errors import ConfigError
 
 if TYPE_CHECKING:

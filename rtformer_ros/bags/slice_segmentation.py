@@ -11,19 +11,18 @@ import numpy as np
 
 from rtformer_ros.bags.bag_file import image_topics, message_types, open_bag
 from rtformer_ros.bags.slice_file import MadeMessage, write_slice
+from rtformer_ros.drawing.rendering import Rendering, RenderSettings
 from rtformer_ros.engines import open_engine
 from rtformer_ros.errors import ImageError
-from rtformer_ros.imaging.palette import palette_rgb
-from rtformer_ros.media.bag_messages import IMAGE, image_of
-from rtformer_ros.pipeline import Segmenter, SegmentSettings
-from rtformer_ros.rendering import Rendering, RenderSettings
+from rtformer_ros.labels.palette import palette_rgb
+from rtformer_ros.media.bag import IMAGE, image_of
+from rtformer_ros.segmenter import Segmenter, SegmentSettings
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     from rosbags.typesys.store import Typestore
 
-    from rtformer_ros.bags.job import BagJob
-    from rtformer_ros.bags.time_slices import TimeSlice
+    from rtformer_ros.bags.job import BagJob, TimeSlice
 
     Draw = Callable[[Rendering, npt.NDArray[np.uint8]], None]
 

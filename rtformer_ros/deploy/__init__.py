@@ -1,1 +1,5 @@
-"""Turn a trained network into a file that a robot runs."""
+"""
+Turn a trained network into a file that a robot runs.
+
+Imports network for export; the rest works on ONNX graphs alone.
+"""

@@ -13,15 +13,15 @@ import torch
 
 import rtformer_ros
 from rtformer_ros.deploy.exportable import exportable
+from rtformer_ros.deploy.graph_precision import to_fp16
 from rtformer_ros.deploy.onnx_file import check_onnx
-from rtformer_ros.deploy.operators import check_operators
-from rtformer_ros.deploy.precision import to_fp16
-from rtformer_ros.deploy.tensorrt_operators import OPSETS as TENSORRT_OPSETS
+from rtformer_ros.deploy.operators.check import check_operators
+from rtformer_ros.deploy.operators.tables import OPSETS as TENSORRT_OPSETS
 from rtformer_ros.errors import ConfigError, ModelError
-from rtformer_ros.labels import LabelSet
+from rtformer_ros.files.atomic_file import sha256_of, write_atomically
+from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.model_metadata import ModelMetadata
-from rtformer_ros.network.atomic_file import sha256_of, write_atomically
-from rtformer_ros.network.checkpoint import Checkpoint, load_checkpoint
+from rtformer_ros.network.weights.checkpoint import Checkpoint, load_checkpoint
 
 INPUT = 'image'
 OUTPUTS = ('class_map', 'confidence')

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from rtformer_ros.deploy.constants import constants_of
+from rtformer_ros.deploy.onnx_file import constants_of
 from rtformer_ros.errors import ModelError
 
 FLOAT, HALF = TensorProto.FLOAT, TensorProto.FLOAT16

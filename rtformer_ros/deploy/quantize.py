@@ -12,9 +12,9 @@ import onnx
 from onnx import TensorProto
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
+from rtformer_ros.deploy.graph_precision import QUANTISED_HALF_OPSET, precision_of, to_fp16
 from rtformer_ros.deploy.mixed_precision_graph import FLOAT, QUANTISERS, MixedPrecisionGraph
 from rtformer_ros.deploy.onnx_file import check_onnx, element_types, read_onnx, with_opset
-from rtformer_ros.deploy.precision import QUANTISED_HALF_OPSET, precision_of, to_fp16
 from rtformer_ros.deploy.sensitive_convolutions import sensitive_convolutions
 from rtformer_ros.errors import ConfigError, ModelError, RtformerError
 from rtformer_ros.imaging.resize import Size, place, to_network

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 
 import onnx
 
-from rtformer_ros.deploy.constants import constants_of
 from rtformer_ros.deploy.fp32_islands import fp32_nodes
+from rtformer_ros.deploy.onnx_file import constants_of
 
 _LAYOUT = frozenset({'Cast', 'Flatten', 'Identity', 'Reshape', 'Squeeze', 'Transpose', 'Unsqueeze'})
 _ACTIVATIONS = frozenset({'BatchNormalization', 'Clip', 'Identity', 'Relu'})

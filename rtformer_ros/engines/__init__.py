@@ -15,8 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.base import Engine, EngineDescription
-from rtformer_ros.engines.build import BuildOptions, BuildProgress, BuildWatch
-from rtformer_ros.engines.request import EngineRequest, Precision
+from rtformer_ros.engines.request import (
+    BuildOptions,
+    BuildProgress,
+    BuildWatch,
+    EngineRequest,
+    Precision,
+)
 from rtformer_ros.errors import (
     ConfigError,
     EngineBuildCancelled,
@@ -26,7 +31,7 @@ from rtformer_ros.errors import (
 )
 
 if TYPE_CHECKING:
-    from rtformer_ros.labels import LabelSet
+    from rtformer_ros.labels.label_set import LabelSet
 
 __all__ = [
     'BuildOptions',

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from rtformer_ros.labels import LabelSet
+    from rtformer_ros.labels.label_set import LabelSet
     from rtformer_ros.segmentation import SegmentationBatch
 
 

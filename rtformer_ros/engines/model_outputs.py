@@ -4,18 +4,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rtformer_ros.engines.class_labels import choose_labels
 from rtformer_ros.engines.tensor_format import decode_outputs, logit_channels
-from rtformer_ros.errors import ModelError
+from rtformer_ros.errors import ConfigError, ModelError
+from rtformer_ros.labels.label_set import LabelSet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import numpy.typing as npt
 
     from rtformer_ros.engines.request import EngineRequest
-    from rtformer_ros.labels import LabelSet
+    from rtformer_ros.labels.label_set import LabelSet
     from rtformer_ros.model_metadata import ModelMetadata
+
+
+def choose_labels(
+    model: Path, asked: LabelSet | None, own: LabelSet | None, num_classes: int | None
+) -> LabelSet:
+    """
+    Return the labels asked for, else the model's own, else names without meaning.
+
+    num_classes: how many classes the network tells apart, None where it does not show.
+    Raises ConfigError for fewer labels than classes, or where even their number is unknown.
+    """
+    if num_classes is None and own is not None:
+        num_classes = len(own)
+    labels = asked or own
+    if labels is None:
+        if num_classes is None:
+            raise ConfigError(
+                f'{model} returns class ids, but neither it nor the settings say which classes '
+                'they mean; give labels'
+            )
+        return LabelSet.generic(num_classes)
+    if num_classes is not None and len(labels) < num_classes:
+        raise ConfigError(
+            f"the label set '{labels.name}' has {len(labels)} classes, but {model.name} tells "
+            f'{num_classes} apart; give the labels that it was trained with'
+        )
+    return labels
 
 
 def check_outputs(

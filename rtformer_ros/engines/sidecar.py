@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rtformer_ros.errors import ConfigError, ModelError
-from rtformer_ros.labels import load_labels
+from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.model_metadata import ModelMetadata, has_metadata
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from rtformer_ros.engines.base import Engine, EngineDescription
-from rtformer_ros.engines.class_labels import choose_labels
+from rtformer_ros.engines.model_outputs import choose_labels
 from rtformer_ros.engines.request import fixed_size
 from rtformer_ros.errors import ConfigError, EngineError, EngineUnavailable
-from rtformer_ros.network.checkpoint import Checkpoint, load_checkpoint
 from rtformer_ros.network.image_segmenter import ImageSegmenter
+from rtformer_ros.network.weights.checkpoint import Checkpoint, load_checkpoint
 from rtformer_ros.segmentation import SegmentationBatch
 
 if TYPE_CHECKING:

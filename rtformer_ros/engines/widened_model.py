@@ -20,9 +20,8 @@ def widened_model(model: Path) -> Iterator[Path]:
     """
     import onnx
 
+    from rtformer_ros.deploy.graph_precision import precision_of, to_fp32
     from rtformer_ros.deploy.onnx_file import read_onnx
-    from rtformer_ros.deploy.precision import precision_of
-    from rtformer_ros.deploy.widening import to_fp32
     from rtformer_ros.engines.sidecar import metadata_of
 
     original = read_onnx(model)

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rtformer_ros.errors import ConfigError, EngineError, EngineUnavailable
-from rtformer_ros.network.checkpoint import Checkpoint
 from rtformer_ros.network.image_segmenter import ImageSegmenter
+from rtformer_ros.network.weights.checkpoint import Checkpoint
 
 _LEAST_SCALE, _GREATEST_SCALE = 0.1, 4.0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from rtformer_ros.imaging.legend import ROW_HEIGHT_PX, text_width_px, write_text
-from rtformer_ros.labels import LabelSet
+from rtformer_ros.drawing.legend import ROW_HEIGHT_PX, text_width_px, write_text
+from rtformer_ros.labels.label_set import LabelSet
 
 _MARGIN_PX = 8
 _CELL_WIDTH_PX = 40

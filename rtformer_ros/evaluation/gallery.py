@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from rtformer_ros.evaluation.evaluation import Evaluation, ImageScore
-from rtformer_ros.imaging.legend import draw_legend
-from rtformer_ros.imaging.palette import colorize, palette_rgb
-from rtformer_ros.imaging.panels import draw_panels
+from rtformer_ros.drawing.legend import draw_legend
+from rtformer_ros.drawing.panels import draw_panels
+from rtformer_ros.evaluation.scores import Evaluation, ImageScore
+from rtformer_ros.labels.palette import colorize, palette_rgb
+from rtformer_ros.training.data.sample_store import decode_sample
 from rtformer_ros.training.datasets.dataset import IGNORED
-from rtformer_ros.training.sample_store import decode_sample
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -1,1 +1,5 @@
-"""Relate pixels to metres."""
+"""
+Relate pixels to metres.
+
+Imports labels and segmentation; NumPy and OpenCV's calibration do the arithmetic.
+"""

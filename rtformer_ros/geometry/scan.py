@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.geometry.class_codes import class_codes, ids_of_groups
-from rtformer_ros.geometry.pixel_bins import PixelBins
+from rtformer_ros.geometry.pixel_bins import PixelBins, class_codes, ids_of_groups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rtformer_ros.geometry.ground_plane import GroundView
-    from rtformer_ros.labels import PlannerGroup
+    from rtformer_ros.labels.label_set import PlannerGroup
     from rtformer_ros.segmentation import Segmentation
 
     Floats = npt.NDArray[np.float64]

@@ -1,1 +1,5 @@
-"""Turn pixels into other pixels: encodings, colours, overlays, files."""
+"""
+Turn pixels into pixels for machines: encodings, files, depth, sizes.
+
+Imports errors alone.
+"""

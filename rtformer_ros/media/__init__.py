@@ -1,1 +1,5 @@
-"""Read moving pictures from files, folders, devices and bags; write clips."""
+"""
+Read moving pictures from files, folders, devices and bags; write clips.
+
+Imports imaging; cv2, av and rosbags are imported where a source of that kind is opened.
+"""

@@ -5,12 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rtformer_ros.errors import ConfigError, ImageError
-from rtformer_ros.media.bag_messages import COMPRESSED_IMAGE, IMAGE, image_of
+from rtformer_ros.imaging.codecs import decode_compressed
+from rtformer_ros.imaging.encodings import decode_image
 from rtformer_ros.media.calibration import Calibration, RegionOfInterest
 from rtformer_ros.media.frames import Frame
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+IMAGE, COMPRESSED_IMAGE = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
+
+
+def image_of(message: Any, message_type: str) -> npt.NDArray[np.uint8]:
+    """
+    Return an image message's pixels, RGB, uint8 [H, W, 3].
+
+    message: sensor_msgs/Image or CompressedImage as rosbags reads it, which `message_type` tells.
+    Raises ImageError for data that do not fit their description.
+    """
+    if message_type == COMPRESSED_IMAGE:
+        return decode_compressed(message.data)
+    return decode_image(
+        message.data,
+        message.encoding,
+        message.height,
+        message.width,
+        message.step,
+        bool(message.is_bigendian),
+    )
+
 
 BAG_SUFFIXES = frozenset({'.mcap', '.db3'})
 """Names of a bag's files end in one of these."""

@@ -10,9 +10,8 @@ from rtformer_ros.media.bag import BAG_SUFFIXES, BagImages
 from rtformer_ros.media.camera_device import CameraDevice
 from rtformer_ros.media.frames import FrameSource
 from rtformer_ros.media.image_folder import PICTURE_SUFFIXES, ImageFolder
-from rtformer_ros.media.moving_photo import MovingPhoto
-from rtformer_ros.media.programme import bundled_programme, bundled_street
-from rtformer_ros.media.still_photo import StillPhoto
+from rtformer_ros.media.photo import MovingPhoto, StillPhoto
+from rtformer_ros.media.playlist import bundled_programme, bundled_street
 from rtformer_ros.media.video_file import VideoFile
 
 _EXPECTED = (

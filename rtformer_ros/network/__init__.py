@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rtformer_ros.network.architecture import Architecture
-    from rtformer_ros.network.checkpoint import (
+    from rtformer_ros.network.image_segmenter import ImageSegmenter
+    from rtformer_ros.network.rtformer import RTFormer, build_rtformer
+    from rtformer_ros.network.weights.checkpoint import (
         Checkpoint,
         build_from_checkpoint,
         load_checkpoint,
         save_checkpoint,
     )
-    from rtformer_ros.network.image_segmenter import ImageSegmenter
-    from rtformer_ros.network.rtformer import RTFormer, build_rtformer
 
 __all__ = [
     'Architecture',
@@ -29,13 +29,13 @@ __all__ = [
 
 _HOMES = {
     'Architecture': 'architecture',
-    'Checkpoint': 'checkpoint',
+    'Checkpoint': 'weights.checkpoint',
     'ImageSegmenter': 'image_segmenter',
     'RTFormer': 'rtformer',
-    'build_from_checkpoint': 'checkpoint',
+    'build_from_checkpoint': 'weights.checkpoint',
     'build_rtformer': 'rtformer',
-    'load_checkpoint': 'checkpoint',
-    'save_checkpoint': 'checkpoint',
+    'load_checkpoint': 'weights.checkpoint',
+    'save_checkpoint': 'weights.checkpoint',
 }
 
 

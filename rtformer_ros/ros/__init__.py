@@ -1,1 +1,6 @@
-"""Meet ROS 2; the only folder that imports it."""
+"""
+Meet ROS 2; the only folder that imports it.
+
+The rooms follow a frame's way: interface, input, frames, output, model, node; process is what any
+node runs in, programs are the executables.
+"""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from rtformer_ros.errors import RtformerError
 
 if TYPE_CHECKING:
-    from rtformer_ros.deploy.operators import Finding
-    from rtformer_ros.deploy.tensorrt_operators import Release
+    from rtformer_ros.deploy.operators.check import Finding
+    from rtformer_ros.deploy.operators.tables import Release
 
 
 def main() -> int:
@@ -49,9 +49,9 @@ def main() -> int:
 
 def _check(path: Path, release: Release) -> tuple[str, list[Finding]]:
     # Imported here, so that a machine without the package onnx gets an answer.
+    from rtformer_ros.deploy.graph_precision import precision_of
     from rtformer_ros.deploy.onnx_file import read_onnx
-    from rtformer_ros.deploy.operators import check_operators
-    from rtformer_ros.deploy.precision import precision_of
+    from rtformer_ros.deploy.operators.check import check_operators
 
     model = read_onnx(path)
     summary = f'{precision_of(model)}, {len(model.graph.node)} nodes'

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtformer_ros.errors import RtformerError
-from rtformer_ros.labels import load_labels
-from rtformer_ros.packaged_files import find_labels
+from rtformer_ros.files.packaged_files import find_labels
+from rtformer_ros.labels.label_set import load_labels
 
 if TYPE_CHECKING:
-    from rtformer_ros.network.conversion import Conversion
+    from rtformer_ros.network.weights.conversion import Conversion
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,7 +62,7 @@ def _convert(
     weights: Path, output: Path, labels: str | None, origin: str, cross_size: int | None, half: bool
 ) -> Conversion:
     # Imported here, so that a machine without PyTorch gets an answer and --help works.
-    from rtformer_ros.network.conversion import convert_weights
+    from rtformer_ros.network.weights.conversion import convert_weights
 
     return convert_weights(
         weights,

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rtformer_ros.download import download
 from rtformer_ros.errors import ConfigError, RtformerError
+from rtformer_ros.files.download import download
 
 _INTERRUPTED = 130
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from rtformer_ros.errors import RtformerError
-from rtformer_ros.labels import load_labels
+from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.model_metadata import ModelMetadata
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rtformer_ros.bags.job import OUTPUTS, BagJob
 from rtformer_ros.errors import ConfigError, RtformerError
-from rtformer_ros.packaged_files import find_model
+from rtformer_ros.files.packaged_files import find_model
 
 
 def main() -> int:
@@ -93,7 +93,7 @@ def _pairs(bags: Sequence[Path], folder: Path | None) -> list[tuple[Path, Path]]
 
 
 def _run(jobs: Sequence[BagJob], workers: int, ray_address: str | None) -> int:
-    from rtformer_ros.bags.work_folder import only_run
+    from rtformer_ros.files.file_lock import only_run
 
     with ExitStack() as held:
         for job in jobs:

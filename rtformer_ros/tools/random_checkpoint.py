@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 
 from rtformer_ros.errors import ConfigError, ImageError, RtformerError
-from rtformer_ros.labels import LabelSet, load_labels
+from rtformer_ros.labels.label_set import LabelSet, load_labels
 from rtformer_ros.network.architecture import VARIANTS, VariantName
-from rtformer_ros.network.checkpoint import Checkpoint, save_checkpoint
 from rtformer_ros.network.image_segmenter import ImageSegmenter
 from rtformer_ros.network.rtformer import RTFormer, build_rtformer
+from rtformer_ros.network.weights.checkpoint import Checkpoint, save_checkpoint
 
 NOTES = {'description': 'untrained: random weights'}
 

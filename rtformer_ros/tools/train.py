@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtformer_ros.errors import ConfigError, RtformerError
-from rtformer_ros.labels import load_labels
-from rtformer_ros.packaged_files import find_labels
+from rtformer_ros.files.packaged_files import find_labels
+from rtformer_ros.labels.label_set import load_labels
 
 if TYPE_CHECKING:
+    from rtformer_ros.training.data.sample_store import SampleStore
     from rtformer_ros.training.datasets.dataset import Dataset
     from rtformer_ros.training.process_group import ProcessGroup
     from rtformer_ros.training.recipe import Recipe
-    from rtformer_ros.training.run_plan import RunPlan
-    from rtformer_ros.training.sample_store import SampleStore
+    from rtformer_ros.training.run.run_setup import RunPlan
 
 
 def main() -> int:
@@ -91,9 +91,9 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def _train_in(arguments: argparse.Namespace, group: ProcessGroup) -> int:
     from rtformer_ros.training.datasets.open_dataset import open_dataset
-    from rtformer_ros.training.run_log import RunLog
-    from rtformer_ros.training.stop_request import stop_on_signals
-    from rtformer_ros.training.training_run import RunData, TrainingRun
+    from rtformer_ros.training.run.run_log import RunLog
+    from rtformer_ros.training.run.stop_request import stop_on_signals
+    from rtformer_ros.training.run.training_run import RunData, TrainingRun
 
     plan = _plan(arguments, group)
     data = RunData(
@@ -122,8 +122,8 @@ def _train_in(arguments: argparse.Namespace, group: ProcessGroup) -> int:
 def _plan(arguments: argparse.Namespace, group: ProcessGroup) -> RunPlan:
     """Return the plan that the command line gives, on top of that of the run to be resumed."""
     from rtformer_ros.training.recipe_file import find_recipe, load_recipe
-    from rtformer_ros.training.run_plan import RunPlan, load_plan
-    from rtformer_ros.training.run_state import STATE_FILE
+    from rtformer_ros.training.run.run_setup import RunPlan, load_plan
+    from rtformer_ros.training.run.run_state import STATE_FILE
 
     if arguments.resume:
         plan = load_plan(arguments.output)
@@ -210,7 +210,7 @@ def _filled(dataset: Dataset, group: ProcessGroup) -> SampleStore:
     """Read and check a data set, with a progress bar."""
     from tqdm import tqdm
 
-    from rtformer_ros.training.sample_store import SampleStore, fill_store
+    from rtformer_ros.training.data.sample_store import SampleStore, fill_store
 
     with tqdm(
         total=len(dataset.samples), desc=dataset.name, unit='image', disable=not group.is_first

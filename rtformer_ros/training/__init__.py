@@ -1,1 +1,5 @@
-"""Train RTFormer: data sets, augmentation, losses, schedule, and the loop that joins them."""
+"""
+Train networks: data, losses, optimiser, and the loop that joins them.
+
+Imports network, labels, imaging and files; only evaluation and tools import it.
+"""

@@ -10,18 +10,33 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from rtformer_ros.errors import ModelError
+from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.network.architecture import MEAN_RGB, STD_RGB
 from rtformer_ros.network.rtformer import Logits, RTFormer
-from rtformer_ros.training.losses import loss_terms, sampled
-from rtformer_ros.training.lovasz import lovasz_terms
-from rtformer_ros.training.moving_average import MovingAverage
-from rtformer_ros.training.optimizer import build_optimizer, set_lr
-from rtformer_ros.training.precision import autocast_dtype
-from rtformer_ros.training.process_group import ProcessGroup
-from rtformer_ros.training.recipe import Recipe
-from rtformer_ros.training.schedule import lr_at
-from rtformer_ros.training.synchronized_batch_norm import synchronize_batch_norms
+from rtformer_ros.training.losses import loss_terms, lovasz_terms, sampled
+from rtformer_ros.training.optimizer import MovingAverage, build_optimizer, lr_at, set_lr
+from rtformer_ros.training.process_group import ProcessGroup, synchronize_batch_norms
+from rtformer_ros.training.recipe import Precision, Recipe
+
+_DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
+
+
+def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype:
+    """
+    Return the dtype for autocast; float32 means none.
+
+    'auto' is bfloat16 where the device computes in it, else fp16 on CUDA and fp32 on CPU.
+    Raises ConfigError for fp16 on a CPU, which cannot train in it.
+    """
+    if precision == 'fp16' and device.type == 'cpu':
+        raise ConfigError("precision is 'fp16' on a CPU; expected auto, bf16 or fp32 there")
+    if precision != 'auto':
+        return _DTYPES[precision]
+    if device.type == 'cuda':
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    computes_in_bf16 = getattr(torch.cpu, '_is_avx512_bf16_supported', lambda: False)
+    return torch.bfloat16 if computes_in_bf16() else torch.float32
+
 
 _LEAST_WEIGHT = 1e-6
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import math
+
 import torch
 from torch import nn
 from torch.optim import AdamW
 
-from rtformer_ros.training.recipe import OptimizerRecipe
+from rtformer_ros.training.recipe import OptimizerRecipe, ScheduleRecipe
 
 _HEADS = ('spp.', 'seghead.', 'seghead_extra.')
 
@@ -40,3 +43,51 @@ def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
     """Set the learning rate of every group to `lr` times the group's factor."""
     for group in optimizer.param_groups:
         group['lr'] = lr * group['lr_factor']
+
+
+def lr_at(step: int, total_steps: int, peak_lr: float, recipe: ScheduleRecipe) -> float:
+    """
+    Return the learning rate of a step (from 0), for weights without a factor of their own.
+
+    Warm-up: peak_lr * (step + 1) / warmup_steps. Then, with t running from 0 after the warm-up
+    to 1 at the end, final + (peak - final) * (1 - t)^power for poly, half a cosine for cosine;
+    stable: the peak, and poly over the last `decay_share` of all steps.
+    """
+    warmup = min(recipe.warmup_steps, total_steps)
+    if step < warmup:
+        return peak_lr * (step + 1) / warmup
+    start = warmup
+    if recipe.kind == 'stable':
+        start = max(warmup, round(total_steps * (1 - recipe.decay_share)))
+    progress = min(1.0, max(0.0, (step - start) / max(1, total_steps - start)))
+    if recipe.kind == 'cosine':
+        remaining = (1 + math.cos(math.pi * progress)) / 2
+    else:
+        remaining = (1 - progress) ** recipe.power
+    return recipe.final_lr + (peak_lr - recipe.final_lr) * remaining
+
+
+class MovingAverage:
+    """
+    A copy of a network whose weights and running statistics follow the original slowly.
+
+    After t updates the share that stays is min(decay, (1 + t) / (10 + t)), so that early
+    averages are not held back by the weights that training began with.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        """Copy the network; decay: 0 (the copy is always the original) to below 1."""
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, step: int) -> None:
+        """Move towards `network` after step number `step` (from 0)."""
+        kept = min(self.decay, (1 + step) / (10 + step)) if self.decay else 0.0
+        ours, theirs = self.network.state_dict(), network.state_dict()
+        floats = [key for key, value in ours.items() if value.is_floating_point()]
+        torch._foreach_lerp_(
+            [ours[key] for key in floats], [theirs[key] for key in floats], 1 - kept
+        )
+        for key in ours.keys() - set(floats):
+            ours[key].copy_(theirs[key])

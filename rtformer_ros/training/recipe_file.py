@@ -11,7 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import yaml
 
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.packaged_files import share_directories
+from rtformer_ros.files.packaged_files import share_directories
 from rtformer_ros.training.recipe import Recipe
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from rtformer_ros.deploy.export import export_onnx
-from rtformer_ros.labels import LabelSet
+from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.network import Checkpoint, RTFormer, build_rtformer, save_checkpoint
 
 SAMPLES = Path(__file__).parents[2] / 'samples'

@@ -13,7 +13,7 @@ from rtformer_ros.engines import engine_names, open_engine
 from rtformer_ros.engines.tensorrt.bindings import load_tensorrt
 from rtformer_ros.engines.tensorrt.device import find_gpu
 from rtformer_ros.errors import ConfigError, EngineClosed, EngineUnavailable, ImageError
-from rtformer_ros.labels import LabelSet
+from rtformer_ros.labels.label_set import LabelSet
 
 
 @dataclass(frozen=True)

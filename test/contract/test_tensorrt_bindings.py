@@ -1,7 +1,7 @@
 """
 Drive the code that calls TensorRT against the real bindings of each version, one process a version.
 
-What is checked lies in tensorrt_harness/check_*.py; the wheels (1 MB each) are downloaded once.
+What is checked lies in tensorrt_harness/checks; the wheels (1 MB each) are downloaded once.
 """
 
 import os

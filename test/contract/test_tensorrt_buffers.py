@@ -10,10 +10,10 @@ import pytest
 import torch
 from simulated_cudart import SimulatedCudart
 
-from rtformer_ros.engines.tensorrt.buffers import ALIGNMENT, TensorForm, TransferBuffer
-from rtformer_ros.engines.tensorrt.cudart import Cudart, load_cudart
-from rtformer_ros.engines.tensorrt.open_cuda import check_cuda_library, open_cuda
-from rtformer_ros.engines.tensorrt.torch_cuda import TorchCuda
+from rtformer_ros.engines.tensorrt.run.buffers import ALIGNMENT, TensorForm, TransferBuffer
+from rtformer_ros.engines.tensorrt.run.cudart import Cudart, load_cudart
+from rtformer_ros.engines.tensorrt.run.open_cuda import check_cuda_library, open_cuda
+from rtformer_ros.engines.tensorrt.run.torch_cuda import TorchCuda
 from rtformer_ros.errors import EngineError, EngineUnavailable
 
 FORMS = [

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from rtformer_ros.labels import LabelClass, LabelSet
+from rtformer_ros.labels.label_set import LabelClass, LabelSet
 from rtformer_ros.model_metadata import ModelMetadata
 
 RGB_LABELS = LabelSet(

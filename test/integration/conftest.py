@@ -54,7 +54,7 @@ def start_node(tmp_path: Path, models: Path, peer: RosPeer) -> Iterator[Callable
     def start(
         *arguments: str,
         wait: str = 'active',
-        module: str = 'rtformer_ros.ros.segmentation_node',
+        module: str = 'rtformer_ros.ros.programs.segmentation_node',
         variables: Mapping[str, str] = MappingProxyType({}),
         **parameters: Any,
     ) -> NodeProcess:

@@ -23,7 +23,7 @@ class NodeProcess:
         log: Path,
         parameters: Mapping[str, Any],
         arguments: Sequence[str] = (),
-        module: str = 'rtformer_ros.ros.segmentation_node',
+        module: str = 'rtformer_ros.ros.programs.segmentation_node',
         variables: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._log = log

@@ -79,7 +79,7 @@ def main() -> int:
     sys.modules[f'{engines.__name__}.standin'] = sys.modules[__name__]
     entry = engines._EngineEntry('standin', ('.onnx',), 'it is there', compiles=True)
     engines._ENGINES = {'standin': entry, **engines._ENGINES}
-    from rtformer_ros.ros import segmentation_node
+    from rtformer_ros.ros.programs import segmentation_node
 
     return segmentation_node.main()
 

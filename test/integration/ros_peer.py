@@ -18,7 +18,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from rtformer_ros.ros.image_messages import image_array, new_image
+from rtformer_ros.ros.input.image_messages import image_array, new_image
 
 NODE = '/segmentation_node'
 PATIENCE_S = 30.0

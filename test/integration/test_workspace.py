@@ -69,7 +69,8 @@ def test_the_installed_node_runs_from_the_installed_files(
     assert done.returncode == 1
     assert 'no_engine' in done.stdout + done.stderr
     code = (
-        'import rtformer_ros; from rtformer_ros.packaged_files import find_model, find_labels; '
+        'import rtformer_ros\n'
+        'from rtformer_ros.files.packaged_files import find_model, find_labels\n'
         'print(rtformer_ros.__file__, find_model(""), find_labels("camvid"))'
     )
     found = subprocess.run(
@@ -89,7 +90,7 @@ def test_package_xml_is_valid_and_complete() -> None:
     assert package.get_build_type() == 'ament_python'
     assert package.licenses == ['Apache-2.0']
     used = set()
-    for path in [*REPOSITORY.glob('rtformer_ros/ros/*.py'), *REPOSITORY.glob('launch/*.py')]:
+    for path in [*REPOSITORY.glob('rtformer_ros/ros/**/*.py'), *REPOSITORY.glob('launch/*.py')]:
         tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom):
@@ -121,7 +122,7 @@ def test_the_version_is_the_same_everywhere() -> None:
 def test_the_parameter_file_holds_every_parameter_with_its_default() -> None:
     yaml = pytest.importorskip('yaml')
     pytest.importorskip('rclpy', reason='ROS 2 is not installed')
-    from rtformer_ros.ros.parameters import SPECS
+    from rtformer_ros.ros.interface.parameters import SPECS
 
     document = yaml.safe_load((REPOSITORY / 'config' / 'seg.yaml').read_text())
     values = document['/**']['ros__parameters']

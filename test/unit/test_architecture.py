@@ -20,29 +20,31 @@ MAX_FUNCTION_LINES = 60
 ROS_MODULES = ('rclpy', 'cv_bridge', 'builtin_interfaces', 'rcl_interfaces')
 HEAVY_MODULES = ('torch', 'tensorrt', 'onnxruntime', 'onnx', 'cv2', 'rclpy', 'rosbags', 'av')
 
-VALUES = frozenset({'errors', 'labels', 'segmentation', 'model_metadata', '<small modules>'})
-PARTS = VALUES | {'imaging', 'geometry', 'media'}
-# Layer -> the layers it may import. The modules directly in the package are small values and
-# helpers, but for those named here.
+VALUES = frozenset({'errors', 'labels', 'segmentation', 'model_metadata', 'files'})
+PARTS = VALUES | {'imaging', 'geometry', 'media', 'drawing', 'stream'}
+# Layer -> the layers it may import.
 ALLOWED = {
+    'rtformer_ros': frozenset[str](),
     'errors': frozenset({'errors'}),
+    'files': frozenset({'errors', 'files'}),
     'labels': VALUES,
     'segmentation': VALUES,
     'model_metadata': VALUES,
-    '<small modules>': PARTS,
     'imaging': VALUES | {'imaging'},
     'geometry': VALUES | {'geometry'},
+    'drawing': VALUES | {'imaging', 'geometry', 'media', 'drawing'},
+    'stream': VALUES | {'imaging', 'stream'},
     'media': PARTS,
     'network': VALUES | {'network'},
     'deploy': PARTS | {'network', 'deploy'},
     'engines': PARTS | {'network', 'deploy', 'engines'},
-    'pipeline': PARTS | {'engines', 'pipeline'},
-    'bags': PARTS | {'engines', 'pipeline', 'bags'},
+    'segmenter': PARTS | {'engines', 'segmenter'},
+    'bags': PARTS | {'engines', 'segmenter', 'bags'},
     'training': PARTS | {'network', 'training'},
     'evaluation': PARTS | {'network', 'training', 'evaluation'},
-    'ros': PARTS | {'engines', 'pipeline', 'ros'},
+    'ros': PARTS | {'engines', 'segmenter', 'ros'},
     'tools': PARTS
-    | {'network', 'deploy', 'engines', 'pipeline', 'bags', 'training', 'evaluation', 'tools'},
+    | {'network', 'deploy', 'engines', 'segmenter', 'bags', 'training', 'evaluation', 'tools'},
 }
 
 
@@ -52,8 +54,7 @@ def module_name(path: Path) -> str:
 
 
 def layer(module: str) -> str:
-    second = module.split('.')[1] if '.' in module else ''
-    return second if second in ALLOWED else '<small modules>'
+    return module.split('.')[1] if '.' in module else module
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtformer_ros.errors import ConfigError, ModelError
-from rtformer_ros.labels import LabelClass, LabelSet
+from rtformer_ros.labels.label_set import LabelClass, LabelSet
 from rtformer_ros.model_metadata import InputFormat, ModelMetadata, has_metadata
 
 METADATA = ModelMetadata(

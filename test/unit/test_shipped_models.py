@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from rtformer_ros.engines import open_engine
+from rtformer_ros.files.packaged_files import DEFAULT_MODEL, find_labels
 from rtformer_ros.imaging.codecs import read_image_file
-from rtformer_ros.labels import load_labels
+from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.model_metadata import ModelMetadata
-from rtformer_ros.packaged_files import DEFAULT_MODEL, find_labels
-from rtformer_ros.pipeline import Segmenter, SegmentSettings
-from rtformer_ros.tools.evaluate import main as evaluate
+from rtformer_ros.segmenter import Segmenter, SegmentSettings
+from rtformer_ros.tools.evaluate.__main__ import main as evaluate
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / 'models'

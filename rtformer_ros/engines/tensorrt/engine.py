@@ -10,17 +10,17 @@ import numpy as np
 
 from rtformer_ros.engines.base import Engine, EngineDescription
 from rtformer_ros.engines.model_outputs import check_outputs
-from rtformer_ros.engines.tensorrt import preparation
-from rtformer_ros.engines.tensorrt.plan_file import PLAN_SUFFIXES, open_plan_file
-from rtformer_ros.engines.tensorrt.runner import PlanRefused, PlanRunner
+from rtformer_ros.engines.tensorrt.build import find_or_build
+from rtformer_ros.engines.tensorrt.plans.file import PLAN_SUFFIXES, open_plan_file
+from rtformer_ros.engines.tensorrt.run.runner import PlanRefused, PlanRunner
 from rtformer_ros.errors import ConfigError, EngineError, ModelError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rtformer_ros.engines.request import EngineRequest
-    from rtformer_ros.engines.tensorrt.plan_key import Target
-    from rtformer_ros.labels import LabelSet
+    from rtformer_ros.engines.tensorrt.plans.key import Target
+    from rtformer_ros.labels.label_set import LabelSet
     from rtformer_ros.model_metadata import ModelMetadata
     from rtformer_ros.segmentation import SegmentationBatch
 
@@ -36,8 +36,8 @@ def needs_build(request: EngineRequest) -> bool:
     if _is_plan(request):
         return False
     # Before anything else: where nothing can be built, no cache is made.
-    target = preparation.find_target(request)
-    return preparation.needs_build(request, target=target)
+    target = find_or_build.find_target(request)
+    return find_or_build.needs_build(request, target=target)
 
 
 def open_model(request: EngineRequest) -> Engine:
@@ -47,7 +47,7 @@ def open_model(request: EngineRequest) -> Engine:
     Raises EngineUnavailable without TensorRT or GPU, EngineBuildError, EngineBuildCancelled,
     ModelError, ConfigError and EngineError as open_engine says.
     """
-    target = preparation.find_target(request)
+    target = find_or_build.find_target(request)
     opened = _open_file(request, target) if _is_plan(request) else _open_onnx(request, target)
     runner, metadata = opened.runner, opened.metadata
     try:
@@ -105,7 +105,7 @@ def _is_plan(request: EngineRequest) -> bool:
 
 
 def _open_onnx(request: EngineRequest, target: Target) -> _Opened:
-    prepared = preparation.prepare_plan(request, target=target)
+    prepared = find_or_build.prepare_plan(request, target=target)
     try:
         return _run_prepared(prepared, request)
     except PlanRefused as error:
@@ -114,12 +114,12 @@ def _open_onnx(request: EngineRequest, target: Target) -> _Opened:
         # An update of the driver, say, of which the plan's record knows nothing.
         _logger.warning('the cached plan of %s is built again: %s', request.model.name, error)
     # Should the build fail, the next start knows that it has to build.
-    preparation.discard_plan(prepared)
-    prepared = preparation.prepare_plan(request, target=target, force=True)
+    find_or_build.discard_plan(prepared)
+    prepared = find_or_build.prepare_plan(request, target=target, force=True)
     return _run_prepared(prepared, request)
 
 
-def _run_prepared(prepared: preparation.PreparedPlan, request: EngineRequest) -> _Opened:
+def _run_prepared(prepared: find_or_build.PreparedPlan, request: EngineRequest) -> _Opened:
     record = prepared.record
     origin = f'built in {record.build_s:.0f} s' if prepared.is_new else 'plan from the cache'
     runner = PlanRunner(prepared.plan, prepared.metadata, device_index=request.cuda_index)

@@ -1,1 +1,5 @@
-"""Find the images and labels of the data sets that people train on."""
+"""
+Find the images and labels of the data sets that people train on.
+
+Imports labels alone.
+"""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rtformer_ros.labels import LabelSet
-from rtformer_ros.training.datasets.dataset import IGNORED, Dataset, id_table
-from rtformer_ros.training.datasets.pairing import pair_files
+from rtformer_ros.labels.label_set import LabelSet
+from rtformer_ros.training.datasets.dataset import IGNORED, Dataset, id_table, pair_files
 
 _FOLDERS = {'train': 'training', 'val': 'validation'}
 _LAYOUT = (

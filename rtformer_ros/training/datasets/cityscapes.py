@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.labels import LabelSet
-from rtformer_ros.training.datasets.dataset import Dataset, id_table
-from rtformer_ros.training.datasets.pairing import pair_files
+from rtformer_ros.labels.label_set import LabelSet
+from rtformer_ros.training.datasets.dataset import Dataset, id_table, pair_files
 
 TRAIN_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 """The ids in *_labelIds.png of the 19 evaluated classes, by train id (cityscapesScripts)."""

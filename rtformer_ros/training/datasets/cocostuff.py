@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.labels import LabelSet
-from rtformer_ros.training.datasets.dataset import IGNORED, Dataset, id_table
-from rtformer_ros.training.datasets.pairing import pair_files
+from rtformer_ros.labels.label_set import LabelSet
+from rtformer_ros.training.datasets.dataset import IGNORED, Dataset, id_table, pair_files
 
 UNUSED_IDS = (11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90)
 """The ids of 0 to 181 in stuffthingmaps that COCO never gave to a class."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rtformer_ros.labels import LabelSet
-from rtformer_ros.training.datasets.dataset import Dataset, plain_id_table
-from rtformer_ros.training.datasets.pairing import pair_files
+from rtformer_ros.labels.label_set import LabelSet
+from rtformer_ros.training.datasets.dataset import Dataset, pair_files, plain_id_table
 
 _LAYOUT = (
     '{root}/{split}/images/NAME.jpg (or .png) with {root}/{split}/labels/NAME.png, a picture of '

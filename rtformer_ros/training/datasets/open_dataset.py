@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.labels import LabelSet
+from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.training.datasets.ade20k import read_ade20k
 from rtformer_ros.training.datasets.cityscapes import read_cityscapes
 from rtformer_ros.training.datasets.cocostuff import read_cocostuff

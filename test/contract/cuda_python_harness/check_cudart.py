@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from simulated_cudart import SimulatedCudart
 
-from rtformer_ros.engines.tensorrt.cudart import Cudart, load_cudart
+from rtformer_ros.engines.tensorrt.run.cudart import Cudart, load_cudart
 from rtformer_ros.errors import EngineError, EngineUnavailable
 
 

@@ -1,0 +1,56 @@
+"""Lay class colours over the camera image."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from rtformer_ros.errors import ImageError
+from rtformer_ros.labels.palette import target_image
+from rtformer_ros.segmentation import UNLABELED_ID
+
+
+def hidden_pixels(
+    class_map_hw: npt.NDArray[np.uint8], shown_ids: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.uint8] | None:
+    """
+    Return where an overlay leaves the image as it is: uint8 [H, W], 255 there, else 0.
+
+    class_map_hw: uint8 [H, W]; shown_ids: bool [256], True for ids to show, None for all.
+    Unlabelled pixels are always hidden. Returns None when nothing is hidden.
+    """
+    if shown_ids is None:
+        hidden = cv2.compare(class_map_hw, UNLABELED_ID, cv2.CMP_EQ)  # type: ignore[call-overload]
+    else:
+        table = np.where(shown_ids, 0, 255).astype(np.uint8)
+        table[UNLABELED_ID] = 255
+        hidden = cv2.LUT(class_map_hw, table)
+    return hidden if cv2.countNonZero(hidden) else None
+
+
+def blend_overlay(
+    image_hwc: npt.NDArray[np.uint8],
+    color_hwc: npt.NDArray[np.uint8],
+    alpha: float,
+    hidden_hw: npt.NDArray[np.uint8] | None = None,
+    out: npt.NDArray[np.uint8] | None = None,
+) -> npt.NDArray[np.uint8]:
+    """
+    Return the image mixed with class colours: image * (1 - alpha) + color * alpha, rounded.
+
+    image_hwc, color_hwc: uint8 [H, W, 3] in the same channel order; alpha: 0 (image) to 1
+    (colours); hidden_hw: uint8 [H, W], not 0 where the image stays exactly (see hidden_pixels);
+    out: uint8 [H, W, 3], contiguous, not the image itself, written to and returned where given.
+    Raises ImageError for arrays of other shapes.
+    """
+    if image_hwc.shape != color_hwc.shape or image_hwc.ndim != 3:
+        raise ImageError(
+            f'an image of shape {list(image_hwc.shape)} and colours of shape '
+            f'{list(color_hwc.shape)}; expected both to be [H, W, 3]'
+        )
+    target = target_image(image_hwc.shape, out)
+    cv2.addWeighted(image_hwc, 1.0 - alpha, color_hwc, alpha, 0.0, target)
+    if hidden_hw is not None:
+        cv2.copyTo(image_hwc, hidden_hw, target)
+    return target

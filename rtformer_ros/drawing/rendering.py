@@ -1,0 +1,94 @@
+"""Draw what people look at: masks in class colours, overlays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from rtformer_ros.drawing.overlay import blend_overlay, hidden_pixels
+from rtformer_ros.labels.palette import colorize
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from rtformer_ros.segmentation import Segmentation
+
+    Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """
+    How classes look.
+
+    palette_rgb: uint8 [256, 3], black for ids that are not shown; shown_ids: bool [256], None for
+    all; overlay_alpha: 0..1, the share of the class colour; jpeg_quality: 1..100.
+    """
+
+    palette_rgb: npt.NDArray[np.uint8]
+    shown_ids: npt.NDArray[np.bool_] | None = None
+    overlay_alpha: float = 0.5
+    jpeg_quality: int = 90
+
+
+class Rendering:
+    """
+    The pictures of one frame, each drawn when it is first asked for.
+
+    Every method writes into `out` where one is given: uint8, contiguous, [H, W] for ids and
+    confidences and [H, W, 3] for RGB, of the segmentation's height and width.
+    """
+
+    def __init__(
+        self, settings: RenderSettings, image_hwc: Pixels, segmentation: Segmentation
+    ) -> None:
+        """Keep the frame: image_hwc is RGB, uint8 [h, w, 3], of any size."""
+        self._settings = settings
+        self._image_hwc = image_hwc
+        self._segmentation = segmentation
+        self._color_hwc: Pixels | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of all pictures, in pixels."""
+        height, width = self._segmentation.class_map_hw.shape
+        return height, width
+
+    def mask(self, out: Pixels) -> None:
+        """Write the class ids."""
+        np.copyto(out, self._segmentation.class_map_hw)
+
+    def confidence(self, out: Pixels) -> None:
+        """Write the confidences, 0..255."""
+        np.copyto(out, self._segmentation.confidence_hw)
+
+    def color_mask(self, out: Pixels) -> None:
+        """Write the colour of each pixel's class."""
+        if self._color_hwc is None:
+            self._color_hwc = colorize(
+                self._segmentation.class_map_hw, self._settings.palette_rgb, out
+            )
+        else:
+            np.copyto(out, self._color_hwc)
+
+    def overlay(self, out: Pixels) -> None:
+        """Write the image with class colours over it; hidden classes leave it as it is."""
+        if self._color_hwc is None:
+            self._color_hwc = colorize(self._segmentation.class_map_hw, self._settings.palette_rgb)
+        hidden_hw = hidden_pixels(self._segmentation.class_map_hw, self._settings.shown_ids)
+        blend_overlay(
+            self._resized_image_hwc, self._color_hwc, self._settings.overlay_alpha, hidden_hw, out
+        )
+
+    @cached_property
+    def _resized_image_hwc(self) -> Pixels:
+        height, width = self.size
+        if self._image_hwc.shape[:2] == (height, width):
+            return self._image_hwc
+        return cv2.resize(  # type: ignore[return-value]
+            self._image_hwc, (width, height), interpolation=cv2.INTER_LINEAR
+        )

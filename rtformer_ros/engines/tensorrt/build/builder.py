@@ -1,0 +1,231 @@
+"""Compile an ONNX model into a plan for the GPU of this machine."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from rtformer_ros.engines.tensorrt.bindings import is_strongly_typed, load_tensorrt
+from rtformer_ros.engines.tensorrt.build.progress import BuildReporter, make_progress_monitor
+from rtformer_ros.engines.tensorrt.build.weak_typing import allow_precisions
+from rtformer_ros.engines.tensorrt.messages import (
+    MessageLog,
+    build_failure,
+    listening,
+    shared_logger,
+)
+from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError, EngineUnavailable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rtformer_ros.engines.request import BuildOptions, BuildWatch
+    from rtformer_ros.engines.tensorrt.bindings import Bindings
+
+BuildPrecision = Literal['fp16', 'fp32', 'typed']
+
+_logger = logging.getLogger(__name__)
+
+_BYTES_PER_MIB = 1 << 20
+_WRONG_GPU = re.compile('not supported by this TensorRT', re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class BuiltPlan:
+    """A serialized plan, and the timings that make the next build on this GPU faster."""
+
+    plan: bytes
+    timing_cache: bytes
+
+
+def build_plan(
+    onnx_path: Path,
+    precision: BuildPrecision,
+    options: BuildOptions,
+    watch: BuildWatch,
+    timing_cache: bytes = b'',
+) -> BuiltPlan:
+    """
+    Compile a model; takes from seconds to many minutes.
+
+    onnx_path: a model that carries its own precision, FP16 tensors or Q/DQ included. Its first
+    axis may be dynamic: the plan takes 1 to options.max_batch images and is tuned for the largest
+    number, as one call then serves all cameras and is the one that takes longest.
+    precision: what the model is said to be in. 'fp32' also turns TF32 off, so that FP32 is FP32;
+    before TensorRT 10 'fp16' and 'typed' allow the builder what the model asks for.
+    timing_cache: of an earlier build, b'' or one that does not fit are replaced.
+    Raises EngineUnavailable without TensorRT or GPU, EngineBuildError with TensorRT's own words
+    (EngineBuildOutOfMemory where that was the cause), EngineBuildCancelled (before TensorRT 10
+    only once TensorRT is done), and what `watch` raises.
+    """
+    trt = load_tensorrt()
+    reporter = BuildReporter(watch)
+    # Made here, so that it outlives every object of TensorRT that may call it.
+    monitor = make_progress_monitor(trt, reporter) if is_strongly_typed(trt) else None
+    with reporter.running():
+        return _build(trt, onnx_path, precision, options, timing_cache, reporter, monitor)
+
+
+def _build(
+    trt: Bindings,
+    onnx_path: Path,
+    precision: BuildPrecision,
+    options: BuildOptions,
+    timing_cache: bytes,
+    reporter: BuildReporter,
+    monitor: Any,
+) -> BuiltPlan:
+    builder, network = _make_network(trt)
+    reporter.enter('reading the model')
+    # The parser holds the weights: it has to live until the plan is there.
+    parser = trt.OnnxParser(network, shared_logger(trt))
+    _parse(trt, parser, onnx_path)
+    config = _configure(trt, builder, options)
+    _add_profile(builder, config, network, onnx_path, options.max_batch)
+    if precision == 'fp32':
+        config.clear_flag(trt.BuilderFlag.TF32)
+    if monitor is None:
+        allow_precisions(trt, config, network, precision)
+        _share_profile(trt, config)
+    else:
+        config.progress_monitor = monitor
+    cache = _use_timings(config, timing_cache)
+    reporter.enter('compiling')
+    plan = _compile(trt, builder, network, config, onnx_path, options, reporter)
+    reporter.enter('compiled', 100)
+    return BuiltPlan(plan, _serialized(cache))
+
+
+def _make_network(trt: Bindings) -> tuple[Any, Any]:
+    """Return a builder and an empty network."""
+    with listening() as messages:
+        try:
+            builder = trt.Builder(shared_logger(trt))
+        except TypeError:  # from a null pointer
+            builder = None
+        network = None if builder is None else builder.create_network(_network_flags(trt))
+    if network is None:
+        raise EngineUnavailable(_no_gpu(trt, messages))
+    return builder, network
+
+
+def _no_gpu(trt: Bindings, messages: MessageLog) -> str:
+    return (
+        f'TensorRT {trt.__version__} finds no GPU that it can use ({messages.reason()}); check '
+        'with nvidia-smi that the driver sees one, that neither is too old or too new for this '
+        'TensorRT, and that a container was started with its GPU; or set engine to onnxruntime'
+    )
+
+
+def _network_flags(trt: Bindings) -> int:
+    flags = trt.NetworkDefinitionCreationFlag
+    # By name: the numbers differ between versions, and each version lacks one of the two names.
+    return 1 << int(flags.STRONGLY_TYPED if is_strongly_typed(trt) else flags.EXPLICIT_BATCH)
+
+
+def _parse(trt: Bindings, parser: Any, onnx_path: Path) -> None:
+    with listening() as messages:
+        if parser.parse_from_file(str(onnx_path)):
+            return
+        errors = [_parser_error(parser.get_error(index)) for index in range(parser.num_errors)]
+    raise EngineBuildError(
+        f'TensorRT {trt.__version__} cannot read {onnx_path}: '
+        f'{"; ".join(errors) or messages.reason()}. Export the model anew with this package, '
+        'which uses only what TensorRT takes'
+    )
+
+
+def _parser_error(error: Any) -> str:
+    # 8.x knows neither.
+    name, operator = (
+        getattr(error, member)() if hasattr(error, member) else ''
+        for member in ('node_name', 'node_operator')
+    )
+    where = f' (node {name or "without a name"}, {operator})' if operator else ''
+    return f'{error.desc()}{where}'
+
+
+def _configure(trt: Bindings, builder: Any, options: BuildOptions) -> Any:
+    config = builder.create_builder_config()
+    workspace = trt.MemoryPoolType.WORKSPACE
+    config.set_memory_pool_limit(workspace, options.workspace_mib * _BYTES_PER_MIB)
+    if hasattr(trt.IBuilderConfig, 'builder_optimization_level'):
+        config.builder_optimization_level = options.optimization_level
+    else:
+        _logger.info('TensorRT %s has no optimization levels', trt.__version__)
+    return config
+
+
+def _add_profile(builder: Any, config: Any, network: Any, onnx_path: Path, max_batch: int) -> None:
+    """Say for each input with a dynamic first axis which numbers of images it may get."""
+    inputs = [network.get_input(index) for index in range(network.num_inputs)]
+    dynamic = [tensor for tensor in inputs if -1 in tuple(tensor.shape)]
+    if not dynamic:
+        return
+    profile = builder.create_optimization_profile()
+    for tensor in dynamic:
+        batch, *image = tuple(tensor.shape)
+        if batch != -1 or -1 in image:
+            raise EngineBuildError(
+                f'the input {tensor.name} of {onnx_path} has the shape {[batch, *image]}; only '
+                'the first axis may be dynamic (-1): export the model for one image size'
+            )
+        profile.set_shape(tensor.name, (1, *image), (max_batch, *image), (max_batch, *image))
+    if config.add_optimization_profile(profile) < 0:
+        raise EngineBuildError(
+            f'TensorRT refuses batches of 1 to {max_batch} for {onnx_path}; use a smaller max_batch'
+        )
+
+
+def _share_profile(trt: Bindings, config: Any) -> None:
+    """Let several contexts use one profile, as they may from TensorRT 10 on and in 8.5 never."""
+    feature = getattr(trt.PreviewFeature, 'PROFILE_SHARING_0806', None)
+    if feature is not None:
+        config.set_preview_feature(feature, True)
+
+
+def _use_timings(config: Any, timing_cache: bytes) -> Any:
+    """Return the cache that the build fills, None where TensorRT makes none."""
+    for content in (timing_cache, b''):
+        cache = config.create_timing_cache(content)
+        if cache is not None and config.set_timing_cache(cache, False):
+            return cache
+        _logger.info('the timing cache is broken, or of another GPU or TensorRT: it is not used')
+    return None
+
+
+def _serialized(cache: Any) -> bytes:
+    memory = None if cache is None else cache.serialize()
+    return b'' if memory is None else bytes(memory)
+
+
+def _compile(
+    trt: Bindings,
+    builder: Any,
+    network: Any,
+    config: Any,
+    onnx_path: Path,
+    options: BuildOptions,
+    reporter: BuildReporter,
+) -> bytes:
+    if reporter.is_cancelled:
+        raise _cancelled(onnx_path)
+    with listening() as messages:
+        try:
+            serialized = builder.build_serialized_network(network, config)
+        except (RuntimeError, MemoryError) as error:
+            messages.add(str(error) or 'out of memory', is_error=True)
+            serialized = None
+    if reporter.is_cancelled:
+        raise _cancelled(onnx_path)
+    if serialized is None and _WRONG_GPU.search(messages.reason()):
+        raise EngineUnavailable(_no_gpu(trt, messages))
+    if serialized is None:
+        raise build_failure(messages, onnx_path, options)
+    return bytes(serialized)
+
+
+def _cancelled(onnx_path: Path) -> EngineBuildCancelled:
+    return EngineBuildCancelled(f'the building of {onnx_path} was called off; nothing was kept')

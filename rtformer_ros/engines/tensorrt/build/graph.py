@@ -1,0 +1,90 @@
+"""Make the graph that is compiled: the model's own, at a fixed size and in the precision asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from rtformer_ros.engines.sidecar import metadata_of
+from rtformer_ros.errors import EngineBuildError, ModelError
+from rtformer_ros.model_metadata import ModelMetadata, has_metadata
+
+if TYPE_CHECKING:
+    import onnx
+
+    from rtformer_ros.engines.tensorrt.build.job import BuildPrecision
+
+Precision = Literal['fp32', 'fp16', 'int8']
+
+
+@dataclass(frozen=True)
+class CompileGraph:
+    """
+    A file to compile, and what is known of it.
+
+    path: the ONNX file; precision: what it computes in; is_typed: the model came with that
+    precision, else it was brought to it; metadata: what the model says about itself;
+    is_self_described: in the file, not in a YAML file beside it.
+    """
+
+    path: Path
+    precision: Precision
+    is_typed: bool
+    metadata: ModelMetadata
+    is_self_described: bool
+
+
+def compile_graph(
+    model: Path, precision: BuildPrecision, size: tuple[int, int], folder: Path
+) -> CompileGraph:
+    """
+    Return the file to compile: the model, or another form of it that is written to `folder`.
+
+    size: (height, width) in pixels of the input, for a model that takes any.
+    Raises ModelError for a file that is no model, EngineBuildError for a graph that cannot be
+    brought to FP16, OSError where it cannot be written.
+    """
+    import onnx
+
+    from rtformer_ros.deploy.graph_precision import precision_of
+    from rtformer_ros.deploy.onnx_file import read_onnx
+
+    original = read_onnx(model)
+    own = precision_of(original)
+    properties = {entry.key: entry.value for entry in original.metadata_props}
+    metadata = metadata_of(model, properties)
+    is_fixed = _fix_size(original, metadata, size)
+    is_typed, path = own != 'fp32', model
+    is_half = precision == 'fp16' and not is_typed
+    if is_fixed or is_half:
+        path = folder / model.name
+        onnx.save(_in_fp16(original) if is_half else original, path)
+    return CompileGraph(
+        path, own if is_typed else precision, is_typed, metadata, has_metadata(properties)
+    )
+
+
+def _in_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
+    from rtformer_ros.deploy.graph_precision import to_fp16
+
+    try:
+        return to_fp16(model)
+    except ModelError as error:
+        raise EngineBuildError(f'the model cannot be brought to FP16: {error}') from error
+
+
+def _fix_size(model: onnx.ModelProto, metadata: ModelMetadata, size: tuple[int, int]) -> bool:
+    """Set height and width of the input where they are free; return whether any was."""
+    initialised = {tensor.name for tensor in model.graph.initializer}
+    changed = False
+    for value in model.graph.input:
+        dims = value.type.tensor_type.shape.dim
+        if value.name in initialised or len(dims) != 4:
+            continue
+        first = 1 if metadata.input.layout == 'nhwc_uint8' else 2
+        for dim, length in zip(dims[first : first + 2], size, strict=True):
+            if dim.dim_value < 1:
+                dim.dim_value = length
+                changed = True
+    return changed

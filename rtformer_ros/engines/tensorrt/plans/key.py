@@ -1,0 +1,98 @@
+"""Say what a plan was made for: whatever differs here needs another plan."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from rtformer_ros.engines.tensorrt.device import Gpu
+from rtformer_ros.errors import ModelError
+from rtformer_ros.files.atomic_file import sha256_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rtformer_ros.engines.request import EngineRequest
+
+# Raise it when the same model and options would be compiled to another plan than before.
+_RECIPE = 1
+_DIGEST_LETTERS = 16
+# How an ONNX file names one with weights: {key: 'location', value: NAME}, in protobuf's bytes with
+# the name's length before it.
+_LOCATION = re.compile(rb'\x0a\x08location\x12([\x01-\x7f]|[\x80-\xff][\x01-\x7f])', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What compiles and runs a plan: the full version of TensorRT ('10.3.0.26') and the GPU."""
+
+    tensorrt_version: str
+    gpu: Gpu
+
+
+@dataclass(frozen=True)
+class PlanKey:
+    """
+    The model, the machine and the options that a plan was asked for.
+
+    onnx_sha256: of the model file, with the weights beside it if there are any. precision: as
+    asked, 'fp16' or 'fp32'; network_size: (height, width) in pixels where the caller chose it,
+    else (0, 0). The other options are those of BuildOptions.
+    """
+
+    onnx_sha256: str
+    target: Target
+    precision: str
+    workspace_mib: int
+    optimization_level: int
+    max_batch: int
+    network_size: tuple[int, int] = (0, 0)
+    recipe: int = _RECIPE
+
+    @property
+    def digest(self) -> str:
+        """Return letters that stand for all of it in a file name."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LETTERS]
+
+
+def key_of(request: EngineRequest, target: Target) -> PlanKey:
+    """Return the key of the plan that a request asks for; raises ModelError if unreadable."""
+    return PlanKey(
+        onnx_sha256=_digest_of(request.model),
+        target=target,
+        precision='fp32' if request.precision == 'fp32' else 'fp16',
+        workspace_mib=request.build.workspace_mib,
+        optimization_level=request.build.optimization_level,
+        max_batch=request.build.max_batch,
+        network_size=request.network_size or (0, 0),
+    )
+
+
+def _digest_of(model: Path) -> str:
+    """Return the SHA-256 of a model, and of the files beside it that hold its weights, if any."""
+    try:
+        content = model.read_bytes()
+    except OSError as error:
+        raise ModelError(f'cannot read {model}: {error}') from error
+    digest = hashlib.sha256(content).hexdigest()
+    weights = [model.parent / name for name in _weights_of(content)]
+    # Only what is there: letters in the weights themselves may look like a name.
+    digests = [sha256_of(path) for path in weights if os.path.isfile(path)]  # noqa: PTH113
+    if not digests:
+        return digest
+    return hashlib.sha256(' '.join([digest, *digests]).encode()).hexdigest()
+
+
+def _weights_of(content: bytes) -> list[str]:
+    """Return the files with weights that a model names; they change while its own does not."""
+    names = set()
+    for found in _LOCATION.finditer(content):
+        low, high = (*found[1], 0)[:2]
+        length = low & 0x7F | high << 7
+        names.add(os.fsdecode(content[found.end() : found.end() + length]))
+    return sorted(names)

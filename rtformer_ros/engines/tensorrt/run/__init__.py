@@ -1,0 +1,5 @@
+"""
+Run a plan on the GPU.
+
+Imports neither build nor plans; torch and cuda-python only where the one in use is opened.
+"""

@@ -1,0 +1,185 @@
+"""Use CUDA through cuda-python, where there is no PyTorch with CUDA."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rtformer_ros.engines.tensorrt.run.cuda import MirroredMemory
+from rtformer_ros.errors import EngineError, EngineUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from rtformer_ros.engines.tensorrt.run.cuda import CudaGraph
+
+# From cuda-python 12.8 on, and before.
+_MODULES = ('cuda.bindings.runtime', 'cuda.cudart')
+
+
+class Cudart:
+    """A device of the CUDA runtime, with a stream; see Cuda for what each method promises."""
+
+    def __init__(self, runtime: ModuleType, index: int) -> None:
+        """Create the stream; `runtime` is cuda-python's module."""
+        self.library = f'cuda-python {_version(runtime)}'.strip()
+        self._calls = _Calls(runtime)
+        self._index = index
+        self._stream: Any = None
+        self.make_current()
+        self._stream = self._calls('cudaStreamCreateWithFlags', runtime.cudaStreamNonBlocking)
+
+    @classmethod
+    def open(cls, index: int) -> Cudart:
+        """Return device `index`; raises EngineUnavailable where there is none."""
+        runtime = load_cudart()
+        try:
+            count = _Calls(runtime)('cudaGetDeviceCount')
+        except EngineError as error:
+            raise EngineUnavailable(
+                f'{error}; check the driver with nvidia-smi (on a Jetson: tegrastats), and that '
+                'it is recent enough for this version of cuda-python'
+            ) from error
+        if index >= count:
+            raise EngineUnavailable(
+                f'device is cuda:{index}, but CUDA sees {count} device(s); name one of them'
+            )
+        return cls(runtime, index)
+
+    @property
+    def stream(self) -> int:
+        """Return the handle of the stream."""
+        return int(self._stream)
+
+    def make_current(self) -> None:
+        """Make this device the calling thread's."""
+        self._calls('cudaSetDevice', self._index)
+
+    def allocate(self, nbytes: int) -> MirroredMemory:
+        """Return new memory."""
+        on_device = self._calls('cudaMalloc', nbytes)
+        try:
+            flags = self._calls.runtime.cudaHostAllocDefault
+            pinned = self._calls('cudaHostAlloc', nbytes, flags)
+        except EngineError:
+            self._calls('cudaFree', on_device)
+            raise
+        host = np.ctypeslib.as_array((ctypes.c_uint8 * nbytes).from_address(int(pinned)))
+        host[:] = 0
+        return MirroredMemory(host, int(on_device), (int(pinned), int(on_device)))
+
+    def free(self, memory: MirroredMemory) -> None:
+        """Give both sides back."""
+        if memory.owner is not None:
+            pinned, on_device = _addresses(memory)
+            memory.owner, memory.host = None, np.empty(0, np.uint8)
+            self._calls('cudaFreeHost', pinned)
+            self._calls('cudaFree', on_device)
+
+    def upload(self, memory: MirroredMemory) -> None:
+        """Enqueue the copy from the host to the device."""
+        pinned, on_device = _addresses(memory)
+        kind = self._calls.runtime.cudaMemcpyKind.cudaMemcpyHostToDevice
+        self._calls('cudaMemcpyAsync', on_device, pinned, memory.host.nbytes, kind, self._stream)
+
+    def download(self, memory: MirroredMemory) -> None:
+        """Enqueue the copy from the device to the host."""
+        pinned, on_device = _addresses(memory)
+        kind = self._calls.runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost
+        self._calls('cudaMemcpyAsync', pinned, on_device, memory.host.nbytes, kind, self._stream)
+
+    def synchronize(self) -> None:
+        """Wait until the stream is empty."""
+        self._calls('cudaStreamSynchronize', self._stream)
+
+    def capture(self, enqueue: Callable[[], bool]) -> CudaGraph:
+        """Record what `enqueue` puts on the stream."""
+        mode = self._calls.runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
+        self._calls('cudaStreamBeginCapture', self._stream, mode)
+        is_enqueued = False
+        try:
+            is_enqueued = enqueue()
+        finally:
+            # Also after an error: the stream takes no other work before its recording has ended.
+            graph = self._calls('cudaStreamEndCapture', self._stream)
+        try:
+            if not is_enqueued:
+                raise EngineError('the work was refused while a CUDA graph was recorded')
+            executable = self._calls('cudaGraphInstantiateWithFlags', graph, 0)
+        finally:
+            self._calls('cudaGraphDestroy', graph)
+        return _CudartGraph(self._calls, executable, self._stream)
+
+    def close(self) -> None:
+        """Destroy the stream."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            self._calls('cudaStreamDestroy', stream)
+
+
+class _CudartGraph:
+    """A recorded graph and the stream that it runs on."""
+
+    def __init__(self, calls: _Calls, executable: Any, stream: Any) -> None:
+        self._calls, self._executable, self._stream = calls, executable, stream
+
+    def replay(self) -> None:
+        """Enqueue the graph."""
+        self._calls('cudaGraphLaunch', self._executable, self._stream)
+
+    def close(self) -> None:
+        """Free the graph."""
+        executable, self._executable = self._executable, None
+        if executable is not None:
+            self._calls('cudaGraphExecDestroy', executable)
+
+
+class _Calls:
+    """Calls functions of the runtime by name, and raises EngineError for what they report."""
+
+    def __init__(self, runtime: ModuleType) -> None:
+        self.runtime = runtime
+
+    def __call__(self, function: str, *arguments: Any) -> Any:
+        """Return the function's result beside its status; None where it has none."""
+        try:
+            status, *results = getattr(self.runtime, function)(*arguments)
+        # Old versions of cuda-python raise this where the driver is missing.
+        except RuntimeError as error:
+            raise EngineError(f'{function} failed: {error}') from error
+        if status != self.runtime.cudaError_t.cudaSuccess:
+            # An error of a kernel that ran earlier also shows here.
+            _, text = self.runtime.cudaGetErrorString(status)
+            said = text.decode() if isinstance(text, bytes) else text
+            raise EngineError(f'{function} failed: {said} ({status.name})')
+        return results[0] if results else None
+
+
+def load_cudart() -> ModuleType:
+    """Return cuda-python's module of the CUDA runtime; raises EngineUnavailable without it."""
+    failures = []
+    for name in _MODULES:
+        try:
+            return importlib.import_module(name)
+        except ImportError as error:
+            failures.append(f'{name}: {error}')
+    raise EngineUnavailable(
+        f'cuda-python does not load ({"; ".join(failures)}); install it in the major version of '
+        'the CUDA here: pip install "cuda-python==12.*" (11.8.*, 13.*), or PyTorch with CUDA'
+    )
+
+
+def _addresses(memory: MirroredMemory) -> tuple[int, int]:
+    assert isinstance(memory.owner, tuple), 'used after free()'
+    pinned, on_device = memory.owner
+    return pinned, on_device
+
+
+def _version(runtime: ModuleType) -> str:
+    package = sys.modules.get(runtime.__name__.rpartition('.')[0])
+    return str(getattr(package, '__version__', ''))

@@ -1,0 +1,127 @@
+"""Read from a deserialized plan which tensors it takes and returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rtformer_ros.engines.tensorrt.run.buffers import TensorForm
+from rtformer_ros.errors import ConfigError, ModelError
+
+if TYPE_CHECKING:
+    from rtformer_ros.model_metadata import InputFormat
+
+# By the names of TensorRT's enumeration: its numbers differ between versions, and its own
+# translation to numpy fails in old versions with newer numpys.
+_DTYPES: dict[str, np.dtype[Any]] = {
+    'FLOAT': np.dtype(np.float32),
+    'HALF': np.dtype(np.float16),
+    'INT8': np.dtype(np.int8),
+    'INT32': np.dtype(np.int32),
+    'INT64': np.dtype(np.int64),
+    'UINT8': np.dtype(np.uint8),
+    'BOOL': np.dtype(np.bool_),
+}
+# The order in which maps are read; TensorRT does not promise to keep the model's.
+_OUR_OUTPUTS = ('class_map', 'confidence')
+_PROFILE = 0
+
+
+@dataclass(frozen=True)
+class PlanTensors:
+    """
+    What a plan takes and returns.
+
+    image: its input for one image, at the size that it is run at; batches: the smallest and the
+    largest number of images in one call; outputs: their names, first what is decoded first.
+    """
+
+    image: TensorForm
+    height: int
+    width: int
+    batches: tuple[int, int]
+    outputs: tuple[str, ...]
+    output_dtypes: tuple[np.dtype[Any], ...]
+
+    def image_form(self, batch: int) -> TensorForm:
+        """Return the whole input for a number of images."""
+        return TensorForm(self.image.name, (batch, *self.image.shape[1:]), self.image.dtype)
+
+
+def read_tensors(
+    trt: Any, plan: Any, form: InputFormat, network_size: tuple[int, int] | None
+) -> PlanTensors:
+    """
+    Return the tensors of a plan.
+
+    trt: the module tensorrt; plan: its ICudaEngine; form: what the model is said to take;
+    network_size: (height, width) in pixels for a plan that takes several sizes.
+    Raises ModelError for a plan that does not take one batch of images of that form, ConfigError
+    for a size that it does not take.
+    """
+    names = [plan.get_tensor_name(i) for i in range(plan.num_io_tensors)]
+    inputs = [n for n in names if plan.get_tensor_mode(n) == trt.TensorIOMode.INPUT]
+    outputs = [n for n in names if n not in inputs]
+    if set(_OUR_OUTPUTS) == set(outputs):
+        outputs = list(_OUR_OUTPUTS)
+    shape = tuple(plan.get_tensor_shape(inputs[0])) if inputs else ()
+    if len(inputs) != 1 or len(shape) != 4 or not outputs:
+        raise ModelError(
+            f'the plan has the inputs {inputs or "none"} and the outputs {outputs or "none"}; '
+            'expected one batch of images with four dimensions, and an output'
+        )
+    dtype = _dtype(plan, inputs[0])
+    is_nhwc = form.layout == 'nhwc_uint8'
+    channels = shape[3 if is_nhwc else 1]
+    if channels not in (-1, 3) or (dtype == np.uint8) != is_nhwc:
+        raise ModelError(
+            f'the plan takes {dtype} {list(shape)} (-1: any size), but is described as '
+            f'{form.layout} with 3 channels; mend the layout in its description'
+        )
+    lowest, usual, highest = _limits(plan, inputs[0], shape)
+    rows = slice(1, 3) if is_nhwc else slice(2, 4)
+    height, width = _size(lowest[rows], usual[rows], highest[rows], network_size)
+    one = (1, height, width, 3) if is_nhwc else (1, 3, height, width)
+    return PlanTensors(
+        TensorForm(inputs[0], one, dtype),
+        height,
+        width,
+        (max(lowest[0], 1), highest[0]),
+        tuple(outputs),
+        tuple(_dtype(plan, name) for name in outputs),
+    )
+
+
+def _dtype(plan: Any, name: str) -> np.dtype[Any]:
+    kind = plan.get_tensor_dtype(name).name
+    if kind not in _DTYPES:
+        raise ModelError(
+            f"the plan's tensor '{name}' is {kind}, which numpy cannot hold; export the model "
+            'with FP16 or FP32 inputs and outputs'
+        )
+    return _DTYPES[kind]
+
+
+def _limits(plan: Any, name: str, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return the smallest, usual and largest shape of an input."""
+    if -1 not in shape:
+        return [shape] * 3
+    return [tuple(each) for each in plan.get_tensor_profile_shape(name, _PROFILE)]
+
+
+def _size(
+    lowest: tuple[int, ...],
+    usual: tuple[int, ...],
+    highest: tuple[int, ...],
+    wanted: tuple[int, int] | None,
+) -> tuple[int, int]:
+    height, width = wanted or usual
+    for low, own, high in zip(lowest, (height, width), highest, strict=True):
+        if not low <= own <= high:
+            raise ConfigError(
+                f'network_size is {wanted}, but the plan takes {list(lowest)} to {list(highest)} '
+                'pixels (height, width); leave network_size out'
+            )
+    return height, width

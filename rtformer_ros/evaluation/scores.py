@@ -1,0 +1,133 @@
+"""Compare a model's class maps with the truth, image by image."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from rtformer_ros.errors import ConfigError, ModelError
+from rtformer_ros.labels.label_set import LabelSet
+from rtformer_ros.training.data.sample_store import decode_sample
+from rtformer_ros.training.datasets.dataset import Dataset, Sample
+from rtformer_ros.training.metrics import Scores, confusion_matrix
+
+ClassMapHw = npt.NDArray[np.uint8]
+Predict = Callable[[npt.NDArray[np.uint8]], ClassMapHw]
+"""From an RGB image, uint8 [h, w, 3], to its class ids, uint8 [h, w]."""
+
+
+@dataclass(frozen=True)
+class ImageScore:
+    """
+    How well one image was segmented.
+
+    mean_iou: 0..1, over the classes in its truth or prediction; NaN where no pixel counts.
+    pixel_accuracy: 0..1, share of right pixels; NaN likewise.
+    """
+
+    sample: Sample
+    mean_iou: float
+    pixel_accuracy: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """
+    The scores of a model on a data set.
+
+    scores: over all pixels of all images; images: in the order of the data set; worst: those with
+    the lowest mean IoU and the class map that the model gave, the worst one first.
+    """
+
+    dataset: Dataset
+    scores: Scores
+    images: tuple[ImageScore, ...]
+    worst: tuple[tuple[ImageScore, ClassMapHw], ...]
+
+
+def evaluate(
+    dataset: Dataset,
+    predict: Predict,
+    *,
+    worst_count: int = 8,
+    on_image: Callable[[], None] = lambda: None,
+) -> Evaluation:
+    """
+    Run a model on every image and count how often each class is taken for which.
+
+    worst_count: how many images to keep the predictions of; on_image: called after each image.
+    Raises ImageError for a sample that is broken, ModelError for a class that the data set has not.
+    """
+    classes = len(dataset.labels)
+    total = np.zeros((classes, classes), np.int64)
+    images: list[ImageScore] = []
+    # A heap whose first is the best of the worst; the number keeps class maps from comparison.
+    worst: list[tuple[float, int, ImageScore, ClassMapHw]] = []
+    number = count()
+    for sample in dataset.samples:
+        image_hwc, truth_hw = decode_sample(dataset, sample)
+        predicted_hw = predict(image_hwc)
+        _check_prediction(predicted_hw, truth_hw, sample, dataset)
+        confusion = confusion_matrix(
+            torch.from_numpy(predicted_hw), torch.from_numpy(truth_hw), classes
+        ).numpy()
+        total += confusion
+        scores = Scores(confusion)
+        image = ImageScore(sample, scores.mean_iou, scores.pixel_accuracy)
+        images.append(image)
+        if not np.isnan(image.mean_iou):
+            heapq.heappush(worst, (-image.mean_iou, -next(number), image, predicted_hw))
+        if len(worst) > max(0, worst_count):
+            heapq.heappop(worst)
+        on_image()
+    ranked = tuple((image, class_map) for *_, image, class_map in sorted(worst, reverse=True))
+    return Evaluation(dataset, Scores(total), tuple(images), ranked)
+
+
+def evenly_spaced(samples: tuple[Sample, ...], limit: int | None) -> tuple[Sample, ...]:
+    """Return `limit` samples at even distances, always the same ones; all where it is None."""
+    if limit is None or limit >= len(samples):
+        return samples
+    if limit < 1:
+        raise ConfigError(f'limit is {limit}; expected 1 or more images')
+    return tuple(samples[index * len(samples) // limit] for index in range(limit))
+
+
+def check_classes(model_labels: LabelSet, labels: LabelSet, model: str) -> None:
+    """
+    Raise ConfigError unless a model's class ids mean what the data set's do.
+
+    Names without meaning (LabelSet.generic), of a model that does not say, need the same number.
+    """
+    if len(model_labels) != len(labels):
+        raise ConfigError(
+            f"{model} tells {len(model_labels)} classes apart, '{labels.name}' has {len(labels)}; "
+            'evaluate it on the data set that it was trained for'
+        )
+    if model_labels == LabelSet.generic(len(model_labels)):
+        return
+    for class_id, (came, wanted) in enumerate(zip(model_labels.names, labels.names, strict=True)):
+        if came.casefold() != wanted.casefold():
+            raise ConfigError(
+                f"class {class_id} of {model} is '{came}', that of '{labels.name}' is '{wanted}'; "
+                'evaluate it on the data set that it was trained for, or give --labels with the '
+                "model's names if both mean the same"
+            )
+
+
+def _check_prediction(
+    predicted_hw: ClassMapHw, truth_hw: ClassMapHw, sample: Sample, dataset: Dataset
+) -> None:
+    assert predicted_hw.shape == truth_hw.shape
+    highest = int(predicted_hw.max(initial=0))
+    if highest >= len(dataset.labels):
+        raise ModelError(
+            f'the model returned the class id {highest} for {sample.image}; {dataset.name} has '
+            f'the ids 0 to {len(dataset.labels) - 1}'
+        )

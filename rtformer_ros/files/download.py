@@ -1,0 +1,265 @@
+"""Fetch a file over HTTP so that a broken line costs no more than the bytes that are missing."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import http.client
+import os
+import re
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+from rtformer_ros.errors import ConfigError, DownloadError
+from rtformer_ros.files.partial_download import PartialDownload, Version
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes that are here and those of the whole file, None where it is not known."""
+
+_CHUNK_BYTES = 1 << 16
+_SHA256 = re.compile(r'[0-9a-f]{64}')
+_CONTENT_RANGE = re.compile(r'bytes (?:(\d+)-\d+|\*)/(\d+|\*)')
+_PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+_RANGE_NOT_SATISFIABLE = 416
+_LONGEST_PAUSE_S = 30.0
+# Not all of OSError: a full disk is no failure of the line.
+_LINE_FAILURES = (
+    urllib.error.URLError,
+    http.client.HTTPException,
+    ConnectionError,
+    TimeoutError,
+    ssl.SSLError,
+)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """
+    How long to go on trying.
+
+    attempts: requests in all; timeout_s: without a byte, after which a request has failed;
+    pause_s: before the second attempt, doubled for each further one.
+    """
+
+    attempts: int = 6
+    timeout_s: float = 30.0
+    pause_s: float = 1.0
+
+
+class _PassingFailure(Exception):
+    """Stand for a failure that may not come again."""
+
+
+def download(
+    url: str,
+    target: Path,
+    *,
+    sha256: str | None = None,
+    progress: Progress = lambda done, total: None,
+    patience: Patience = Patience(),
+) -> None:
+    """
+    Fetch `url` (http, https) to the file `target`, which appears whole or not at all.
+
+    What has come is kept beside it (.part), and a later call goes on from there if the server can
+    and says by ETag or Last-Modified that the file is still the same; else it starts over.
+    sha256: 64 hexadecimal digits that the file must have; a file that is there and has them is
+    not fetched again. Raises ConfigError for a URL or a digest that cannot be, and while another
+    process fetches the same file; DownloadError where the file cannot be had, written or trusted.
+    """
+    wanted = _checked_digest(sha256)
+    _check_url(url)
+    if wanted and target.is_file() and _sha256_of(target) == wanted:
+        return
+    partial = PartialDownload(target)
+    with _translated(target), _only_one(partial.content):
+        _fetch_all(url, partial, progress, patience)
+        _check_digest(url, partial, wanted)
+        partial.finish()
+
+
+def _fetch_all(url: str, partial: PartialDownload, progress: Progress, patience: Patience) -> None:
+    """Send requests until the whole file is there."""
+    pause_s = patience.pause_s
+    for attempt in range(1, patience.attempts + 1):
+        try:
+            _fetch(url, partial, progress, patience.timeout_s)
+            return
+        except _PassingFailure as failure:
+            if attempt == patience.attempts:
+                raise DownloadError(
+                    f'cannot fetch {url}: {failure}; gave up after {attempt} attempts. '
+                    f'{partial.size} bytes are kept in {partial.content}: run it again to go on'
+                ) from failure
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def _fetch(url: str, partial: PartialDownload, progress: Progress, timeout_s: float) -> None:
+    """Send one request and write what comes; raises _PassingFailure, DownloadError."""
+    version = partial.version(url)
+    request = urllib.request.Request(url, headers={'Accept-Encoding': 'identity'})
+    if version.validator and partial.size:
+        request.add_header('Range', f'bytes={partial.size}-')
+        request.add_header('If-Range', version.validator)
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as response:
+            _receive(response, url, partial, progress)
+    except urllib.error.HTTPError as error:
+        error.close()
+        _judge_status(error, url, partial, version)
+    except http.client.InvalidURL as error:
+        raise ConfigError(f"'{url}' is no URL that can be fetched: {error}") from error
+    except _LINE_FAILURES as error:
+        reason = getattr(error, 'reason', error)
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            raise DownloadError(
+                f'cannot fetch {url}: the server is not trusted ({reason})'
+            ) from error
+        raise _PassingFailure(str(reason) or type(reason).__name__) from error
+
+
+def _receive(
+    response: http.client.HTTPResponse, url: str, partial: PartialDownload, progress: Progress
+) -> None:
+    """Write the body of a good answer behind what is there, or in its place."""
+    start, total = _extent(response)
+    version = Version(url, response.headers['ETag'], response.headers['Last-Modified'], total)
+    if response.status == http.HTTPStatus.PARTIAL_CONTENT:
+        earlier = partial.version(url)
+        if start != partial.size or not version.continues(earlier):
+            partial.clear()
+            raise _PassingFailure('the server sent another part, or a part of another file')
+        # A partial answer need not repeat what the request named.
+        version = replace(earlier, total=earlier.total if total is None else total)
+    else:
+        partial.clear()
+    with partial.opened(version) as file:
+        _copy(response, file, partial.size, total, progress)
+    if total is not None and partial.size != total:
+        raise _PassingFailure(f'the connection ended after {partial.size} of {total} bytes')
+
+
+def _copy(
+    response: http.client.HTTPResponse,
+    file: IO[bytes],
+    done: int,
+    total: int | None,
+    progress: Progress,
+) -> None:
+    progress(done, total)
+    # read1 hands on what has come; read would lose it if the line breaks before the chunk is full.
+    while chunk := response.read1(_CHUNK_BYTES):
+        file.write(chunk)
+        done += len(chunk)
+        progress(done, total)
+
+
+def _extent(response: http.client.HTTPResponse) -> tuple[int, int | None]:
+    """Return where the body starts within the file, and the file's length if it is told."""
+    if response.status == http.HTTPStatus.PARTIAL_CONTENT:
+        match = _CONTENT_RANGE.fullmatch(response.headers['Content-Range'] or '')
+        if match is None or match[1] is None:
+            return -1, None
+        return int(match[1]), None if match[2] == '*' else int(match[2])
+    length = response.headers['Content-Length']
+    return 0, int(length) if length and length.isdecimal() else None
+
+
+def _judge_status(
+    error: urllib.error.HTTPError, url: str, partial: PartialDownload, version: Version
+) -> None:
+    """Return if all bytes are there already; raise for every other status of failure."""
+    if error.code == _RANGE_NOT_SATISFIABLE and partial.size:
+        if version.total == partial.size and _told_total(error) in (None, partial.size):
+            return
+        partial.clear()
+        raise _PassingFailure('the file has become shorter than what was fetched of it') from error
+    if error.code in _PASSING_STATUS:
+        raise _PassingFailure(f'the server answers {error.code} {error.reason}') from error
+    raise DownloadError(
+        f'cannot fetch {url}: the server answers {error.code} {error.reason}; check the URL'
+    ) from error
+
+
+def _told_total(error: urllib.error.HTTPError) -> int | None:
+    match = _CONTENT_RANGE.fullmatch(error.headers['Content-Range'] or '')
+    return int(match[2]) if match and match[2] != '*' else None
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in ('http', 'https') and bool(parts.hostname) and url.isascii()
+    except ValueError:
+        is_good = False
+    if not is_good or any(letter.isspace() for letter in url):
+        raise ConfigError(
+            f"'{url}' is no URL that can be fetched; expected http:// or https://, a host and a "
+            'path, with special letters as %XX'
+        )
+
+
+def _checked_digest(sha256: str | None) -> str | None:
+    if sha256 is None:
+        return None
+    digest = sha256.strip().lower()
+    if not _SHA256.fullmatch(digest):
+        raise ConfigError(f"sha256 is '{sha256}'; expected 64 hexadecimal digits")
+    return digest
+
+
+def _check_digest(url: str, partial: PartialDownload, wanted: str | None) -> None:
+    """Raise DownloadError, and throw away what was fetched, unless it has the digest wanted."""
+    if wanted is None:
+        return
+    came = _sha256_of(partial.content)
+    if came != wanted:
+        partial.clear()
+        raise DownloadError(
+            f'{url} has the sha256 {came}; expected {wanted}. It was thrown away: the file is '
+            'another version or was tampered with'
+        )
+
+
+def _sha256_of(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open('rb') as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _only_one(content: Path) -> Iterator[None]:
+    """Keep a lock while the file is fetched; raises ConfigError if another process has it."""
+    content.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(content, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(f'another process is fetching {content}; wait for it') from error
+        try:
+            yield
+        finally:
+            if os.fstat(descriptor).st_size == 0:
+                content.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _translated(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DownloadError(f'cannot write {target}: {error}; choose a writable place') from error

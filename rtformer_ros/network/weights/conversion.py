@@ -1,0 +1,97 @@
+"""Turn weights of the reference into ours, and keep where they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rtformer_ros import __version__
+from rtformer_ros.errors import CheckpointError, ConfigError
+from rtformer_ros.files.atomic_file import sha256_of
+from rtformer_ros.labels.label_set import LabelSet
+from rtformer_ros.network.architecture import VariantName
+from rtformer_ros.network.weights.backbone import Backbone, backbone_of, save_backbone
+from rtformer_ros.network.weights.checkpoint import Checkpoint, checkpoint_of, save_checkpoint
+from rtformer_ros.network.weights.recognition import has_head
+from rtformer_ros.network.weights.weights_file import read_weights
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """
+    What was converted.
+
+    variant: 'slim' or 'base'; num_classes: None for a backbone alone; labels: those written into
+    the file; dropped: names of weights that were left out, such as those of a classifier.
+    """
+
+    variant: VariantName
+    num_classes: int | None
+    labels: LabelSet | None
+    dropped: tuple[str, ...]
+
+
+def convert_weights(
+    source: Path,
+    target: Path,
+    *,
+    labels: LabelSet | None = None,
+    origin: str = '',
+    cross_size: int | None = None,
+    half: bool = False,
+) -> Conversion:
+    """
+    Write the weights of `source` (.pdparams, .safetensors) as `target` (.safetensors).
+
+    A backbone without heads, as trained on ImageNet, becomes a file for `train --init`.
+    labels: the classes, in place of those that the source names; origin: free text on where it
+    comes from, kept with its name and SHA-256; cross_size: see load_checkpoint; half: store
+    convolutions as FP16. The same arguments always give the same file. Raises CheckpointError for
+    a source that cannot be used, ConfigError for settings that do not fit it, ModelError when
+    `target` cannot be written.
+    """
+    file = read_weights(source)
+    notes = {**file.notes, **_provenance(source, origin)}
+    try:
+        if not has_head(file.state) and 'conv1.0.weight' in file.state:
+            _check_is_backbone_setting(labels, cross_size)
+            backbone = replace(backbone_of(file), notes=notes)
+            save_backbone(backbone, target, half=half)
+            return _of_backbone(backbone)
+        checkpoint = replace(checkpoint_of(file, cross_size=cross_size), notes=notes)
+    except (CheckpointError, ConfigError) as error:
+        raise type(error)(f'{source}: {error}') from error
+    checkpoint = replace(checkpoint, labels=_fitting(labels, checkpoint, source))
+    save_checkpoint(checkpoint, target, half=half)
+    return Conversion(checkpoint.variant, checkpoint.num_classes, checkpoint.labels, ())
+
+
+def _provenance(source: Path, origin: str) -> dict[str, str]:
+    notes = {
+        'converted_from': source.name,
+        'converted_from_sha256': sha256_of(source),
+        'converter': f'rtformer_ros {__version__}',
+    }
+    return {**notes, 'source': origin} if origin else notes
+
+
+def _check_is_backbone_setting(labels: LabelSet | None, cross_size: int | None) -> None:
+    if labels is not None or cross_size is not None:
+        raise ConfigError(
+            'holds a backbone without a segmentation head, which has neither labels nor a cross '
+            'size of its own; leave these options out'
+        )
+
+
+def _of_backbone(backbone: Backbone) -> Conversion:
+    return Conversion(backbone.variant, None, None, backbone.dropped)
+
+
+def _fitting(labels: LabelSet | None, checkpoint: Checkpoint, source: Path) -> LabelSet | None:
+    """Return the labels asked for, else the file's own; raises ConfigError for too few or many."""
+    if labels is not None and len(labels) != checkpoint.num_classes:
+        raise ConfigError(
+            f"the label set '{labels.name}' has {len(labels)} classes, but {source} tells "
+            f'{checkpoint.num_classes} apart; give the labels that it was trained with'
+        )
+    return labels or checkpoint.labels

@@ -1,0 +1,108 @@
+"""Read and write files of weights, whatever network they are of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from rtformer_ros.errors import CheckpointError
+from rtformer_ros.files.atomic_file import write_atomically
+from rtformer_ros.network.weights.paddleseg import read_pdparams
+
+_HEADER = 'rtformer_ros'
+_UNUSED_SUFFIX = 'num_batches_tracked'
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """
+    What a file of weights holds.
+
+    state: float32 tensors by the network's names, without num_batches_tracked; header: what
+    write_weights was given, {} for a file that it did not write.
+    """
+
+    state: dict[str, Tensor]
+    header: dict[str, Any]
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """Further text, such as how the weights were trained."""
+        notes: dict[str, str] = self.header.get('notes', {})
+        return notes
+
+
+def read_weights(path: Path) -> WeightsFile:
+    """
+    Read a .safetensors file or PaddleSeg's .pdparams.
+
+    Raises CheckpointError for a file that is missing, broken or of another kind.
+    """
+    if path.suffix == '.pdparams':
+        state, text = read_pdparams(path), None
+    elif path.suffix == '.safetensors':
+        state, text = _read_safetensors(path)
+    else:
+        raise CheckpointError(
+            f"{path} has the suffix '{path.suffix}'; expected .safetensors (written by "
+            'save_checkpoint) or .pdparams (from PaddleSeg)'
+        )
+    used = {key: value for key, value in state.items() if not key.endswith(_UNUSED_SUFFIX)}
+    return WeightsFile(used, {} if text is None else _parsed(text, path))
+
+
+def write_weights(
+    path: Path, state: Mapping[str, Tensor], header: Mapping[str, Any], *, half: bool = False
+) -> None:
+    """
+    Write weights with a header, plain data, as .safetensors; the file appears whole or not at all.
+
+    half: store convolutions as FP16; they are read back as float32. Raises CheckpointError for
+    another suffix and for weights that FP16 cannot hold, ModelError when it cannot be written.
+    """
+    if path.suffix != '.safetensors':
+        raise CheckpointError(f'{path}: weights are written as .safetensors; choose that suffix')
+    stored = _halved(state) if half else dict(state)
+    # One entry, because safetensors writes several in random order.
+    metadata = {_HEADER: json.dumps(header)}
+    write_atomically(path, safetensors.torch.save(stored, metadata=metadata))
+
+
+def _halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    # The statistics and scales of batch norm are few, and small differences in them count.
+    stored = {key: value.half() if value.ndim == 4 else value for key, value in state.items()}
+    for key, value in stored.items():
+        if not bool(torch.isfinite(value).all()):
+            raise CheckpointError(f"'{key}' holds numbers too large for FP16; store it as float32")
+    return stored
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], str | None]:
+    try:
+        with safetensors.safe_open(path, framework='pt') as file:
+            state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+            return state, (file.metadata() or {}).get(_HEADER)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(
+            f'{path} is missing, cut short or no safetensors file ({error}); fetch it again'
+        ) from error
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    try:
+        header = json.loads(text)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: its header '{_HEADER}' is no JSON ({error})") from error
+    if not isinstance(header, dict) or not isinstance(header.get('notes', {}), dict):
+        raise CheckpointError(
+            f"{path}: its header '{_HEADER}' is no JSON object with an object 'notes'"
+        )
+    return header

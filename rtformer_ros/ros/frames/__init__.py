@@ -1,0 +1,5 @@
+"""
+Say what one frame is made with, and what became of it.
+
+Imports interface.
+"""

@@ -1,0 +1,108 @@
+"""Hold the engine and all settings that one frame is made with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rtformer_ros.drawing.rendering import RenderSettings
+from rtformer_ros.labels.class_options import (
+    parse_class_filter,
+    parse_class_remap,
+    parse_colors,
+)
+from rtformer_ros.labels.label_set import LabelClass, LabelSet, distinct_colors
+from rtformer_ros.labels.palette import palette_rgb
+from rtformer_ros.labels.published_classes import PublishedClass, published_classes
+from rtformer_ros.segmenter import Segmenter, SegmentSettings
+
+if TYPE_CHECKING:
+    from rtformer_ros.engines.base import Engine
+    from rtformer_ros.geometry.cloud import CloudSettings
+    from rtformer_ros.ros.interface.node_settings import FrameSettings
+
+
+@dataclass(frozen=True)
+class FramePlan:
+    """
+    What a frame is made with, all of it or nothing: the engine, its settings, the looks.
+
+    classes: what the ids of a mask mean, see published_classes(). cloud: which points are made.
+    settings: what all this was made from.
+    """
+
+    segmenter: Segmenter
+    render: RenderSettings
+    classes: tuple[PublishedClass, ...]
+    cloud: CloudSettings
+    settings: FrameSettings
+
+
+def make_plan(engine: Engine, settings: FrameSettings) -> FramePlan:
+    """Fit the settings to the engine's classes; raises ConfigError where they do not fit."""
+    labels = engine.description.labels
+    segment = SegmentSettings(
+        resize=settings.resize,
+        output_size=settings.output_size,
+        class_remap=parse_class_remap(settings.class_remap, labels),
+        confidence_threshold=settings.confidence_threshold,
+    )
+    render = _render_settings(settings, labels)
+    classes = published_classes(labels, segment.class_remap, render.palette_rgb, render.shown_ids)
+    cloud = _cloud_settings(settings, labels)
+    return FramePlan(Segmenter(engine, segment), render, classes, cloud, settings)
+
+
+class PlanSlot:
+    """The plan in force; it is never exchanged while a frame is being made."""
+
+    def __init__(self) -> None:
+        """Start without a plan."""
+        self._lock = threading.Lock()
+        self._plan: FramePlan | None = None
+
+    @property
+    def plan(self) -> FramePlan | None:
+        """Return the plan in force, to look at."""
+        return self._plan
+
+    @contextmanager
+    def in_use(self) -> Iterator[FramePlan | None]:
+        """Keep the plan in force while a frame is made with it."""
+        with self._lock:
+            yield self._plan
+
+    def replace(self, plan: FramePlan | None) -> None:
+        """Put another plan in force, after the frame that is being made."""
+        with self._lock:
+            self._plan = plan
+
+
+def _render_settings(settings: FrameSettings, labels: LabelSet) -> RenderSettings:
+    if settings.palette == 'distinct':
+        labels = _recolored(labels)
+    palette = palette_rgb(labels, parse_colors(settings.colors, labels))
+    shown = parse_class_filter(settings.class_filter, labels)
+    shown_ids = None
+    if shown is not None:
+        shown_ids = np.isin(np.arange(256), list(shown))
+        palette[~shown_ids] = 0
+    return RenderSettings(palette, shown_ids, settings.overlay_alpha, settings.jpeg_quality)
+
+
+def _cloud_settings(settings: FrameSettings, labels: LabelSet) -> CloudSettings:
+    shown = parse_class_filter(settings.points.class_filter, labels)
+    if shown is None:
+        return settings.points.cloud
+    return replace(settings.points.cloud, shown_ids=bytes(int(i in shown) for i in range(256)))
+
+
+def _recolored(labels: LabelSet) -> LabelSet:
+    colors = distinct_colors(len(labels))
+    classes = zip(labels.classes, colors, strict=True)
+    return LabelSet(labels.name, tuple(LabelClass(c.name, color, c.group) for c, color in classes))

@@ -1,0 +1,5 @@
+"""
+Turn ROS messages into our values.
+
+Imports interface.
+"""

@@ -1,0 +1,134 @@
+"""Subscribe to the depth image that belongs to a camera, while somebody wants points."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from sensor_msgs.msg import Image
+
+from rtformer_ros.ros.interface.qos import SubscriptionEventCallbacks, input_profile
+
+if TYPE_CHECKING:
+    from rclpy.callback_groups import CallbackGroup
+    from rclpy.node import Node
+    from rclpy.subscription import Subscription
+    from std_msgs.msg import Header
+
+    from rtformer_ros.ros.interface.node_settings import DepthSettings
+
+DEPTH_TOPIC = 'depth/image'
+
+_KEPT = 8
+# A sensor that was silent for longer is not waited for.
+_SILENT_S = 1.0
+
+
+class DepthInput:
+    """
+    The subscription to one camera's registered depth; thread-safe.
+
+    Of the newest depth images a frame gets the one whose stamp is nearest to its own.
+    """
+
+    def __init__(
+        self, node: Node, callback_group: CallbackGroup, settings: DepthSettings, prefix: str = ''
+    ) -> None:
+        """Keep what is needed; nothing is subscribed before `follow(True)`."""
+        self._node = node
+        self._group = callback_group
+        self._settings = settings
+        self._topic = f'{prefix}/{DEPTH_TOPIC}' if prefix else DEPTH_TOPIC
+        self._lock = threading.RLock()
+        self._came = threading.Condition(self._lock)
+        self._last_s = 0.0
+        self._subscription: Subscription | None = None
+        self._images: dict[int, Image] = {}
+
+    def follow(self, is_wanted: bool) -> None:
+        """
+        Subscribe while it is wanted, as the publishers' QoS asks for.
+
+        Call it about once a second, in the callback group.
+        """
+        with self._lock:
+            if not is_wanted:
+                self.stop()
+                return
+            profile = input_profile(self._settings.qos, self._node, self._topic)
+            if self._subscription is not None:
+                if self._subscription.qos_profile.reliability == profile.reliability:
+                    return
+                self._node.destroy_subscription(self._subscription)
+            self._subscription = self._node.create_subscription(
+                Image,
+                self._topic,
+                self._keep,
+                profile,
+                callback_group=self._group,
+                event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
+            )
+
+    def stop(self) -> None:
+        """Unsubscribe and forget; harmless when nothing is subscribed."""
+        with self._lock:
+            if self._subscription is not None:
+                self._node.destroy_subscription(self._subscription)
+                self._subscription = None
+            self._images.clear()
+
+    def configure(self, settings: DepthSettings) -> None:
+        """Take other settings; a subscription of another QoS is made anew at the next `follow`."""
+        with self._lock:
+            if settings.qos != self._settings.qos:
+                self.stop()
+            self._settings = settings
+
+    def find(self, header: Header, earlier: Image | None = None) -> Image | None:
+        """
+        Return the depth image nearest in stamp, None where none is near enough.
+
+        earlier: one that was found before, which may have been forgotten since.
+        """
+        stamp_ns = _stamp_ns(header)
+        with self._lock:
+            images = dict(self._images)
+            limit_ns = self._settings.max_stamp_difference_s * 1e9
+        if earlier is not None:
+            images[_stamp_ns(earlier.header)] = earlier
+        nearest_ns = min(images, key=lambda each: abs(each - stamp_ns), default=None)
+        if nearest_ns is None or abs(nearest_ns - stamp_ns) > limit_ns:
+            return None
+        return images[nearest_ns]
+
+    def wait_for(self, header: Header, earlier: Image | None = None) -> Image | None:
+        """
+        Return what `find` does, once no nearer one can be on its way.
+
+        A quick engine is done before the depth that belongs to the image has come. So this waits,
+        at most max_stamp_difference_s, while depth flows and none as late as the frame is there.
+        """
+        stamp_ns = _stamp_ns(header)
+        with self._came:
+            self._came.wait_for(
+                lambda: not self._may_come(stamp_ns), self._settings.max_stamp_difference_s
+            )
+        return self.find(header, earlier)
+
+    def _may_come(self, stamp_ns: int) -> bool:
+        if self._subscription is None or not self._images:
+            return False
+        return max(self._images) < stamp_ns and time.monotonic() - self._last_s < _SILENT_S
+
+    def _keep(self, message: Image) -> None:
+        with self._came:
+            self._images[_stamp_ns(message.header)] = message
+            self._last_s = time.monotonic()
+            self._came.notify_all()
+            while len(self._images) > _KEPT:
+                del self._images[next(iter(self._images))]
+
+
+def _stamp_ns(header: Header) -> int:
+    return int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)

@@ -1,0 +1,225 @@
+"""Subscribe to a camera and follow what it offers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rclpy.qos import qos_policy_name_from_kind
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from rtformer_ros.ros.input.camera_info import CameraInfoCache
+from rtformer_ros.ros.interface.qos import SubscriptionEventCallbacks, input_profile
+
+if TYPE_CHECKING:
+    from rclpy.callback_groups import CallbackGroup
+    from rclpy.node import Node
+    from rclpy.qos import QoSProfile
+    from rclpy.subscription import Subscription
+
+    from rtformer_ros.ros.interface.node_settings import InputSettings
+    from rtformer_ros.ros.interface.qos import IncompatibleQos
+
+IMAGE_TOPIC = 'image'
+COMPRESSED_TOPIC = 'image/compressed'
+CAMERA_INFO_TOPIC = 'camera_info'
+
+_REMEMBERED_STAMPS = 64
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An image message and when it arrived, in seconds of time.monotonic()."""
+
+    message: Image | CompressedImage
+    received_s: float
+
+
+class CameraInput:
+    """
+    The subscriptions to one camera's image and calibration.
+
+    Callbacks run in the given callback group; the other methods are thread-safe.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        callback_group: CallbackGroup,
+        settings: InputSettings,
+        on_frame: Callable[[Frame], None],
+        prefix: str = '',
+    ) -> None:
+        """
+        Keep what is needed; nothing is subscribed before `start`.
+
+        prefix: a camera's name, whose topics are then CAMERA/image in place of image.
+        """
+        self._node = node
+        self._prefix = f'{prefix}/' if prefix else ''
+        self._group = callback_group
+        self._settings = settings
+        self._on_frame = on_frame
+        self._infos = CameraInfoCache()
+        # Parameters and transitions change the subscriptions in another thread than the timer.
+        self._lock = threading.RLock()
+        self._image: Subscription | None = None
+        self._replaced_image: Subscription | None = None
+        self._stamps_during_replacement: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED_STAMPS)
+        self._camera_info: Subscription | None = None
+        self._last_frame_s: float | None = None
+        self._incompatible_policy = ''
+
+    @property
+    def infos(self) -> CameraInfoCache:
+        """Return the calibrations that came."""
+        return self._infos
+
+    @property
+    def topic(self) -> str:
+        """
+        Return the full name of the image topic.
+
+        The compressed topic follows a remapped `image`, as image_transport does, unless it is
+        remapped itself.
+        """
+        image = self._node.resolve_topic_name(f'{self._prefix}{IMAGE_TOPIC}')
+        if not self._settings.compressed:
+            return image
+        name = f'{self._prefix}{COMPRESSED_TOPIC}'
+        compressed = self._node.resolve_topic_name(name)
+        default = self._node.resolve_topic_name(name, only_expand=True)
+        return compressed if compressed != default else f'{image}/compressed'
+
+    @property
+    def publisher_count(self) -> int:
+        """Return how many publishers the image topic has."""
+        return self._node.count_publishers(self.topic)
+
+    @property
+    def silent_s(self) -> float | None:
+        """Return the seconds since the last frame, None before the first."""
+        last_s = self._last_frame_s
+        return None if last_s is None else time.monotonic() - last_s
+
+    @property
+    def incompatible_policy(self) -> str:
+        """Return the QoS policy by which a publisher was refused, '' where none was."""
+        return self._incompatible_policy
+
+    def start(self) -> None:
+        """Subscribe."""
+        with self._lock:
+            self._subscribe_image(self._image_profile())
+            self._subscribe_camera_info(self._camera_info_profile())
+
+    def stop(self) -> None:
+        """Unsubscribe; harmless when nothing is subscribed."""
+        with self._lock:
+            self._end_replacement()
+            for subscription in (self._image, self._camera_info):
+                if subscription is not None:
+                    self._node.destroy_subscription(subscription)
+            self._image = self._camera_info = None
+            self._incompatible_policy = ''
+            self._last_frame_s = None
+
+    def configure(self, settings: InputSettings) -> None:
+        """Take other settings, and subscribe anew if they differ."""
+        with self._lock:
+            if settings == self._settings:
+                return
+            is_started = self._image is not None
+            self.stop()
+            self._settings = settings
+            if is_started:
+                self.start()
+
+    def follow_publishers(self) -> None:
+        """
+        Subscribe anew where the QoS that publishers offer asks for another one than ours.
+
+        Call it about once a second, in the callback group: the old subscription to the image goes
+        on until the next call, so that no frame is lost while the new one finds its publishers.
+        """
+        with self._lock:
+            self._end_replacement()
+            if self._image is not None:
+                profile = self._image_profile()
+                if _differ(profile, self._image.qos_profile):
+                    self._replaced_image = self._image
+                    self._subscribe_image(profile)
+            if self._camera_info is not None:
+                profile = self._camera_info_profile()
+                if _differ(profile, self._camera_info.qos_profile):
+                    self._node.destroy_subscription(self._camera_info)
+                    self._subscribe_camera_info(profile)
+
+    def _image_profile(self) -> QoSProfile:
+        return input_profile(self._settings.image_qos, self._node, self.topic)
+
+    def _camera_info_profile(self) -> QoSProfile:
+        topic = f'{self._prefix}{CAMERA_INFO_TOPIC}'
+        return input_profile(self._settings.camera_info_qos, self._node, topic)
+
+    def _subscribe_image(self, profile: QoSProfile) -> None:
+        self._incompatible_policy = ''
+        self._image = self._node.create_subscription(
+            CompressedImage if self._settings.compressed else Image,
+            self.topic,
+            self._receive,
+            profile,
+            callback_group=self._group,
+            event_callbacks=SubscriptionEventCallbacks(
+                incompatible_qos=self._note_incompatible, use_default_callbacks=False
+            ),
+        )
+
+    def _subscribe_camera_info(self, profile: QoSProfile) -> None:
+        self._camera_info = self._node.create_subscription(
+            CameraInfo,
+            f'{self._prefix}{CAMERA_INFO_TOPIC}',
+            self._infos.add,
+            profile,
+            callback_group=self._group,
+            event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
+        )
+
+    def _end_replacement(self) -> None:
+        if self._replaced_image is not None:
+            self._node.destroy_subscription(self._replaced_image)
+            self._replaced_image = None
+            self._stamps_during_replacement.clear()
+
+    def _came_before(self, message: Image | CompressedImage) -> bool:
+        """Tell whether a message came by the other subscription already."""
+        if self._replaced_image is None:
+            return False
+        stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
+        if stamp in self._stamps_during_replacement:
+            return True
+        self._stamps_during_replacement.append(stamp)
+        return False
+
+    def _receive(self, message: Image | CompressedImage) -> None:
+        if self._came_before(message):
+            return
+        received_s = time.monotonic()
+        self._last_frame_s = received_s
+        self._on_frame(Frame(message, received_s))
+
+    def _note_incompatible(self, event: IncompatibleQos) -> None:
+        policy = qos_policy_name_from_kind(event.last_policy_kind)
+        self._incompatible_policy = policy
+        self._node.get_logger().warning(
+            f'a publisher of {self.topic} offers another {policy} QoS than is asked for, so none '
+            f'of its images arrive; set qos.image.reliability to auto'
+        )
+
+
+def _differ(wanted: QoSProfile, used: QoSProfile) -> bool:
+    return bool(wanted.reliability != used.reliability)

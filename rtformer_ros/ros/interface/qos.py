@@ -1,0 +1,147 @@
+"""Choose the quality of service of each topic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+from rtformer_ros.errors import ConfigError
+
+try:
+    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+    from rclpy.event_handler import QoSRequestedIncompatibleQoSInfo as IncompatibleQos
+except ImportError:  # Humble has them here.
+    from rclpy.qos_event import (
+        PublisherEventCallbacks,
+        SubscriptionEventCallbacks,
+    )
+    from rclpy.qos_event import (
+        QoSRequestedIncompatibleQoSInfo as IncompatibleQos,
+    )
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from rclpy.node import Node
+
+    from rtformer_ros.ros.interface.node_settings import TopicQos
+
+__all__ = [
+    'IncompatibleQos',
+    'PublisherEventCallbacks',
+    'SubscriptionEventCallbacks',
+    'input_profile',
+    'output_profile',
+    'unmet_policies',
+]
+
+_RELIABILITY = {
+    'reliable': ReliabilityPolicy.RELIABLE,
+    'best_effort': ReliabilityPolicy.BEST_EFFORT,
+}
+_POLICIES = {
+    'history': HistoryPolicy,
+    'depth': int,
+    'reliability': ReliabilityPolicy,
+    'durability': DurabilityPolicy,
+}
+
+
+def output_profile(
+    policy: TopicQos, node: Node, topic: str, *, is_latched: bool = False
+) -> QoSProfile:
+    """
+    Return the profile of a publisher; 'auto' is reliable, which suits every subscriber.
+
+    is_latched: late subscribers get the last messages, and those that ask for that get any at all.
+    """
+    reliability = _RELIABILITY.get(policy.reliability, ReliabilityPolicy.RELIABLE)
+    durability = DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE
+    return _profile(reliability, policy.depth, node, topic, 'publisher', durability)
+
+
+def input_profile(policy: TopicQos, node: Node, topic: str) -> QoSProfile:
+    """
+    Return the profile of a subscription.
+
+    'auto' is reliable where all publishers of the topic are, and best effort, which takes messages
+    from both kinds, where one of them is not or none is known yet.
+    """
+    reliability = _RELIABILITY.get(policy.reliability)
+    if reliability is None:
+        offered = [
+            info.qos_profile.reliability for info in node.get_publishers_info_by_topic(topic)
+        ]
+        all_reliable = bool(offered) and all(r == ReliabilityPolicy.RELIABLE for r in offered)
+        reliability = ReliabilityPolicy.RELIABLE if all_reliable else ReliabilityPolicy.BEST_EFFORT
+    return _profile(reliability, policy.depth, node, topic, 'subscription')
+
+
+def unmet_policies(offered: QoSProfile, asked: QoSProfile) -> list[str]:
+    """Return what a subscription asks for and a publisher does not offer, so they never meet."""
+    unmet = []
+    if (offered.reliability, asked.reliability) == (
+        ReliabilityPolicy.BEST_EFFORT,
+        ReliabilityPolicy.RELIABLE,
+    ):
+        unmet.append('reliable')
+    if (offered.durability, asked.durability) == (
+        DurabilityPolicy.VOLATILE,
+        DurabilityPolicy.TRANSIENT_LOCAL,
+    ):
+        unmet.append('transient_local')
+    return unmet
+
+
+def _profile(
+    reliability: ReliabilityPolicy,
+    depth: int,
+    node: Node,
+    topic: str,
+    entity: Literal['publisher', 'subscription'],
+    durability: DurabilityPolicy = DurabilityPolicy.VOLATILE,
+) -> QoSProfile:
+    profile = QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=reliability,
+        durability=durability,
+    )
+    for policy, kind in _POLICIES.items():
+        value = _override(node, f'qos_overrides.{node.resolve_topic_name(topic)}.{entity}.{policy}')
+        if value is not None:
+            setattr(profile, policy, _policy_value(policy, kind, value))
+    return profile
+
+
+def _override(node: Node, name: str) -> object:
+    """
+    Return what the user set for one of ROS's own `qos_overrides` parameters, or None.
+
+    rclpy's QoSOverridingOptions would freeze the first profile of a topic: it stores it as the
+    parameter's value, which then overrides every later profile of the same topic.
+    """
+    if not node.has_parameter(name):
+        descriptor = ParameterDescriptor(
+            description='QoS override of ROS; unset leaves it to qos.*',
+            read_only=True,
+            dynamic_typing=True,
+        )
+        node.declare_parameter(name, None, descriptor)
+    return node.get_parameter(name).value
+
+
+def _policy_value(policy: str, kind: type, value: object) -> object:
+    if kind is int:
+        if isinstance(value, int) and value >= 0:
+            return value
+        raise ConfigError(f'the QoS override of {policy} is {value!r}; expected a number >= 0')
+    try:
+        return getattr(kind, str(value).upper())
+    except AttributeError as error:
+        raise ConfigError(
+            f'the QoS override of {policy} is {value!r}; expected one of: '
+            f'{", ".join(name.lower() for name in kind.__members__)}'  # type: ignore[attr-defined]
+        ) from error

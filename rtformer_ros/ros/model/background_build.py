@@ -1,0 +1,214 @@
+"""Open a model in a thread of its own, for as long as it takes to build."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rtformer_ros.engines import BuildProgress, BuildWatch, needs_build, open_engine
+from rtformer_ros.errors import EngineBuildCancelled, EngineError, RtformerError
+from rtformer_ros.files.packaged_files import find_labels, find_model
+from rtformer_ros.labels.label_set import load_labels
+from rtformer_ros.ros.model.status import progress_text
+
+if TYPE_CHECKING:
+    from rclpy.impl.rcutils_logger import RcutilsLogger
+
+    from rtformer_ros.engines import BuildProgress, Engine
+    from rtformer_ros.ros.interface.node_settings import ModelSettings
+
+
+def open_model(settings: ModelSettings, watch: BuildWatch | None = None) -> Engine:
+    """Open the engine that the settings name; raises what open_engine does."""
+    return open_engine(
+        find_model(settings.model),
+        settings.engine,
+        device=settings.device,
+        threads=settings.threads,
+        labels=load_labels(find_labels(settings.labels)) if settings.labels else None,
+        network_size=settings.network_size,
+        precision=settings.precision,
+        build=settings.build,
+        watch=watch,
+    )
+
+
+def model_needs_build(settings: ModelSettings) -> bool:
+    """Return whether open_model() would compile the model first; raises what it does."""
+    return needs_build(
+        find_model(settings.model),
+        settings.engine,
+        device=settings.device,
+        labels=load_labels(find_labels(settings.labels)) if settings.labels else None,
+        network_size=settings.network_size,
+        precision=settings.precision,
+        build=settings.build,
+    )
+
+
+class ModelBuild:
+    """A model on its way to an engine; its methods return at once and are thread-safe."""
+
+    def __init__(
+        self,
+        settings: ModelSettings,
+        on_done: Callable[[], None],
+        predecessor: ModelBuild | None = None,
+    ) -> None:
+        """
+        Start to build.
+
+        on_done: called from the build's thread when it has ended, unless it was cancelled.
+        predecessor: a cancelled build that is waited for: two compilers at once would share the
+        device's memory, and falsify what the other measures.
+        """
+        self.settings = settings
+        self._on_done = on_done
+        self._predecessor = predecessor
+        self._started_s = time.monotonic()
+        self._progress = BuildProgress('starting', -1.0, 0.0)
+        self._cancelled = threading.Event()
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+        self._error: RtformerError | None = None
+        # A daemon: a library that hangs must not keep the process alive.
+        self._thread = threading.Thread(target=self._work, name='model_build', daemon=True)
+        self._thread.start()
+
+    @property
+    def progress(self) -> BuildProgress:
+        """Return how far it is now."""
+        last = self._progress
+        return BuildProgress(last.phase, last.percent, time.monotonic() - self._started_s)
+
+    @property
+    def is_done(self) -> bool:
+        """Return whether there is a result to take."""
+        return self._engine is not None or self._error is not None
+
+    def check(self) -> None:
+        """Raise RtformerError if the build has failed."""
+        if self._error is not None:
+            raise self._error
+
+    def take(self) -> Engine:
+        """Return the engine, which is the caller's to close; raises RtformerError if it failed."""
+        self.check()
+        with self._lock:
+            engine, self._engine = self._engine, None
+        assert engine is not None
+        return engine
+
+    def cancel(self) -> None:
+        """Call the build off; an engine that nobody took is closed."""
+        with self._lock:
+            self._cancelled.set()
+            engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait until the compiler has ended; returns whether it did in time."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        if self._predecessor is not None:
+            self._predecessor.join()
+            self._predecessor = None
+        engine, error = self._open()
+        with self._lock:
+            is_cancelled = self._cancelled.is_set()
+            if not is_cancelled:
+                self._engine, self._error = engine, error
+        if not is_cancelled:
+            self._on_done()
+        elif engine is not None:
+            engine.close()
+
+    def _open(self) -> tuple[Engine | None, RtformerError | None]:
+        watch = BuildWatch(self._note, self._cancelled.is_set)
+        if self._cancelled.is_set():
+            return None, EngineBuildCancelled('the build was called off before it began')
+        try:
+            return open_model(self.settings, watch), None
+        except RtformerError as error:
+            return None, error
+        except Exception as error:  # noqa: BLE001  it must end with a result, whatever happens
+            return None, EngineError(f'{type(error).__name__}: {error}')
+
+    def _note(self, progress: BuildProgress) -> None:
+        self._progress = progress
+
+
+class BuildSlot:
+    """The build that goes on or whose result waits to be taken, and no other."""
+
+    def __init__(self, logger: RcutilsLogger, on_done: Callable[[], None]) -> None:
+        """Start empty; on_done is called from another thread when a build has ended."""
+        self._logger = logger
+        self._on_done = on_done
+        self._build: ModelBuild | None = None
+        self._cancelled: ModelBuild | None = None
+
+    @property
+    def settings(self) -> ModelSettings | None:
+        """Return what is being built or was built, None for nothing."""
+        build = self._build
+        return build.settings if build else None
+
+    @property
+    def progress(self) -> BuildProgress | None:
+        """Return how far it is, None where nothing is built."""
+        build = self._build
+        return build.progress if build else None
+
+    @property
+    def is_done(self) -> bool:
+        """Return whether there is a result to take, be it a failure."""
+        build = self._build
+        return build is not None and build.is_done
+
+    def start(self, settings: ModelSettings) -> None:
+        """Build a model, instead of what was being built."""
+        self.cancel()
+        self._logger.info(
+            f'building {settings.text} in the background, which may take minutes; it is kept for '
+            'the next start'
+        )
+        self._build = ModelBuild(settings, self._on_done, self._cancelled)
+
+    def check(self) -> None:
+        """Raise RtformerError, and be empty, if the build has failed."""
+        assert self._build is not None
+        try:
+            self._build.check()
+        except BaseException:
+            self._build = None
+            raise
+
+    def take(self) -> Engine:
+        """Return the engine and be empty; raises RtformerError if the build has failed."""
+        build, self._build = self._build, None
+        assert build is not None
+        return build.take()
+
+    def cancel(self, timeout_s: float = 0.0) -> None:
+        """Call the build off, and wait that long for its compiler to end."""
+        build, self._build = self._build, None
+        if build is not None:
+            self._logger.info(f'calling off the build of {build.settings.text}')
+            build.cancel()
+            self._cancelled = build
+        if timeout_s > 0 and self._cancelled is not None:
+            self._cancelled.join(timeout_s)
+
+    def log_progress(self) -> bool:
+        """Log how far the build is; returns whether one goes on."""
+        build = self._build
+        if build is None or build.is_done:
+            return False
+        self._logger.info(f'building {build.settings.text}: {progress_text(build.progress)}')
+        return True

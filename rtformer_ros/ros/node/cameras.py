@@ -1,0 +1,136 @@
+"""Keep the set of cameras, which may change while the others go on."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from rtformer_ros.ros.node.camera import Camera
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rclpy.callback_groups import CallbackGroup
+    from rclpy.node import Node
+
+    from rtformer_ros.ros.frames.config import FramePlan
+    from rtformer_ros.ros.input.image_input import Frame
+    from rtformer_ros.ros.interface.node_settings import CameraSettings
+    from rtformer_ros.stream.latest_queue import Mailbox
+
+
+class Cameras:
+    """The cameras of the node, in the order of their names' list; thread-safe."""
+
+    def __init__(
+        self,
+        node: Node,
+        callback_group: CallbackGroup,
+        names: Sequence[str],
+        settings: CameraSettings,
+    ) -> None:
+        """Take the names of the cameras; images are received in the callback group."""
+        self._node = node
+        self._group = callback_group
+        self._settings = settings
+        self._lock = threading.RLock()
+        self._is_offered = False
+        self._is_paused = False
+        self._mailbox: Mailbox[Camera, Frame] | None = None
+        # Never changed in place, so that others may go through it meanwhile.
+        self._cameras = tuple(self._new(name) for name in names)
+
+    def __iter__(self) -> Iterator[Camera]:
+        """Go through the cameras as they are now."""
+        return iter(self._cameras)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether frames are left out; stays as it was set, whatever else happens."""
+        return self._is_paused
+
+    @is_paused.setter
+    def is_paused(self, is_paused: bool) -> None:
+        with self._lock:
+            self._is_paused = is_paused
+            for camera in self._cameras:
+                camera.is_paused = is_paused
+
+    @property
+    def topics(self) -> str:
+        """Return the names of all image topics."""
+        return ', '.join(camera.input.topic for camera in self._cameras)
+
+    def offer(self, plan: FramePlan | None) -> None:
+        """Offer the outputs of all cameras."""
+        with self._lock:
+            self._is_offered = True
+            for camera in self._cameras:
+                camera.offer(plan)
+
+    def start(self, mailbox: Mailbox[Camera, Frame]) -> None:
+        """Subscribe to all cameras."""
+        with self._lock:
+            self._mailbox = mailbox
+            for camera in self._cameras:
+                camera.start(mailbox)
+
+    def stop(self) -> None:
+        """Unsubscribe."""
+        with self._lock:
+            self._mailbox = None
+            for camera in self._cameras:
+                camera.stop()
+
+    def close(self) -> None:
+        """Unsubscribe and withdraw all outputs."""
+        with self._lock:
+            self.stop()
+            self._is_offered = False
+            for camera in self._cameras:
+                camera.close()
+
+    def configure(
+        self, names: Sequence[str], settings: CameraSettings, plan: FramePlan | None
+    ) -> None:
+        """
+        Have exactly these cameras with these settings; those that do not change go on undisturbed.
+
+        plan: what frames are made with from now on.
+        """
+        with self._lock:
+            self._settings = settings
+            kept = {camera.name: camera for camera in self._cameras if camera.name in names}
+            for camera in kept.values():
+                camera.configure(settings)
+                if self._is_offered:
+                    camera.offer(plan)
+            before = self._cameras
+            self._cameras = tuple(kept.get(name) or self._opened(name, plan) for name in names)
+            for camera in before:
+                if camera.name not in kept:
+                    camera.close()
+
+    def follow_graph(self) -> None:
+        """Look whether publishers and subscribers still fit; call it about once a second."""
+        with self._lock:
+            for camera in self._cameras:
+                camera.follow_graph()
+
+    def _new(self, name: str) -> Camera:
+        camera = Camera(self._node, self._group, name, self._settings)
+        camera.is_paused = self._is_paused
+        return camera
+
+    def _opened(self, name: str, plan: FramePlan | None) -> Camera:
+        """Return a camera that is as far in life as the others."""
+        camera = self._new(name)
+        try:
+            if self._is_offered:
+                camera.offer(plan)
+            if self._mailbox is not None:
+                camera.start(self._mailbox)
+        except Exception:
+            camera.close()
+            raise
+        return camera

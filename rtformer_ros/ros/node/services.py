@@ -1,0 +1,144 @@
+"""Pause the node, and write down a frame, on request."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from std_srvs.srv import SetBool, Trigger
+
+from rtformer_ros.drawing.rendering import Rendering
+from rtformer_ros.errors import RtformerError
+from rtformer_ros.ros.node.snapshot import (
+    FrameRecord,
+    default_record_folder,
+    engine_facts,
+    frame_facts,
+    version_facts,
+    write_frame_records,
+)
+
+if TYPE_CHECKING:
+    from rclpy.node import Node
+
+    from rtformer_ros.ros.frames.next_frame import TappedFrame
+    from rtformer_ros.ros.interface.node_settings import NodeSettings
+    from rtformer_ros.ros.node.camera import Camera
+    from rtformer_ros.ros.node.cameras import Cameras
+
+
+class Services:
+    """
+    `~/set_enabled` and `~/snapshot`.
+
+    The second waits for a frame: its callback group, `slow_group`, must not hold up the camera's.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        cameras: Cameras,
+        state: Callable[[], str],
+        settings: Callable[[], NodeSettings],
+    ) -> None:
+        """Offer the services; state, settings: return the node's lifecycle state and settings."""
+        self._node = node
+        self._cameras = cameras
+        self._state = state
+        self._settings = settings
+        self.slow_group = MutuallyExclusiveCallbackGroup()
+        node.create_service(
+            SetBool,
+            '~/set_enabled',
+            self._set_enabled,
+            callback_group=MutuallyExclusiveCallbackGroup(),
+        )
+        node.create_service(
+            Trigger, '~/snapshot', self._take_snapshot, callback_group=self.slow_group
+        )
+
+    def _set_enabled(
+        self, request: SetBool.Request, response: SetBool.Response
+    ) -> SetBool.Response:
+        self._cameras.is_paused = not request.data
+        response.success = True
+        response.message = (
+            'frames are segmented' if request.data else 'paused: no further frame is segmented'
+        )
+        self._node.get_logger().info(f'~/set_enabled: {response.message}')
+        return response
+
+    def _take_snapshot(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        del request
+        try:
+            response.success, response.message = self._snapshot()
+        except RtformerError as error:
+            response.success, response.message = False, str(error)
+        self._node.get_logger().info(f'~/snapshot: {response.message}')
+        return response
+
+    def _snapshot(self) -> tuple[bool, str]:
+        """Return whether it went well, and the folder or the reason."""
+        state, timeout_s = self._state(), self._settings().snapshot_timeout_s
+        if state != 'active':
+            return False, f'the node is {state}; it segments nothing until it is active'
+        if self._cameras.is_paused:
+            return False, 'the node is paused; call ~/set_enabled with true first'
+        frames, missing = self._wait_for_frames(timeout_s)
+        why = f'no frame within {timeout_s:g} s: {"; ".join(missing)}'
+        if not frames:
+            return False, why
+        settings, engine = self._settings(), frames[0][1].result.plan.segmenter.engine
+        folder = write_frame_records(
+            Path(settings.snapshot_folder) if settings.snapshot_folder else default_record_folder(),
+            self._node.get_name(),
+            [_record(camera, frame) for camera, frame in frames],
+            {
+                'node': self._node.get_fully_qualified_name(),
+                'versions': version_facts(),
+                'engine': engine_facts(engine.description),
+                'parameters': settings.values,
+            },
+        )
+        return True, f'{folder}{f" ({why})" if missing else ""}'
+
+    def _wait_for_frames(
+        self, timeout_s: float
+    ) -> tuple[list[tuple[Camera, TappedFrame]], list[str]]:
+        """Return the next frame of each camera, and what is wrong with those that have none."""
+        cameras = list(self._cameras)
+        for camera in cameras:
+            camera.tap.open()
+        deadline_s = time.monotonic() + timeout_s
+        frames, missing = [], []
+        for camera in cameras:
+            frame = camera.tap.wait(deadline_s - time.monotonic())
+            if frame is not None:
+                frames.append((camera, frame))
+                continue
+            statistics = camera.statistics.snapshot()
+            reason = camera.status.warning(statistics, {}) or 'its frames are not segmented in time'
+            error = f' ({statistics.last_error})' if statistics.last_error else ''
+            missing.append(f'{camera.name}{": " if camera.name else ""}{reason}{error}')
+        return frames, missing
+
+
+def _record(camera: Camera, frame: TappedFrame) -> FrameRecord:
+    result = frame.result
+    # Not the frame's own pictures: they lie in messages that the next frame is drawn into.
+    rendering = Rendering(result.plan.render, result.image_hwc, result.segmentation)
+    overlay_hwc = np.empty((*rendering.size, 3), np.uint8)
+    rendering.overlay(overlay_hwc)
+    return FrameRecord(
+        camera.name,
+        result.image_hwc,
+        result.segmentation.class_map_hw,
+        overlay_hwc,
+        frame_facts(camera, frame),
+    )

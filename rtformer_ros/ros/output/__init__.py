@@ -1,0 +1,5 @@
+"""
+Turn our values into ROS messages.
+
+Imports interface, input and frames.
+"""

@@ -1,0 +1,198 @@
+"""Publish what somebody listens to, and make nothing else."""
+
+from __future__ import annotations
+
+import array
+import math
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from sensor_msgs.msg import CompressedImage, Image
+
+from rtformer_ros.errors import GeometryError
+from rtformer_ros.imaging.codecs import encode_jpeg, encode_png
+from rtformer_ros.ros.input.image_messages import image_array, new_image
+from rtformer_ros.ros.interface.qos import PublisherEventCallbacks, output_profile, unmet_policies
+from rtformer_ros.ros.output.classes import ClassPublishers
+from rtformer_ros.ros.output.makers import COMPRESSED, IMAGE_OUTPUTS, MESSAGE_OUTPUTS, qos_topic
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from rclpy.node import Node
+    from rclpy.publisher import Publisher
+
+    from rtformer_ros.ros.frames.config import FramePlan
+    from rtformer_ros.ros.frames.result import FrameResult
+    from rtformer_ros.ros.interface.node_settings import OutputSettings, TopicQos
+    from rtformer_ros.ros.output.makers import ImageOutput
+
+_LOG_PERIOD_S = 5.0
+
+
+class Outputs:
+    """
+    The publishers of one camera; thread-safe.
+
+    Image messages are filled in place and used again for the next frame, which saves an
+    allocation and a conversion a frame; rclpy has copied them when `publish` returns.
+    """
+
+    def __init__(self, node: Node, prefix: str = '') -> None:
+        """
+        Keep the node; nothing is published before `configure`.
+
+        prefix: a camera's name, whose topics are then ~/CAMERA/mask in place of ~/mask.
+        """
+        self._node = node
+        self._prefix = f'~/{prefix}/' if prefix else '~/'
+        self._lock = threading.RLock()
+        self._publishers: dict[str, Publisher] = {}
+        self._qos: dict[str, TopicQos] = {}
+        self._images: dict[str, Image] = {}
+        self._makers = {name: row.new_maker() for name, row in MESSAGE_OUTPUTS.items()}
+        self._classes = ClassPublishers(node, self._prefix)
+        self._incompatible: dict[str, str] = {}
+        self._unmakable: dict[str, str] = {}
+        self._told_s: dict[str, float] = {}
+
+    @property
+    def unserved_topics(self) -> dict[str, str]:
+        """Return, by topic (~/mask), why a subscriber of it gets nothing."""
+        with self._lock:
+            reasons = {**self._unmakable, **self._incompatible}
+        return {f'{self._prefix}{topic}': reason for topic, reason in reasons.items()}
+
+    def configure(self, settings: OutputSettings, plan: FramePlan | None) -> None:
+        """
+        Offer exactly these topics with this QoS; those that do not change stay as they are.
+
+        What the plan says of the classes is published at once.
+        """
+        with self._lock:
+            for topic in [t for t, qos in self._qos.items() if settings.topics.get(t) != qos]:
+                self._withdraw(topic)
+            for topic, qos in settings.topics.items():
+                if topic not in self._publishers:
+                    self._offer(topic, qos)
+            self._classes.configure(settings.class_topics, plan)
+
+    def close(self) -> None:
+        """Withdraw all topics, and forget what was kept from frame to frame."""
+        with self._lock:
+            for topic in list(self._publishers):
+                self._withdraw(topic)
+            self._classes.configure(frozenset(), None)
+            self._makers = {name: row.new_maker() for name, row in MESSAGE_OUTPUTS.items()}
+            self._images.clear()
+
+    def check_subscribers(self) -> None:
+        """Look for subscribers whose QoS the publishers do not meet, and warn of new ones."""
+        with self._lock:
+            publishers = dict(self._publishers)
+            for topic in self._unmakable.keys() - self.wanted():
+                del self._unmakable[topic]
+        found = {}
+        for topic, publisher in publishers.items():
+            for subscriber in self._node.get_subscriptions_info_by_topic(publisher.topic_name):
+                asked = unmet_policies(publisher.qos_profile, subscriber.qos_profile)
+                if asked:
+                    found[topic] = f'{subscriber.node_name} asks for {" and ".join(asked)}'
+        for topic in found.keys() - self._incompatible.keys():
+            self._node.get_logger().warning(
+                f'a subscriber of {self._prefix}{topic} gets nothing, its QoS does not fit '
+                f'({found[topic]}); see qos.{qos_topic(topic)}.reliability'
+            )
+        self._incompatible = found
+
+    def wanted(self) -> frozenset[str]:
+        """Return the topics that have a subscriber and need a frame."""
+        with self._lock:
+            wanted = frozenset(
+                topic
+                for topic, publisher in self._publishers.items()
+                if publisher.get_subscription_count()
+            )
+            return wanted | self._classes.wanted()
+
+    def publish(self, frame: FrameResult, wanted: AbstractSet[str]) -> None:
+        """
+        Publish one frame on those of the wanted topics that are offered, under its own header.
+
+        Raises ImageError when a picture cannot be packed. An output that the frame's geometry
+        does not allow is left out, which the log and `unserved_topics` tell.
+        """
+        with self._lock:
+            self._classes.follow(frame.header, frame.plan)
+            topics = wanted & self._publishers.keys()
+            for name, output in IMAGE_OUTPUTS.items():
+                if name in topics or f'{name}{COMPRESSED}' in topics:
+                    self._publish_image(name, output, frame, topics)
+            for name in MESSAGE_OUTPUTS:
+                if name in topics:
+                    self._publish_message(name, frame)
+
+    def _publish_image(
+        self, name: str, output: ImageOutput, frame: FrameResult, topics: AbstractSet[str]
+    ) -> None:
+        message = self._image(name, output.encoding, frame.rendering.size)
+        message.header = frame.header
+        pixels = image_array(message)
+        output.draw(frame.rendering, pixels)
+        if name in topics:
+            self._publishers[name].publish(message)
+        if f'{name}{COMPRESSED}' in topics:
+            is_png = output.compressed_format == 'png'
+            quality = frame.plan.render.jpeg_quality
+            packed = encode_png(pixels) if is_png else encode_jpeg(pixels, quality)
+            data = array.array('B')
+            data.frombytes(packed.data)
+            self._publishers[f'{name}{COMPRESSED}'].publish(
+                CompressedImage(header=frame.header, format=output.compressed_format, data=data)
+            )
+
+    def _publish_message(self, name: str, frame: FrameResult) -> None:
+        try:
+            message = self._makers[name](frame)
+        except GeometryError as error:
+            self._unmakable[name] = str(error)
+            # rclpy's own throttle would let one topic of one camera silence all others.
+            now_s = time.monotonic()
+            if now_s - self._told_s.get(name, -math.inf) >= _LOG_PERIOD_S:
+                self._told_s[name] = now_s
+                self._node.get_logger().warning(f'cannot make {self._prefix}{name}: {error}')
+            return
+        self._unmakable.pop(name, None)
+        if message is not None:
+            self._publishers[name].publish(message)
+
+    def _image(self, name: str, encoding: str, size: tuple[int, int]) -> Image:
+        message = self._images.get(name)
+        if message is None or (message.height, message.width) != size:
+            message = self._images[name] = new_image(*size, encoding)
+        return message
+
+    def _offer(self, topic: str, qos: TopicQos) -> None:
+        name = f'{self._prefix}{topic}'
+        is_latched = topic in MESSAGE_OUTPUTS and MESSAGE_OUTPUTS[topic].is_latched
+        self._publishers[topic] = self._node.create_publisher(
+            _message_type(topic),
+            name,
+            output_profile(qos, self._node, name, is_latched=is_latched),
+            # Every event of every publisher would be one more thing to look at for each message
+            # that comes in; check_subscribers() does the same once a second.
+            event_callbacks=PublisherEventCallbacks(use_default_callbacks=False),
+        )
+        self._qos[topic] = qos
+
+    def _withdraw(self, topic: str) -> None:
+        self._node.destroy_publisher(self._publishers.pop(topic))
+        del self._qos[topic]
+        self._images.pop(topic, None)
+
+
+def _message_type(topic: str) -> type:
+    if topic in MESSAGE_OUTPUTS:
+        return MESSAGE_OUTPUTS[topic].message_type
+    return CompressedImage if topic.endswith(COMPRESSED) else Image

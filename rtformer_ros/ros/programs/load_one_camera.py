@@ -1,0 +1,159 @@
+"""Load the segmentation node with frames, listen to it, and write down what it says of itself."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import Image
+
+from rtformer_ros.errors import EngineError
+from rtformer_ros.ros.input.image_messages import image_array, new_image
+from rtformer_ros.ros.interface.parameter_spec import ParameterSpec, declare
+from rtformer_ros.ros.process.run_node import run_node
+from rtformer_ros.stream.statistics import Distribution
+
+_NODE = 'segmentation_node'
+_SPECS = (
+    ParameterSpec('width', 640, 'Width of the frames in pixels', 1, 16384, read_only=True),
+    ParameterSpec('height', 480, 'Height of the frames in pixels', 1, 16384, read_only=True),
+    ParameterSpec('encoding', 'rgb8', 'Encoding of the frames', read_only=True),
+    ParameterSpec('frames', 100, 'Frames to send', 1, 10**9, read_only=True),
+    ParameterSpec(
+        'rate_hz',
+        5.0,
+        'Frames per second; 0 sends one when the last mask came',
+        0.0,
+        1000.0,
+        read_only=True,
+    ),
+    ParameterSpec(
+        'outputs', 'mask', 'Topics under ~/ to listen to, mask among them', read_only=True
+    ),
+    ParameterSpec('report', '', 'Where to write the report, as JSON', read_only=True),
+    ParameterSpec('process_id', 0, "The node's, for its memory", 0, 2**31, read_only=True),
+)
+_START_TIMEOUT_S = 30.0
+_MASK_TIMEOUT_S = 10.0
+_SETTLE_S = 1.5
+# Frames that are not counted: caches fill, the middleware's buffers grow.
+_WARM_UP_FRAMES = 10
+
+
+@dataclass(frozen=True)
+class Load:
+    """What to send; the fields are the parameters."""
+
+    width: int
+    height: int
+    encoding: str
+    frames: int
+    rate_hz: float
+    outputs: str
+    report: str
+    process_id: int
+
+
+class BenchmarkLoad(Node):
+    """A camera and a listener in one process, so that latency has one clock."""
+
+    def __init__(self) -> None:
+        """Declare the parameters; raises ConfigError for one that is not allowed."""
+        super().__init__('benchmark_load')
+        values = declare(self, _SPECS)
+        self._load = Load(**values)  # type: ignore[arg-type]
+        self._camera = self.create_publisher(Image, 'image', QoSProfile(depth=5))
+        self._message = self._frame()
+        self._sent_s: dict[int, float] = {}
+        self._latencies_ms: list[float] = []
+        self._resident_mib: list[float] = []
+        self._arrived = threading.Event()
+        self._status: dict[str, str] = {}
+        for topic in self._load.outputs.split(','):
+            receive = self._receive_mask if topic == 'mask' else _ignore
+            self.create_subscription(Image, f'/{_NODE}/{topic}', receive, QoSProfile(depth=5))
+        self.create_subscription(DiagnosticArray, '/diagnostics', self._receive_status, 10)
+
+    def play(self, stop: threading.Event) -> None:
+        """Send the frames and write the report; raises EngineError when no mask comes."""
+        give_up_s = time.monotonic() + _START_TIMEOUT_S
+        while not self._camera.get_subscription_count():
+            if stop.wait(0.05) or time.monotonic() > give_up_s:
+                raise EngineError('the segmentation node does not subscribe; see its log')
+        stop.wait(_SETTLE_S)
+        next_s = time.monotonic()
+        for number in range(self._load.frames):
+            self._send(number)
+            if not self._arrived.wait(_MASK_TIMEOUT_S):
+                raise EngineError(f'no mask came for frame {number} of {self._load.frames}')
+            next_s += 1 / self._load.rate_hz if self._load.rate_hz else 0.0
+            if stop.wait(max(0.0, next_s - time.monotonic())):
+                return
+        self._status.clear()
+        give_up_s = time.monotonic() + _MASK_TIMEOUT_S
+        while not self._status and time.monotonic() < give_up_s:
+            stop.wait(0.05)
+        Path(self._load.report).write_text(json.dumps(self._report()), encoding='utf-8')
+
+    def _frame(self) -> Image:
+        message = new_image(self._load.height, self._load.width, self._load.encoding)
+        pixels = image_array(message)
+        pixels[:] = np.random.default_rng(0).integers(0, 256, pixels.shape, np.uint8)
+        return message
+
+    def _send(self, number: int) -> None:
+        self._arrived.clear()
+        self._message.header.stamp = self.get_clock().now().to_msg()
+        self._message.header.frame_id = str(number)
+        self._sent_s[number] = time.monotonic()
+        self._camera.publish(self._message)
+
+    def _receive_mask(self, mask: Image) -> None:
+        number = int(mask.header.frame_id)
+        if number >= _WARM_UP_FRAMES:
+            self._latencies_ms.append((time.monotonic() - self._sent_s.pop(number)) * 1e3)
+        if number % max(1, self._load.frames // 100) == 0 and self._load.process_id:
+            self._resident_mib.append(_resident_mib(self._load.process_id))
+        self._arrived.set()
+
+    def _receive_status(self, diagnostics: DiagnosticArray) -> None:
+        for status in diagnostics.status:
+            self._status = {pair.key: pair.value for pair in status.values}
+
+    def _report(self) -> dict[str, object]:
+        latency = Distribution.of(self._latencies_ms)
+        return {
+            'latency_p50_ms': latency.p50_ms,
+            'latency_p95_ms': latency.p95_ms,
+            'masks': len(self._latencies_ms),
+            'resident_mib': self._resident_mib,
+            'status': self._status,
+        }
+
+
+def _ignore(message: Image) -> None:
+    del message
+
+
+def _resident_mib(process_id: int) -> float:
+    for line in Path(f'/proc/{process_id}/status').read_text(encoding='ascii').splitlines():
+        if line.startswith('VmRSS:'):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def main(args: list[str] | None = None) -> int:
+    """Send the frames and end; returns the exit code."""
+    return run_node('benchmark_load', BenchmarkLoad, BenchmarkLoad.play, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Measure the node's own cost a frame beside the bare network's."""

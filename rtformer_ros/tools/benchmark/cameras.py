@@ -1,0 +1,147 @@
+"""Time several cameras at one engine: who gets how much, and what is lost on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rtformer_ros.stream.statistics import STAGES
+from rtformer_ros.tools.processes import (
+    ChildProcesses,
+    isolated_environment,
+    ros_arguments,
+    wait_for_load,
+)
+
+_NODE, _LOAD = 'segmentation_node', 'camera_load'
+
+
+@dataclass(frozen=True)
+class CamerasCase:
+    """Cameras of that many pixels that all send rgb8 frames at a rate for some seconds."""
+
+    cameras: tuple[str, ...]
+    width: int
+    height: int
+    rate_hz: float
+    duration_s: float
+    batch_wait_ms: float = 0.0
+
+
+@dataclass(frozen=True)
+class CameraTiming:
+    """
+    What came of one camera.
+
+    sent: frames; received: those that reached the node; skipped: those that a newer one displaced;
+    masks: those that came back; latency_*: from the camera's publish to the mask's arrival in
+    another process; longest_gap_ms: between two masks; frame_p50_ms: what the node worked on a
+    frame, all but its waiting.
+    """
+
+    name: str
+    sent: int
+    received: int
+    skipped: int
+    masks: int
+    longest_gap_ms: float
+    latency_p50_ms: float
+    latency_p95_ms: float
+    frame_p50_ms: float
+
+
+@dataclass(frozen=True)
+class CamerasTiming:
+    """
+    What came of a case.
+
+    elapsed_s: seconds from the first frame to the last mask; busy_s: how many of them the node
+    worked on frames. If that is all, no frame was lost but for the speed of that work.
+    engine_runs: how often the engine ran, which batches make fewer than there are masks.
+    """
+
+    case: CamerasCase
+    cameras: tuple[CameraTiming, ...]
+    elapsed_s: float
+    busy_s: float
+    engine_runs: float
+
+
+def time_cameras(case: CamerasCase, model: Path, engine: str, threads: int) -> CamerasTiming:
+    """Run one case; raises EngineError when a process fails, with what it wrote last."""
+    with tempfile.TemporaryDirectory() as folder:
+        logs = Path(folder)
+        environment = isolated_environment(os.environ, 150 + os.getpid() % 50, logs)
+        with ChildProcesses(logs, environment) as processes:
+            parameters = {
+                'model': str(model),
+                'engine': engine,
+                'threads': threads,
+                'cameras': list(case.cameras),
+                'batch_wait_ms': case.batch_wait_ms,
+            }
+            processes.start(_NODE, f'rtformer_ros.ros.{_NODE}', ros_arguments(parameters))
+            load = {
+                'cameras': list(case.cameras),
+                'width': case.width,
+                'height': case.height,
+                'rate_hz': case.rate_hz,
+                'duration_s': case.duration_s,
+                'report': str(logs / 'report.json'),
+            }
+            processes.start(_LOAD, f'rtformer_ros.ros.{_LOAD}', ros_arguments(load))
+            wait_for_load(processes, _NODE, _LOAD, case.duration_s)
+        report = json.loads((logs / 'report.json').read_text(encoding='utf-8'))
+    cameras = tuple(_timing(name, report['cameras'][name]) for name in case.cameras)
+    return CamerasTiming(
+        case, cameras, report['elapsed_s'], report['busy_s'], report['engine_runs']
+    )
+
+
+def cameras_table(timing: CamerasTiming, network_ms: float) -> list[str]:
+    """Return the lines to print; network_ms: what the bare network takes for an image."""
+    case, cameras = timing.case, timing.cameras
+    lines = [
+        f'\n{len(case.cameras)} cameras, {case.width}x{case.height} rgb8 at {case.rate_hz:g} Hz '
+        f'each for {case.duration_s:g} s, mask subscribed',
+        f'{"camera":12}{"sent":>6}{"received":>10}{"skipped":>9}{"masks":>7}{"Hz":>7}'
+        f'{"latency p50":>13}{"p95":>7}{"longest gap (ms)":>18}',
+    ]
+    lines += [
+        f'{c.name:12}{c.sent:6}{c.received:10}{c.skipped:9}{c.masks:7}'
+        f'{c.masks / case.duration_s:7.2f}{c.latency_p50_ms:13.0f}{c.latency_p95_ms:7.0f}'
+        f'{c.longest_gap_ms:18.0f}'
+        for c in cameras
+    ]
+    masks = [c.masks for c in cameras]
+    # What a frame of a batch counts as the engine's time is that of the whole batch.
+    batch = sum(masks) / max(1.0, timing.engine_runs)
+    lines.append(
+        f'together {sum(masks) / case.duration_s:.2f} of {len(cameras) * case.rate_hz:g} Hz; '
+        f'the node worked on frames {timing.busy_s / timing.elapsed_s:.0%} of the time, '
+        f'{cameras[0].frame_p50_ms:.1f} ms on each (p50), the bare network '
+        f'{network_ms:.1f} ms; {batch:.2f} frames a run; least to most masks of a camera: '
+        f'{min(masks) / max(*masks, 1):.0%}'
+    )
+    return lines
+
+
+def _timing(name: str, report: dict[str, Any]) -> CameraTiming:
+    status = report['status']
+    return CameraTiming(
+        name=name,
+        sent=report['sent'],
+        received=report['received'],
+        skipped=report['skipped'],
+        masks=report['masks'],
+        longest_gap_ms=report['longest_gap_ms'],
+        latency_p50_ms=report['latency_p50_ms'],
+        latency_p95_ms=report['latency_p95_ms'],
+        frame_p50_ms=sum(
+            float(status.get(f'{stage} p50 (ms)', 'nan')) for stage in STAGES if stage != 'wait'
+        ),
+    )

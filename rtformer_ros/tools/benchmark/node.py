@@ -1,0 +1,94 @@
+"""Time the segmentation node: real processes, real messages."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rtformer_ros.tools.processes import (
+    ChildProcesses,
+    isolated_environment,
+    ros_arguments,
+    wait_for_load,
+)
+
+_NODE, _LOAD = 'segmentation_node', 'benchmark_load'
+
+
+@dataclass(frozen=True)
+class NodeCase:
+    """
+    What is sent to the node and who listens.
+
+    width, height: pixels of the frames; encoding: theirs; outputs: topics under ~/ that are
+    subscribed; frames: how many are sent, rate_hz of them a second, 0 being as soon as the mask
+    of the one before came.
+    """
+
+    width: int
+    height: int
+    encoding: str
+    outputs: tuple[str, ...]
+    frames: int
+    rate_hz: float
+
+
+@dataclass(frozen=True)
+class NodeTiming:
+    """
+    What came of a case, in milliseconds but for the memory.
+
+    stages_p50_ms: by stage, with 'overhead', which is all but the engine's own time;
+    latency_*: from the camera's publish to the mask's arrival in another process;
+    resident_mib: the node's memory at about 100 moments, first to last.
+    """
+
+    case: NodeCase
+    stages_p50_ms: dict[str, float]
+    overhead_p95_ms: float
+    latency_p50_ms: float
+    latency_p95_ms: float
+    resident_mib: list[float]
+
+
+def time_node(case: NodeCase, model: Path, engine: str, threads: int) -> NodeTiming:
+    """Run one case; raises EngineError when a process fails, with what it wrote last."""
+    with tempfile.TemporaryDirectory() as folder:
+        logs = Path(folder)
+        environment = isolated_environment(os.environ, 150 + os.getpid() % 50, logs)
+        with ChildProcesses(logs, environment) as processes:
+            parameters = {'model': str(model), 'engine': engine, 'threads': threads}
+            processes.start(_NODE, f'rtformer_ros.ros.{_NODE}', ros_arguments(parameters))
+            load = {
+                'width': case.width,
+                'height': case.height,
+                'encoding': case.encoding,
+                'frames': case.frames,
+                'rate_hz': case.rate_hz,
+                'outputs': ','.join(case.outputs),
+                'report': str(logs / 'report.json'),
+                'process_id': processes.process_id(_NODE),
+            }
+            processes.start(_LOAD, f'rtformer_ros.ros.{_LOAD}', ros_arguments(load))
+            wait_for_load(
+                processes, _NODE, _LOAD, case.frames * (1 / case.rate_hz if case.rate_hz else 2.0)
+            )
+        return _timing(case, json.loads((logs / 'report.json').read_text(encoding='utf-8')))
+
+
+def _timing(case: NodeCase, report: dict[str, Any]) -> NodeTiming:
+    status = report['status']
+    suffix = ' p50 (ms)'
+    stages = {k.removesuffix(suffix): float(v) for k, v in status.items() if k.endswith(suffix)}
+    return NodeTiming(
+        case,
+        stages,
+        float(status['overhead p95 (ms)']),
+        report['latency_p50_ms'],
+        report['latency_p95_ms'],
+        report['resident_mib'],
+    )

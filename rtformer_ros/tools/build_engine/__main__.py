@@ -1,0 +1,204 @@
+"""
+Compile a model with TensorRT ahead of time; make FP16 and INT8 models on any machine.
+
+    python -m rtformer_ros.tools.build_engine MODEL.onnx --precision fp16
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rtformer_ros.engines import BuildProgress, BuildWatch
+from rtformer_ros.engines.request import EngineRequest
+from rtformer_ros.errors import ConfigError, EngineBuildError, EngineUnavailable, RtformerError
+from rtformer_ros.files.packaged_files import find_model
+from rtformer_ros.tools.build_engine.options import (
+    BuildEngineOptions,
+    parse_build_engine_options,
+)
+
+if TYPE_CHECKING:
+    from rtformer_ros.engines.tensorrt.build.find_or_build import PreparedPlan
+
+Prepare = Callable[[EngineRequest, bool], 'PreparedPlan']
+"""From a request, and whether to build in any case, to its plan."""
+
+_INTERRUPTED = 130
+_BAR = '{desc}: {percentage:3.0f}%|{bar:20}| {elapsed}'
+
+
+def main(arguments: Sequence[str] | None = None, prepare: Prepare | None = None) -> int:
+    """Run the command line; return the exit code. prepare: what gets the plan."""
+    made: list[Path] = []
+    try:
+        options = parse_build_engine_options(arguments)
+        model = _model_to_build(options, made)
+        if not options.onnx_only:
+            _build(model, options, prepare or _prepare)
+    except RtformerError as error:
+        print(f'build_engine: {error}', file=sys.stderr)
+        for hint in _hints(error, made):
+            print(f'build_engine: {hint}', file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        print(
+            f'build_engine: needs {error.name}: python3 -m pip install {error.name}',
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        print('build_engine: called off; no plan was kept', file=sys.stderr)
+        return _INTERRUPTED
+    return 0
+
+
+def _hints(error: RtformerError, made: Sequence[Path]) -> Iterator[str]:
+    """Say what was done nevertheless, and what can be done here."""
+    for path in made:
+        yield (
+            f'{path} is made, but no plan of it. Copy it to the robot and run there: '
+            f'ros2 run rtformer_ros build_engine {path.name}'
+        )
+    if isinstance(error, EngineUnavailable) and not made:
+        yield 'nothing was made. Models in FP16 and INT8 can be made here, with --onnx-only'
+
+
+def _model_to_build(options: BuildEngineOptions, made: list[Path]) -> Path:
+    """Return the model that a plan is asked for; if need be make it, and add it to `made`."""
+    model = find_model(options.model)
+    if model.suffix != '.onnx':
+        raise ConfigError(
+            f"{model.name} is no ONNX file; export it first: 'ros2 run rtformer_ros export'"
+        )
+    precision = options.precision
+    if precision == 'fp32' or (precision != 'int8' and not options.onnx_only):
+        return model
+    from rtformer_ros.deploy.graph_precision import precision_of
+    from rtformer_ros.deploy.onnx_file import read_onnx
+
+    own = precision_of(read_onnx(model))
+    if own == precision and not options.onnx_only:
+        return model
+    output = _change_precision(model, options)
+    made.append(output)
+    return output
+
+
+def _change_precision(model: Path, options: BuildEngineOptions) -> Path:
+    """Write the model in FP16 or INT8 and say what that costs; return its path."""
+    from rtformer_ros.tools.build_engine.precision_change import (
+        describe_agreement,
+        describe_scores,
+        find_pictures,
+        write_in_precision,
+    )
+
+    pictures: list[Path] = []
+    if options.precision == 'int8':
+        if options.calibration is None:
+            raise ConfigError(
+                '--precision int8 needs --calibration FOLDER with ten or more images like those '
+                'that the robot sees'
+            )
+        pictures = find_pictures(options.calibration, options.calibration_limit)
+    precision = 'int8' if options.precision == 'int8' else 'fp16'
+    output = _onnx_path(model, precision, options)
+    write_in_precision(model, output, 'int8' if precision == 'int8' else 'fp16', pictures)
+    calibrated = f', calibrated on {len(pictures)} images' if pictures else ''
+    print(f'wrote {output}: {precision.upper()}{calibrated}')
+    print(describe_agreement(model, output, pictures, options.size), flush=True)
+    if options.scoring:
+        print(describe_scores(model, output, options.scoring, options.size), flush=True)
+    return output
+
+
+def _onnx_path(model: Path, precision: str, options: BuildEngineOptions) -> Path:
+    """Return where to write a model: as asked, else beside the plan or the old model."""
+    if options.output and options.onnx_only:
+        return options.output
+    folder = options.output.parent if options.output else model.parent
+    return folder / f'{model.stem}_{precision}.onnx'
+
+
+def _build(model: Path, options: BuildEngineOptions, prepare: Prepare) -> None:
+    """Get the plan, copy it where it is wanted and say what it is."""
+    with _progress_bar() as watch:
+        request = EngineRequest(
+            model,
+            device=options.device,
+            network_size=options.size,
+            # A model in INT8 carries its precision.
+            precision='auto' if options.precision == 'int8' else options.precision,
+            build=options.build,
+            watch=watch,
+        )
+        prepared = prepare(request, options.force)
+    if options.output:
+        _write_copy(prepared, options.output)
+    elif prepared.path is None:
+        raise EngineBuildError(
+            'the plan was built but could not be kept (the reason stands above); choose a file '
+            'for it with --output'
+        )
+    print(_summary(prepared, options.output))
+
+
+def _prepare(request: EngineRequest, force: bool) -> PreparedPlan:
+    from rtformer_ros.engines.tensorrt.build.find_or_build import prepare_plan
+
+    return prepare_plan(request, force=force)
+
+
+@contextmanager
+def _progress_bar() -> Iterator[BuildWatch]:
+    """Give a watch that draws a bar once there is something to tell."""
+    from tqdm import tqdm
+
+    bar: tqdm | None = None
+
+    def report(progress: BuildProgress) -> None:
+        nonlocal bar
+        bar = bar or tqdm(total=100, bar_format=_BAR)
+        bar.set_description_str(progress.phase, refresh=False)
+        bar.n = max(0, round(progress.percent))
+        bar.refresh()
+
+    try:
+        yield BuildWatch(report)
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def _write_copy(prepared: PreparedPlan, output: Path) -> None:
+    from rtformer_ros.engines.tensorrt.plans.record import sidecar_of
+    from rtformer_ros.files.atomic_file import write_atomically
+
+    write_atomically(output, prepared.plan)
+    write_atomically(sidecar_of(output), prepared.record.to_json())
+
+
+def _summary(prepared: PreparedPlan, output: Path | None) -> str:
+    record = prepared.record
+    state = (
+        f'built in {record.build_s:.0f} s'
+        if prepared.is_new
+        else 'was there already (--force builds it again)'
+    )
+    lines = [
+        f'{output or prepared.path}: {state}',
+        f'{record.precision.upper()} at optimisation level {record.optimization_level}, '
+        f'{record.plan_bytes / (1 << 20):.1f} MiB, for TensorRT '
+        f'{record.key.target.tensorrt_version} on {record.key.target.gpu}',
+        f'agrees with ONNX Runtime on {record.agreement:.2%} of the pixels of a real image',
+        *(f'tried before: {note}' for note in record.notes),
+    ]
+    return '\n'.join(lines)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""Bring a model to another precision, and measure what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from rtformer_ros.errors import ConfigError
+from rtformer_ros.files.packaged_files import find_labels
+from rtformer_ros.labels.label_set import load_labels
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import onnx
+
+    from rtformer_ros.engines import Engine
+    from rtformer_ros.tools.build_engine.options import Scoring
+
+_MOST_COMPARED = 16
+
+
+def write_in_precision(
+    model: Path, output: Path, precision: Literal['fp16', 'int8'], pictures: Sequence[Path]
+) -> None:
+    """
+    Write an FP32 model in FP16, or in INT8 as calibrated on pictures; it describes itself.
+
+    Raises ModelError and ConfigError as deploy does, and where `output` cannot be written.
+    """
+    import onnx
+
+    from rtformer_ros.deploy.graph_precision import to_fp16
+    from rtformer_ros.deploy.onnx_file import read_onnx
+    from rtformer_ros.engines.sidecar import metadata_of
+    from rtformer_ros.files.atomic_file import write_atomically
+
+    if output.resolve() == model.resolve():
+        raise ConfigError(f'{output} is the model itself; choose another --output')
+    original = read_onnx(model)
+    properties = _properties(original)
+    # A foreign model is described beside itself, where its new form does not lie.
+    properties.update(metadata_of(model, properties).to_properties())
+    if precision == 'fp16':
+        changed = to_fp16(original)
+    else:
+        from rtformer_ros.deploy.quantize import quantize
+
+        changed = quantize(original, _images(pictures))
+    onnx.helper.set_model_props(changed, {**_properties(changed), **properties})
+    write_atomically(output, changed.SerializeToString(deterministic=True))
+
+
+def find_pictures(folder: Path, limit: int) -> list[Path]:
+    """Return up to `limit` pictures of a folder, evenly spaced; raises ConfigError for none."""
+    from rtformer_ros.media.image_folder import PICTURE_SUFFIXES
+
+    if not folder.is_dir():
+        raise ConfigError(f'there is no folder {folder}; give one that holds pictures')
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+    if not found:
+        raise ConfigError(f'{folder} holds no picture; give one that does, ten or more')
+    return evenly_spaced_paths(found, limit)
+
+
+def evenly_spaced_paths(paths: Sequence[Path], limit: int) -> list[Path]:
+    """Return up to `limit` paths at even distances."""
+    count = min(limit, len(paths))
+    return [paths[index * len(paths) // count] for index in range(count)]
+
+
+def describe_agreement(
+    before: Path, after: Path, pictures: Sequence[Path], size: tuple[int, int] | None
+) -> str:
+    """
+    Return in words on how many pixels two models agree, run by ONNX Runtime on the CPU.
+
+    On the bundled photographs, and on some of `pictures`, which the new model may have seen.
+    """
+    from rtformer_ros.engines.tensorrt.build.verification import bundled_paths
+
+    sets = [('bundled photographs', bundled_paths())]
+    if pictures:
+        chosen = evenly_spaced_paths(pictures, _MOST_COMPARED)
+        sets.append((f'images of {chosen[0].parent}, calibrated on', chosen))
+    parts = [
+        f'{agreement(before, after, paths, size):.2%} of the pixels of {len(paths)} {name}'
+        for name, paths in sets
+    ]
+    return f'{after.name} agrees with {before.name} on {"; ".join(parts)}'
+
+
+def agreement(
+    before: Path, after: Path, pictures: Sequence[Path], size: tuple[int, int] | None
+) -> float:
+    """Return the share of pixels, 0..1, to which two models give the same class."""
+    from rtformer_ros.segmenter import Segmenter, SegmentSettings
+
+    with _opened(before, size) as first, _opened(after, size) as second:
+        segmenters = [Segmenter(e, SegmentSettings(output_size='network')) for e in (first, second)]
+        equal, total = 0, 0
+        for image_hwc in _images(pictures):
+            one, other = (each.segment(image_hwc).class_map_hw for each in segmenters)
+            equal += int((one == other).sum())
+            total += one.size
+    return equal / total
+
+
+def describe_scores(
+    before: Path, after: Path, scoring: Scoring, size: tuple[int, int] | None
+) -> str:
+    """Return in words the mIoU of two models on a data set."""
+    values = [mean_iou(model, scoring, size) for model in (before, after)]
+    return (
+        f'mIoU on {scoring.dataset} {scoring.split} ({scoring.root}'
+        f'{f", {scoring.limit} images" if scoring.limit else ""}): {values[0]:.2%} before, '
+        f'{values[1]:.2%} after ({100 * (values[1] - values[0]):+.2f} points)'
+    )
+
+
+def mean_iou(model: Path, scoring: Scoring, size: tuple[int, int] | None) -> float:
+    """Return the mIoU, 0..1, of a model that ONNX Runtime runs on the CPU as the node would."""
+    from rtformer_ros.evaluation.scores import check_classes, evaluate, evenly_spaced
+    from rtformer_ros.segmenter import Segmenter, SegmentSettings
+    from rtformer_ros.training.datasets.open_dataset import open_dataset
+
+    with _opened(model, size) as engine:
+        own = engine.description.labels
+        labels = own if scoring.dataset == 'folder' else load_labels(find_labels(scoring.dataset))
+        whole = open_dataset(scoring.dataset, scoring.root, scoring.split, labels)
+        dataset = replace(whole, samples=evenly_spaced(whole.samples, scoring.limit))
+        check_classes(own, labels, model.name)
+        segmenter = Segmenter(engine, SegmentSettings())
+        evaluation = evaluate(
+            dataset, lambda image_hwc: segmenter.segment(image_hwc).class_map_hw, worst_count=0
+        )
+    return float(evaluation.scores.mean_iou)
+
+
+@contextmanager
+def _opened(model: Path, size: tuple[int, int] | None) -> Iterator[Engine]:
+    from rtformer_ros.engines import open_engine
+    from rtformer_ros.engines.widened_model import widened_model
+
+    with (
+        widened_model(model) as wide,
+        closing(open_engine(wide, 'onnxruntime', device='cpu', network_size=size)) as engine,
+    ):
+        yield engine
+
+
+def _images(pictures: Sequence[Path]) -> Iterator[npt.NDArray[np.uint8]]:
+    from rtformer_ros.imaging.codecs import read_image_file
+
+    return map(read_image_file, pictures)
+
+
+def _properties(model: onnx.ModelProto) -> dict[str, str]:
+    return {entry.key: entry.value for entry in model.metadata_props}

@@ -1,0 +1,61 @@
+"""Find out what the demo can say about a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rtformer_ros.files.packaged_files import find_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """
+    A model file, the names of its classes (none where it does not say) and a description of it.
+
+    is_untrained: its weights are random, so that its classes mean nothing.
+    """
+
+    path: Path
+    class_names: tuple[str, ...]
+    description: str
+
+    @property
+    def is_untrained(self) -> bool:
+        """Tell whether the file says that its weights are random."""
+        return 'untrained' in self.description.lower()
+
+
+def read_model_facts(text: str) -> ModelFacts:
+    """
+    Return what a model says about itself.
+
+    text: a path, the name of a packaged model, or '' for the default. Raises ModelError or
+    ConfigError when the file is missing or broken.
+    """
+    path = find_model(text)
+    if path.suffix == '.onnx':
+        return _onnx_facts(path)
+    return _checkpoint_facts(path)
+
+
+def _onnx_facts(path: Path) -> ModelFacts:
+    from rtformer_ros.engines.onnx_session import OnnxSession
+    from rtformer_ros.engines.request import EngineRequest
+    from rtformer_ros.engines.sidecar import metadata_of
+
+    session = OnnxSession(EngineRequest(path, device='cpu', threads=1))
+    metadata = metadata_of(path, session.properties)
+    names = metadata.labels.names if metadata.labels else ()
+    return ModelFacts(path, names, metadata.description)
+
+
+def _checkpoint_facts(path: Path) -> ModelFacts:
+    from rtformer_ros.network.weights.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(path)
+    names = checkpoint.labels.names if checkpoint.labels else ()
+    return ModelFacts(path, names, checkpoint.notes.get('description', ''))

@@ -1,0 +1,5 @@
+"""
+Make batches of augmented crops.
+
+Imports datasets and the recipe.
+"""

@@ -1,0 +1,131 @@
+"""
+Draw batches of crops in an order that depends on nothing but the seed and the step.
+
+A crop's random numbers come from (seed, epoch, place in the epoch), so that worker processes,
+several training processes and a run that was interrupted all see the same crops.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from rtformer_ros.training.data.augment import Augmenter
+
+_ORDER, _CROP = 0, 1
+"""Tell the random streams of one seed apart."""
+
+
+class Draw(NamedTuple):
+    """One crop to make: which sample, when."""
+
+    epoch: int
+    place: int
+    sample: int
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """
+    Which samples each step trains on.
+
+    sample_count: samples of the data set; batch_size: crops a step over all processes; rank and
+    world_size: which equal share of a step this process takes.
+    """
+
+    sample_count: int
+    batch_size: int
+    seed: int
+    rank: int = 0
+    world_size: int = 1
+
+    def draws(self, step: int) -> list[Draw]:
+        """Return this process's crops of a step (from 0); epochs follow without a gap."""
+        share = self.batch_size // self.world_size
+        first = step * self.batch_size + self.rank * share
+        return [self._draw(number) for number in range(first, first + share)]
+
+    def _draw(self, number: int) -> Draw:
+        epoch, place = divmod(number, self.sample_count)
+        return Draw(epoch, place, int(_order(self.seed, epoch, self.sample_count)[place]))
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, count: int) -> npt.NDArray[np.int64]:
+    return np.random.default_rng((seed, _ORDER, epoch)).permutation(count)
+
+
+class StepSampler(Sampler[list[Draw]]):
+    """Yield the draws of each step from `first_step` to before `last_step`."""
+
+    def __init__(self, plan: BatchPlan, first_step: int, last_step: int) -> None:
+        """Keep the plan and the range of steps."""
+        self.plan, self.steps = plan, range(first_step, last_step)
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        """Iterate over steps."""
+        return (self.plan.draws(step) for step in self.steps)
+
+    def __len__(self) -> int:
+        """Return the number of steps."""
+        return len(self.steps)
+
+
+class Crops(Dataset[tuple[Tensor, Tensor]]):
+    """Make the crop that a draw stands for."""
+
+    def __init__(self, augmenter: Augmenter, seed: int) -> None:
+        """Keep what makes crops, and the seed of their random numbers."""
+        self.augmenter, self.seed = augmenter, seed
+
+    def __getitem__(self, draw: Draw) -> tuple[Tensor, Tensor]:
+        """Return (image uint8 [h, w, 3], label uint8 [h, w])."""
+        rng = np.random.default_rng((self.seed, _CROP, draw.epoch, draw.place))
+        image, label = self.augmenter.crop(draw.sample, rng)
+        return torch.from_numpy(image), torch.from_numpy(label)
+
+
+def load_batches(
+    augmenter: Augmenter,
+    plan: BatchPlan,
+    first_step: int,
+    last_step: int,
+    workers: int,
+    *,
+    pin_memory: bool = False,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """
+    Yield one batch a step: images uint8 [n, h, w, 3] and labels uint8 [n, h, w].
+
+    workers: processes that make crops ahead; 0 makes them here, when they are asked for.
+    pin_memory: put batches where a CUDA device copies them from fastest.
+    """
+    more: dict[str, Any] = {}
+    if workers:
+        more = {'prefetch_factor': 4, 'worker_init_fn': _settle_worker}
+        more['multiprocessing_context'] = 'fork'
+    loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(
+        Crops(augmenter, plan.seed),
+        batch_sampler=StepSampler(plan, first_step, last_step),
+        num_workers=workers,
+        pin_memory=pin_memory,
+        **more,
+    )
+    return iter(loader)
+
+
+def _settle_worker(_worker: int) -> None:
+    """Leave the cores to training, and the end of the run to the main process."""
+    cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

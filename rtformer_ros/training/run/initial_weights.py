@@ -1,0 +1,38 @@
+"""Start from weights that were trained on something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor
+
+from rtformer_ros.errors import CheckpointError
+from rtformer_ros.network.rtformer import RTFormer
+from rtformer_ros.network.weights.weights_file import read_weights
+
+_LEAST_SHARE = 0.5
+
+
+def initialize(network: RTFormer, path: Path) -> tuple[int, list[str]]:
+    """
+    Copy from a file the weights that fit a network by name and shape.
+
+    path: .safetensors, or .pdparams of PaddleSeg, of a whole network or of a backbone; heads for
+    another number of classes stay fresh. Returns how many tensors were copied and the names of
+    those that stay fresh. Raises CheckpointError for a file that is broken or fits by less than
+    half.
+    """
+    saved = read_weights(path).state
+    own = {k: v for k, v in network.state_dict().items() if not k.endswith('num_batches_tracked')}
+    fitting = {key: saved[key] for key, value in own.items() if _shape(saved, key) == value.shape}
+    if len(fitting) < _LEAST_SHARE * len(own):
+        raise CheckpointError(
+            f'{path} has only {len(fitting)} of the {len(own)} weights of RTFormer '
+            f'{network.architecture.variant}; is it of another variant or another network?'
+        )
+    network.load_state_dict(fitting, strict=False)
+    return len(fitting), sorted(own.keys() - fitting.keys())
+
+
+def _shape(saved: dict[str, Tensor], key: str) -> object:
+    return saved[key].shape if key in saved else None

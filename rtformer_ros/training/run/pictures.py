@@ -1,0 +1,32 @@
+"""Draw what a run trains on and what it predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from rtformer_ros.labels.label_set import LabelSet
+from rtformer_ros.labels.palette import colorize, palette_rgb
+
+ImageHwc = npt.NDArray[np.uint8]
+
+
+def draw_rows(
+    rows: Sequence[tuple[ImageHwc, Sequence[npt.NDArray[np.uint8]]]], labels: LabelSet
+) -> ImageHwc:
+    """
+    Draw one row a sample: its image, then its class maps in colour.
+
+    rows: (image uint8 [h, w, 3] RGB, class maps uint8 [h, w]). Rows narrower than the widest are
+    filled with black.
+    """
+    palette = palette_rgb(labels)
+    strips = [
+        np.concatenate([image, *(colorize(class_map, palette) for class_map in maps)], axis=1)
+        for image, maps in rows
+    ]
+    width = max(strip.shape[1] for strip in strips)
+    filled = [np.pad(s, ((0, 0), (0, width - s.shape[1]), (0, 0))) for s in strips]
+    return np.concatenate(filled, axis=0)

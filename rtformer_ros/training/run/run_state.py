@@ -1,0 +1,61 @@
+"""Write and read what a run needs to go on exactly where it stopped."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rtformer_ros.errors import CheckpointError
+from rtformer_ros.files.atomic_file import write_atomically
+
+STATE_FILE = 'state.pt'
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class RunState:
+    """
+    A run after `step` steps.
+
+    learner: what Learner.state() gave. best_mean_iou: the best score so far, 0..1, or -1.
+    """
+
+    step: int
+    learner: Mapping[str, Any]
+    best_mean_iou: float = -1.0
+
+    def save(self, folder: Path) -> None:
+        """Write folder/state.pt, whole or not at all; raises ModelError if that is impossible."""
+        content = io.BytesIO()
+        torch.save(
+            {
+                'format': _FORMAT,
+                'step': self.step,
+                'learner': dict(self.learner),
+                'best_mean_iou': self.best_mean_iou,
+            },
+            content,
+        )
+        write_atomically(folder / STATE_FILE, content.getvalue())
+
+
+def load_state(folder: Path, device: torch.device) -> RunState:
+    """Read folder/state.pt; raises CheckpointError for one that is missing or broken."""
+    path = folder / STATE_FILE
+    try:
+        saved = torch.load(path, map_location=device, weights_only=True)
+        if saved['format'] != _FORMAT:
+            raise CheckpointError(
+                f'{path} has format {saved["format"]}; this version reads {_FORMAT}'
+            )
+        return RunState(int(saved['step']), saved['learner'], float(saved['best_mean_iou']))
+    except OSError as error:
+        raise CheckpointError(f'cannot read {path}: {error}') from error
+    except (RuntimeError, pickle.UnpicklingError, EOFError, LookupError, TypeError) as error:
+        raise CheckpointError(f'{path} is cut short or no state of a run: {error}') from error

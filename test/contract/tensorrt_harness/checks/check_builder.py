@@ -1,0 +1,310 @@
+"""Drive the builder, its logger and its progress monitor as each version of TensorRT has them."""
+
+import re
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from rtformer_ros.engines.request import BuildOptions, BuildWatch
+from rtformer_ros.engines.tensorrt.build.builder import build_plan
+from rtformer_ros.engines.tensorrt.messages import listening, shared_logger
+from rtformer_ros.errors import (
+    EngineBuildCancelled,
+    EngineBuildError,
+    EngineBuildOutOfMemory,
+    EngineUnavailable,
+)
+
+MODEL = Path('/models/street.onnx')
+OPTIONS = BuildOptions(workspace_mib=256, optimization_level=2, max_batch=4)
+PRECISIONS = ['fp16', 'fp32', 'typed']
+
+
+@pytest.fixture
+def say(stand_ins, trt):
+    """Return a function that says something as TensorRT does, with the name of its severity."""
+
+    def say_(severity, text):
+        level = getattr(trt.ILogger.Severity, severity)
+        stand_ins.call_back(shared_logger(trt), 'log', level, text)
+
+    return say_
+
+
+@pytest.fixture
+def says(say):
+    """Return a function that makes the answer of a call that fails with messages."""
+
+    def says_(result, *lines):
+        def answer(*_):
+            for line in lines:
+                say(*line)
+            return result
+
+        return answer
+
+    return says_
+
+
+class Listener:
+    """A watch that keeps what it hears, and calls the build off once `cancel` is set."""
+
+    def __init__(self):
+        self.heard, self.cancel = [], threading.Event()
+        self.watch = BuildWatch(self.heard.append, self.cancel.is_set)
+
+    def wait_for(self, is_enough):
+        """Wait until what was heard is enough."""
+        for _ in range(1000):
+            if is_enough(self.heard):
+                return
+            time.sleep(0.02)
+        raise AssertionError(f'that was not all: {self.heard}')
+
+
+def build(precision='fp16', options=OPTIONS, watch=None, **named):
+    return build_plan(MODEL, precision, options, watch or BuildWatch(), **named)
+
+
+@pytest.mark.parametrize('precision', PRECISIONS)
+def test_a_plan_is_built(stand_ins, network, precision):
+    built = build(precision, timing_cache=b'earlier')
+    assert (built.plan, built.timing_cache) == (b'the plan', b'timings')
+    assert type(built.plan) is type(built.timing_cache) is bytes
+    assert stand_ins.arguments('OnnxParser.parse_from_file') == [{'model': str(MODEL)}]
+    assert stand_ins.arguments('IBuilderConfig.create_timing_cache') == [
+        {'serialized_timing_cache': b'earlier'}
+    ]
+
+
+@pytest.mark.parametrize('precision', PRECISIONS)
+def test_the_model_alone_says_its_precision(stand_ins, trt, network, precision, is_typed):
+    build(precision)
+    flags = trt.NetworkDefinitionCreationFlag
+    expected = flags.STRONGLY_TYPED if is_typed else flags.EXPLICIT_BATCH
+    assert stand_ins.arguments('Builder.create_network') == [{'flags': 1 << int(expected)}]
+    set_ = [each['flag'] for each in stand_ins.arguments('IBuilderConfig.set_flag')]
+    if is_typed or precision == 'fp32':
+        assert set_ == []
+    else:
+        assert set_ == [trt.BuilderFlag.FP16, trt.BuilderFlag.OBEY_PRECISION_CONSTRAINTS]
+    cleared = [each['flag'] for each in stand_ins.arguments('IBuilderConfig.clear_flag')]
+    assert cleared == ([trt.BuilderFlag.TF32] if precision == 'fp32' else [])
+
+
+def test_the_branch_for_other_versions_is_caught(network, version, is_typed, monkeypatch):
+    """The proof that these checks find what a version lacks; 10.x has the names of both."""
+    branch = 'rtformer_ros.engines.tensorrt.build.builder.is_strongly_typed'
+    monkeypatch.setattr(branch, lambda trt: not is_typed)
+    if (10,) <= version < (11,):
+        assert build().plan == b'the plan'
+        return
+    lacking = 'EXPLICIT_BATCH' if is_typed else 'IProgressMonitor'
+    with pytest.raises(AttributeError, match=lacking):
+        build()
+
+
+def test_options_arrive(stand_ins, trt, network):
+    build()
+    assert stand_ins.arguments('IBuilderConfig.set_memory_pool_limit') == [
+        {'pool': trt.MemoryPoolType.WORKSPACE, 'pool_size': 256 * 1024**2}
+    ]
+    assert stand_ins.arguments('IBuilderConfig.builder_optimization_level') == [{'value': 2}]
+    [shapes] = stand_ins.arguments('IOptimizationProfile.set_shape')
+    assert shapes == {
+        'input': 'image',
+        'min': (1, 360, 480, 3),
+        'opt': (4, 360, 480, 3),
+        'max': (4, 360, 480, 3),
+    }
+
+
+def test_a_model_of_one_size_needs_no_profile(stand_ins, network):
+    stand_ins.answer(
+        'INetworkDefinition.get_input',
+        stand_ins.make('ITensor', name='image', shape=(1, 360, 480, 3)),
+    )
+    build()
+    assert stand_ins.arguments('IBuilderConfig.add_optimization_profile') == []
+
+
+def test_a_model_of_any_image_size_is_refused(stand_ins, network):
+    shape = (-1, -1, 480, 3)
+    image = stand_ins.make('ITensor', name='image', shape=shape)
+    stand_ins.answer('INetworkDefinition.get_input', image)
+    with pytest.raises(EngineBuildError, match=r'input image of /models/street\.onnx has .*-1, -1'):
+        build()
+
+
+def test_a_refused_profile_is_an_error(stand_ins, network):
+    stand_ins.answer('IBuilderConfig.add_optimization_profile', -1)
+    with pytest.raises(EngineBuildError, match='refuses batches of 1 to 4'):
+        build()
+
+
+def test_all_errors_of_the_parser_are_told(stand_ins, network, is_typed):
+    members = [('desc', 'no such operator'), ('node_name', 'norm'), ('node_operator', 'Foo')]
+    first = dict(members if is_typed else members[:1])
+    errors = [
+        stand_ins.make('ParserError', **first),
+        stand_ins.make('ParserError', **{**first, 'desc': 'wrong rank'}),
+    ]
+    stand_ins.answer('OnnxParser.parse_from_file', False)
+    stand_ins.answer('OnnxParser.num_errors', 2)
+    stand_ins.answer('OnnxParser.get_error', lambda parser, index: errors[index])
+    with pytest.raises(EngineBuildError) as caught:
+        build()
+    node = ' (node norm, Foo)' if is_typed else ''
+    assert f'street.onnx: no such operator{node}; wrong rank{node}. Export' in str(caught.value)
+
+
+def test_a_parser_without_errors_leaves_the_logger(stand_ins, network, says):
+    stand_ins.answer('OnnxParser.parse_from_file', says(False, ('ERROR', 'no such file')))
+    with pytest.raises(EngineBuildError, match='TensorRT says: no such file'):
+        build()
+
+
+@pytest.mark.parametrize(
+    ('lines', 'expected'),
+    [
+        ([('ERROR', 'Error Code 2: OutOfMemory (no further information)')], r'smaller workspace'),
+        ([('ERROR', 'Cuda Runtime (out of memory)')], r'workspace_mib \(now 256\)'),
+        (
+            [('INTERNAL_ERROR', 'Unexpected exception std::bad_alloc')],
+            r'level \(now 2\), or close',
+        ),
+        (
+            [
+                ('WARNING', 'Requested amount of GPU memory (9 bytes) could not be allocated.'),
+                ('ERROR', 'Could not find any implementation for node conv.'),
+            ],
+            'not enough memory',
+        ),
+        (
+            [
+                ('WARNING', 'Skipping tactic 3 due to insufficient memory on requested size of 9'),
+                ('ERROR', 'Could not find any implementation for node conv.'),
+            ],
+            'workspace_mib of 256 is too small',
+        ),
+        (
+            [('WARNING', 'insufficient memory on requested size'), ('ERROR', 'assertion failed')],
+            r'lower optimization_level or precision fp32.* TensorRT says: assertion failed$',
+        ),
+        ([], 'TensorRT says: nothing'),
+    ],
+)
+def test_no_plan_is_an_error_in_words_of_tensorrt(stand_ins, network, says, lines, expected):
+    stand_ins.answer('Builder.build_serialized_network', says(None, *lines))
+    with pytest.raises(EngineBuildError, match=expected) as caught:
+        build()
+    is_short = 'not enough memory' in str(caught.value)
+    assert isinstance(caught.value, EngineBuildOutOfMemory) == is_short
+    for severity, text in lines:
+        assert severity == 'WARNING' or text in str(caught.value)
+
+
+def test_exceptions_of_the_compiler_are_translated(stand_ins, network):
+    def fail(*_):
+        raise MemoryError
+
+    stand_ins.answer('Builder.build_serialized_network', fail)
+    with pytest.raises(EngineBuildError, match='not enough memory'):
+        build()
+
+
+def test_without_a_gpu_the_engine_is_unavailable(real_tensorrt):
+    """With the real Builder: its factory gives a null pointer here, as it does without a GPU."""
+    with pytest.raises(EngineUnavailable, match=r'finds no GPU .*nvidia-smi.*engine to onnxrun'):
+        build()
+
+
+def test_a_gpu_that_this_tensorrt_does_not_know_is_unavailable(stand_ins, network, says):
+    refusal = 'Target GPU SM 53 is not supported by this TensorRT release.'
+    for call in ('Builder.build_serialized_network', 'Builder.create_network'):
+        stand_ins.answer(call, says(None, ('ERROR', refusal)))
+        with pytest.raises(
+            EngineUnavailable, match=f'finds no GPU .*{re.escape(refusal)}.* too new'
+        ):
+            build()
+
+
+def test_timings_that_do_not_fit_are_left(stand_ins, network):
+    fits = iter([False, True])
+    stand_ins.answer('IBuilderConfig.set_timing_cache', lambda *_: next(fits))
+    assert build(timing_cache=b'foreign').plan == b'the plan'
+    tried = stand_ins.arguments('IBuilderConfig.create_timing_cache')
+    assert [each['serialized_timing_cache'] for each in tried] == [b'foreign', b'']
+
+
+def test_a_build_without_timings_is_a_build(stand_ins, network):
+    stand_ins.answer('IBuilderConfig.create_timing_cache', None)
+    assert build(timing_cache=b'broken').timing_cache == b''
+
+
+def test_progress_is_told(stand_ins, network, is_typed):
+    listener = Listener()
+
+    def compile_(builder, network, config):
+        if is_typed:
+            monitor = config.progress_monitor
+            stand_ins.call_back(monitor, 'phase_start', 'A', None, 4)
+            stand_ins.call_back(monitor, 'step_complete', 'A', 0)
+            stand_ins.call_back(monitor, 'phase_start', 'B', 'A', 2)
+            assert stand_ins.call_back(monitor, 'step_complete', 'B', 0) is True
+        last = 'B' if is_typed else 'compiling'
+        listener.wait_for(lambda heard: heard[-1].phase == last)
+        return stand_ins.memory(b'the plan')
+
+    stand_ins.answer('Builder.build_serialized_network', compile_)
+    build(watch=listener.watch)
+    phases = [progress.phase for progress in listener.heard]
+    assert [p for p in phases if p in ('compiling', 'B')]
+    percents = [progress.percent for progress in listener.heard]
+    assert percents == sorted(percents)
+    if is_typed:
+        [percent, *_] = [p.percent for p in listener.heard if p.phase == 'B']
+        assert percent == pytest.approx(100 * (1 + 1 / 2) / 4)
+
+
+def test_a_build_is_called_off(stand_ins, network, is_typed):
+    listener = Listener()
+
+    def compile_(builder, network, config):
+        listener.cancel.set()
+        known = len(listener.heard) + 2  # the watch is asked after each report
+        listener.wait_for(lambda heard: len(heard) >= known)
+        if not is_typed:
+            return stand_ins.memory(b'the plan')
+        monitor = config.progress_monitor
+        assert stand_ins.call_back(monitor, 'step_complete', 'A', 0) is False
+        return None
+
+    stand_ins.answer('Builder.build_serialized_network', compile_)
+    with pytest.raises(EngineBuildCancelled, match=r'street\.onnx was called off'):
+        build(watch=listener.watch)
+
+
+def test_a_watch_that_fails_ends_the_build(stand_ins, network, is_typed):
+    """Nothing is raised in TensorRT's threads: that would end the process."""
+
+    def report(progress):
+        raise ZeroDivisionError(progress.phase)
+
+    with pytest.raises(ZeroDivisionError, match='starting'):
+        build(watch=BuildWatch(report))
+
+
+def test_the_logger_is_one_and_gives_to_all_who_listen(trt, say):
+    with listening() as outer:
+        say('WARNING', ' careful\n')
+        with listening() as inner:
+            say('ERROR', 'broken')
+            say('INFO', 'by the way')
+            say('VERBOSE', 'in detail')
+    say('ERROR', 'later')
+    assert (outer.warnings, outer.errors) == (['careful'], ['broken'])
+    assert (inner.warnings, inner.errors) == ([], ['broken'])
+    assert shared_logger(trt) is shared_logger(trt)

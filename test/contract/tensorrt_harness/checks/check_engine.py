@@ -1,0 +1,234 @@
+"""Open ONNX files and plan files as the node does: real bindings, a simulated GPU."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from simulated_cudart import SimulatedCudart, Status
+from tensorrt_harness.simulated_plan import HEIGHT, WIDTH, SimulatedPlan, assert_ours, images
+
+from rtformer_ros.engines import needs_build, open_engine
+from rtformer_ros.engines.tensorrt.build import find_or_build
+from rtformer_ros.engines.tensorrt.device import Gpu
+from rtformer_ros.engines.tensorrt.plans.key import PlanKey, Target
+from rtformer_ros.engines.tensorrt.plans.record import PlanRecord
+from rtformer_ros.engines.tensorrt.run import runner
+from rtformer_ros.engines.tensorrt.run.cudart import Cudart
+from rtformer_ros.errors import (
+    ConfigError,
+    EngineClosed,
+    EngineError,
+    EngineUnavailable,
+    ModelError,
+)
+from rtformer_ros.labels.label_set import LabelSet
+from rtformer_ros.model_metadata import ModelMetadata
+
+FIVE = LabelSet.generic(5, 'five')
+TARGET = Target('10.3.0.26', Gpu('Orin', '8.7', 16))
+
+
+def prepared(request, *, is_new):
+    key = PlanKey('0' * 64, TARGET, 'fp16', 1024, 3, 1)
+    record = PlanRecord(key, 'm.onnx', '0' * 64, 4, 'fp16', 3, 1.0, 12.3, '', {}, True)
+    metadata = ModelMetadata(labels=FIVE)
+    return find_or_build.PreparedPlan(b'plan', None, record, metadata, is_new)
+
+
+class Preparations:
+    """Takes the place of the builder and the cache; `is_new` says which of them gives the plan."""
+
+    def __init__(self):
+        self.is_new = False
+        self.forced, self.discarded = [], 0
+
+    def discard_plan(self, plan):
+        assert not plan.is_new
+        self.discarded += 1
+
+    def prepare_plan(self, request, *, target, force=False):
+        assert target == TARGET
+        self.forced.append(force)
+        return prepared(request, is_new=self.is_new or force)
+
+
+@pytest.fixture
+def preparations(monkeypatch):
+    made = Preparations()
+    monkeypatch.setattr(find_or_build, 'find_target', lambda request: TARGET)
+    monkeypatch.setattr(find_or_build, 'prepare_plan', made.prepare_plan)
+    monkeypatch.setattr(find_or_build, 'discard_plan', made.discard_plan)
+    return made
+
+
+@pytest.fixture
+def cudart(monkeypatch):
+    made = SimulatedCudart()
+    monkeypatch.setattr(runner, 'open_cuda', lambda index: Cudart(made, index))
+    yield made
+    assert made.leaks == []
+
+
+@pytest.fixture
+def plan(stand_ins, cudart, preparations):
+    return SimulatedPlan(stand_ins, cudart).install()
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / 'm.onnx'
+    path.write_bytes(b'an ONNX model')
+    return path
+
+
+@pytest.fixture
+def plan_file(tmp_path):
+    path = tmp_path / 'other.engine'
+    path.write_bytes(b'plan')
+    return path
+
+
+@pytest.mark.usefixtures('plan')
+@pytest.mark.parametrize(
+    ('is_new', 'origin'), [(True, 'built in 12 s'), (False, 'plan from the cache')]
+)
+def test_an_engine_says_what_it_runs(model, preparations, is_new, origin):
+    preparations.is_new = is_new
+    engine = open_engine(model, 'tensorrt')
+    described = engine.description
+    assert (described.engine, described.device, described.model) == ('tensorrt', 'cuda:0', model)
+    assert (described.height, described.width, described.labels) == (HEIGHT, WIDTH, FIVE)
+    assert described.detail == (
+        f'TensorRT 10.3.0.26, Orin, FP16, {origin}, CUDA graph, batches of 1 and 4, cuda-python'
+    )
+    assert preparations.forced == [False]
+    engine.close()
+
+
+@pytest.mark.usefixtures('plan')
+def test_an_engine_segments_until_it_is_closed(model):
+    engine = open_engine(model, 'auto')
+    assert engine.description.engine == 'tensorrt'
+    for count in (1, 4, 6):
+        assert_ours(engine.infer(images(count)), images(count))
+    engine.close()
+    engine.close()
+    with pytest.raises(EngineClosed, match=r'tensorrt engine of .* is closed'):
+        engine.infer(images(1))
+
+
+def test_a_cached_plan_that_no_longer_loads_is_built_again(
+    plan, stand_ins, model, preparations, caplog
+):
+    loads = iter([None, stand_ins.make('ICudaEngine')])
+    stand_ins.answer('Runtime.deserialize_cuda_engine', lambda *_: next(loads))
+    engine = open_engine(model, 'tensorrt')
+    assert (preparations.forced, preparations.discarded) == ([False, True], 1)
+    assert any('is built again: TensorRT' in message for message in caplog.messages)
+    assert_ours(engine.infer(images(1)), images(1))
+    engine.close()
+
+
+def test_memory_that_is_short_is_no_reason_to_build_again(plan, model, preparations, cudart):
+    cudart.failing['cudaMalloc'] = Status.cudaErrorMemoryAllocation
+    with pytest.raises(EngineError, match='cudaErrorMemoryAllocation'):
+        open_engine(model, 'tensorrt')
+    assert (preparations.forced, preparations.discarded) == ([False], 0)
+
+
+def test_a_new_plan_that_does_not_load_is_an_error(plan, stand_ins, model, preparations):
+    preparations.is_new = True
+    stand_ins.answer('Runtime.deserialize_cuda_engine', None)
+    with pytest.raises(EngineError, match='cannot load the plan'):
+        open_engine(model, 'tensorrt')
+    assert preparations.forced == [False]
+
+
+def test_a_plan_that_returns_something_else_is_refused(plan, model):
+    plan.outputs = {'class_map': ('INT32', (-1, HEIGHT, WIDTH))}
+    plan.compute = lambda image: {'class_map': image[..., 0].astype(np.int32)}
+    plan.install()
+    with pytest.raises(ModelError, match='described as returning class_map_confidence: '):
+        open_engine(model, 'tensorrt')
+
+
+def test_an_error_while_running_ends_only_that_call(plan, model, cudart):
+    engine = open_engine(model, 'tensorrt')
+    cudart.failing['cudaGraphLaunch'] = Status.cudaErrorIllegalAddress
+    with pytest.raises(EngineError, match='cudaGraphLaunch failed: text of cudaErrorIllegal'):
+        engine.infer(images(1))
+    assert_ours(engine.infer(images(1)), images(1))
+    engine.close()
+
+
+@pytest.mark.usefixtures('plan')
+def test_closing_from_another_thread_waits_for_the_call(model):
+    engine = open_engine(model, 'tensorrt')
+    results, started = [], threading.Event()
+
+    def run():
+        try:
+            while True:
+                results.append(engine.infer(images(5)))
+                started.set()
+        except EngineClosed as error:
+            results.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert started.wait(30)
+    engine.close()
+    thread.join(30)
+    assert isinstance(results.pop(), EngineClosed)
+    for batch in results:
+        assert_ours(batch, images(5))
+
+
+@pytest.mark.usefixtures('plan')
+@pytest.mark.parametrize('beside', ['labels', 'description', 'nothing'])
+def test_a_plan_of_another_program_runs(plan_file, beside):
+    classes = FIVE.to_dict()
+    text = {
+        'labels': f'name: five\nclasses: {classes["classes"]}',
+        'description': 'input: {layout: nhwc_uint8}\noutput: class_map_confidence\n'
+        f'labels: {classes}',
+    }
+    if beside in text:
+        plan_file.with_suffix('.yaml').write_text(text[beside])
+    else:
+        with pytest.raises(ConfigError, match='which classes they mean; give labels'):
+            open_engine(plan_file)
+    engine = open_engine(plan_file, labels=None if beside in text else FIVE)
+    assert engine.description.labels == FIVE
+    assert 'plan of another program' in engine.description.detail
+    assert_ours(engine.infer(images(2)), images(2))
+    engine.close()
+
+
+@pytest.mark.usefixtures('plan')
+def test_a_plan_file_is_as_it_is(plan_file):
+    with pytest.raises(ConfigError, match=r'precision is fp32, but other\.engine has the'):
+        open_engine(plan_file, labels=FIVE, precision='fp32')
+    with pytest.raises(ConfigError, match=r'network_size is \(1, 2\), but the plan takes'):
+        open_engine(plan_file, labels=FIVE, network_size=(1, 2))
+    assert not needs_build(plan_file)
+
+
+def test_a_plan_file_of_another_kind_is_named(plan, plan_file):
+    plan.inputs = {'image': ('FLOAT', (1, 3, HEIGHT, WIDTH))}
+    plan.install()
+    with pytest.raises(ModelError, match=r'other\.engine: .* but is described as nhwc_uint8'):
+        open_engine(plan_file, labels=FIVE)
+
+
+def test_without_a_gpu_nothing_is_built(model, real_tensorrt, tmp_path, monkeypatch):
+    """The real bindings, the real driver's absence."""
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
+    monkeypatch.setenv('ROS_HOME', str(tmp_path / 'ros'))
+    assert not needs_build(model)
+    with pytest.raises(EngineUnavailable, match='NVIDIA'):
+        open_engine(model, 'tensorrt')
+    with pytest.raises(EngineUnavailable, match='device is cpu, but TensorRT runs on NVIDIA GPUs'):
+        open_engine(model, 'tensorrt', device='cpu')
+    assert not Path(tmp_path / 'ros').exists()

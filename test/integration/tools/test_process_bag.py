@@ -1,0 +1,322 @@
+"""Bags go through the tool as a user calls it, on one process, several, and a Ray cluster."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
+
+from rtformer_ros.engines import open_engine
+from rtformer_ros.segmenter import Segmenter, SegmentSettings
+
+ROOT = Path(__file__).resolve().parents[3]
+TYPES = get_typestore(Stores.ROS2_JAZZY)
+START_NS = 1_700_000_000_000_000_000
+PERIOD_NS = 100_000_000
+COUNT = 24
+SIZE = (48, 64)
+RNG = np.random.default_rng(11)
+PICTURES = RNG.integers(0, 256, (COUNT, *SIZE, 3), dtype=np.uint8)
+IMAGE, TEXT = 'sensor_msgs/msg/Image', 'std_msgs/msg/String'
+LABELS = str(ROOT / 'config' / 'labels' / 'camvid.yaml')
+PHOTO = str(ROOT / 'samples' / 'leuven_a.jpg')
+
+
+def message(kind, **values):
+    return TYPES.types[kind](**values)
+
+
+def header(index, frame='camera'):
+    stamp = message('builtin_interfaces/msg/Time', sec=index, nanosec=7 * index)
+    return message('std_msgs/msg/Header', stamp=stamp, frame_id=frame)
+
+
+def image(index, short_by=0):
+    data = PICTURES[index].reshape(-1)
+    return message(
+        IMAGE, header=header(index), height=SIZE[0], width=SIZE[1], encoding='rgb8',
+        is_bigendian=0, step=SIZE[1] * 3, data=data[: data.size - short_by],
+    )  # fmt: skip
+
+
+def write_bag(path, plugin=StoragePlugin.MCAP, broken=()):
+    """A bag with a camera, text between its images, and a topic of a type of its own."""
+    own = 'my_msgs/msg/Thing'
+    with Writer(path, version=9, storage_plugin=plugin) as writer:
+        camera = writer.add_connection('/front/image_raw', IMAGE, typestore=TYPES)
+        chatter = writer.add_connection('/chatter', TEXT, typestore=TYPES)
+        thing = writer.add_connection(
+            '/thing', own, msgdef='uint8[] data\n', rihs01='RIHS01_' + 'ab' * 32
+        )
+        for index in range(COUNT):
+            time_ns = START_NS + index * PERIOD_NS
+            picture = image(index, short_by=10 if index in broken else 0)
+            writer.write(camera, time_ns, TYPES.serialize_cdr(picture, IMAGE))
+            text = message(TEXT, data=f'number {index}')
+            writer.write(chatter, time_ns + 5, TYPES.serialize_cdr(text, TEXT))
+            # Bytes that only somebody who knows the type could read.
+            writer.write(thing, time_ns + 5, bytes([0, 1, 0, 0, index, 255, 3]))
+    return path
+
+
+def read(path):
+    """All messages of a bag: topic, type, definition, time of recording, bytes."""
+    with Reader(path) as reader:
+        return [
+            (c.topic, c.msgtype, c.msgdef.data.strip(), time_ns, bytes(data))
+            for c, time_ns, data in reader.messages()
+        ]
+
+
+def digests(path):
+    with Reader(path) as reader:
+        return {c.topic: c.digest for c in reader.connections if c.topic == '/thing'}
+
+
+def is_added(row):
+    return row[0].startswith('/segmentation_node/')
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory):
+    """A small network, so that a bag is done in no time."""
+    folder = tmp_path_factory.mktemp('model')
+    weights, onnx = folder / 'w.safetensors', folder / 'm.onnx'
+    for module, *arguments in (
+        ('random_checkpoint', str(weights), '--labels', LABELS, '--photo', PHOTO),
+        ('export', str(weights), str(onnx), '--height', '64', '--width', '96'),
+    ):
+        command = [sys.executable, '-m', f'rtformer_ros.tools.{module}', *arguments]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return onnx
+
+
+def command(model, *arguments):
+    tool = [sys.executable, '-m', 'rtformer_ros.tools.process_bag', '--model', str(model)]
+    return [*tool, *(str(argument) for argument in arguments)]
+
+
+def process(model, *arguments, exit_code=0):
+    done = subprocess.run(
+        command(model, *arguments), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == exit_code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope='module')
+def bag(tmp_path_factory):
+    return write_bag(tmp_path_factory.mktemp('bags') / 'drive')
+
+
+@pytest.fixture(scope='module')
+def done_alone(bag, model, tmp_path_factory):
+    """What one process makes of the bag, in slices of 0.5 s."""
+    output = tmp_path_factory.mktemp('alone') / 'out.mcap'
+    log = process(model, bag, output, '--outputs', 'mask', 'confidence', '--slice-seconds', 0.5)
+    assert f'{2 * COUNT} messages added' in log
+    return read(output)
+
+
+@pytest.mark.parametrize('plugin', list(StoragePlugin))
+@pytest.mark.parametrize('as_file', [True, False])
+def test_everything_else_passes_byte_by_byte(tmp_path, model, plugin, as_file):
+    source = write_bag(tmp_path / 'in', plugin)
+    suffix = '.mcap' if plugin is StoragePlugin.MCAP else '.db3'
+    output = tmp_path / (f'out{suffix}' if as_file else 'out')
+    process(model, source, output)
+    before, after = read(source), read(output)
+    assert [row for row in after if not is_added(row)] == before
+    assert sum(map(is_added, after)) == COUNT
+    assert output.is_file() == as_file
+    # Reading a lone file, the library looks for no hash.
+    if not as_file:
+        assert digests(output) == digests(source) == {'/thing': f'RIHS01_{"ab" * 32}'}
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(['in', output.name])
+
+
+def test_masks_are_the_engines_under_the_images_stamps(bag, model, done_alone):
+    engine = open_engine(model, threads=1)
+    try:
+        segmenter = Segmenter(engine, SegmentSettings())
+        expected = [segmenter.segment(picture) for picture in PICTURES]
+    finally:
+        engine.close()
+    for output, field in (('mask', 'class_map_hw'), ('confidence', 'confidence_hw')):
+        rows = [row for row in done_alone if row[0] == f'/segmentation_node/{output}']
+        assert [row[3] for row in rows] == [START_NS + i * PERIOD_NS for i in range(COUNT)]
+        for index, row in enumerate(rows):
+            mask = TYPES.deserialize_cdr(row[4], IMAGE)
+            assert mask.header == header(index)
+            assert (mask.encoding, mask.height, mask.width, mask.step) == ('mono8', *SIZE, SIZE[1])
+            want = getattr(expected[index], field)
+            np.testing.assert_array_equal(mask.data.reshape(SIZE), want)
+
+
+def test_several_processes_make_the_same(tmp_path, bag, model, done_alone):
+    output = tmp_path / 'out.mcap'
+    options = ('--outputs', 'mask', 'confidence', '--slice-seconds', 0.5)
+    process(model, bag, output, *options, '--workers', 2)
+    assert read(output) == done_alone
+
+
+def test_an_unreadable_image_is_told_and_the_rest_is_done(tmp_path, model):
+    source = write_bag(tmp_path / 'in', broken={3, 9})
+    log = process(model, source, tmp_path / 'out.mcap')
+    assert '/front/image_raw, image 3 is left out' in log
+    after = read(tmp_path / 'out.mcap')
+    masked = [TYPES.deserialize_cdr(r[4], IMAGE).header.stamp.sec for r in after if is_added(r)]
+    assert masked == [i for i in range(COUNT) if i not in (3, 9)]
+    assert [row for row in after if not is_added(row)] == read(source)
+
+
+def wait_for(condition, process):
+    for _ in range(1200):
+        if condition():
+            return
+        assert process.poll() is None, 'it ended before'
+        time.sleep(0.05)
+    pytest.fail('it did not come to that within a minute')
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path, bag, model, done_alone):
+    output = tmp_path / 'out.mcap'
+    options = ('--outputs', 'mask', 'confidence', '--slice-seconds', 0.5)
+    partial = tmp_path / 'out.mcap.partial'
+    with subprocess.Popen(
+        command(model, bag, output, *options), cwd=ROOT, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as running:  # fmt: skip
+        wait_for(lambda: list(partial.glob('slice_*.sqlite')), running)
+        running.kill()
+    finished = {p.name: p.stat().st_mtime_ns for p in partial.glob('slice_*.sqlite')}
+    assert finished
+    assert not output.exists()
+    log = process(model, bag, output, *options)
+    assert f'{len(finished)} made before' in log
+    assert read(output) == done_alone
+    assert not partial.exists()
+
+
+def test_ctrl_c_does_not_wait_for_the_workers(tmp_path, model):
+    source, output = tmp_path / 'in', tmp_path / 'out.mcap'
+    with Writer(source, version=9) as writer:
+        camera = writer.add_connection('/front/image_raw', IMAGE, typestore=TYPES)
+        picture = TYPES.serialize_cdr(image(0), IMAGE)
+        for index in range(2000):
+            writer.write(camera, START_NS + index, picture)
+    partial = tmp_path / 'out.mcap.partial'
+    with subprocess.Popen(
+        command(model, source, output, '--workers', 2), cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as running:  # fmt: skip
+        wait_for(lambda: list(partial.glob('slice_*.sqlite.*')), running)
+        running.send_signal(signal.SIGINT)
+        log, _ = running.communicate(timeout=60)
+    assert running.returncode == 130, log
+    assert 'the same command goes on' in log
+    assert 'Traceback' not in log
+    # The slice that was in hand holds the whole bag.
+    assert not list(partial.glob('slice_*.sqlite'))
+
+
+def test_one_run_at_a_time_works_on_an_output(tmp_path, bag, model):
+    partial = tmp_path / 'out.mcap.partial'
+    partial.mkdir()
+    descriptor = os.open(partial, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        assert 'another run' in process(model, bag, tmp_path / 'out.mcap', exit_code=1)
+    finally:
+        os.close(descriptor)
+    process(model, bag, tmp_path / 'out.mcap')
+    assert not partial.exists()
+
+
+def test_messages_of_one_moment_keep_their_order_and_their_masks(tmp_path, model):
+    source, output = tmp_path / 'in', tmp_path / 'out'
+    with Writer(source, version=9, storage_plugin=StoragePlugin.SQLITE3) as writer:
+        cameras = [
+            writer.add_connection(f'/{name}/image_raw', IMAGE, typestore=TYPES) for name in 'ab'
+        ]
+        for index in range(COUNT):
+            time_ns = START_NS + index // 6 * PERIOD_NS
+            writer.write(cameras[index % 5 % 2], time_ns, TYPES.serialize_cdr(image(index), IMAGE))
+    process(model, source, output, '--slice-seconds', 0.2)
+    after = read(output)
+    assert [row for row in after if not is_added(row)] == read(source)
+    stamps = [TYPES.deserialize_cdr(row[4], IMAGE).header.stamp.sec for row in after]
+    assert stamps == [index for index in range(COUNT) for _ in range(2)]
+
+
+def test_parts_of_another_model_or_option_do_not_count(tmp_path, bag, model):
+    output = tmp_path / 'out.mcap'
+    partial = tmp_path / 'out.mcap.partial'
+    partial.mkdir()
+    (partial / 'job.sha256').write_text('another')
+    (partial / 'slice_000000.sqlite').write_bytes(b'of another model')
+    assert '0 made before' in process(model, bag, output)
+    assert sum(map(is_added, read(output))) == COUNT
+
+
+def test_many_bags(tmp_path, model):
+    bags = [write_bag(tmp_path / name) for name in ('one', 'two')]
+    process(model, *bags, '--output-folder', tmp_path / 'done', '--workers', 2)
+    for source in bags:
+        after = read(tmp_path / 'done' / source.name)
+        assert [row for row in after if not is_added(row)] == read(source)
+        assert sum(map(is_added, after)) == COUNT
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['{bag}', '{bag}'], 'is the bag that is read'),
+        (['{bag}'], '1 bags are given; expected IN and OUT'),
+        (['{bag}', '{tmp}/out.mcap', '--topics', '/chatter'], 'has no images on /chatter'),
+        (['{tmp}/none', '{tmp}/out.mcap'], 'there is no'),
+        (['{tmp}/broken.mcap', '{tmp}/out.mcap'], 'cannot be read as a ROS 2 bag'),
+        (['{bag}', '{tmp}/there.mcap'], 'exists already'),
+        (['{bag}', '{tmp}/o.mcap', '--ray', '127.0.0.1:9'], "no Ray cluster at '127.0.0.1:9'"),
+    ],
+)
+def test_what_cannot_be_is_said(tmp_path, bag, model, arguments, message):
+    (tmp_path / 'broken.mcap').write_bytes(b'no bag' * 100)
+    (tmp_path / 'there.mcap').write_bytes(b'')
+    filled = [argument.format(bag=bag, tmp=tmp_path) for argument in arguments]
+    assert message in process(model, *filled, exit_code=1)
+    assert not (tmp_path / 'out.mcap').exists()
+
+
+def ray_workers():
+    """Process ids of Ray's workers that have a slice in hand."""
+    found = []
+    for path in Path('/proc').glob('[0-9]*/cmdline'):
+        try:
+            if path.read_bytes().startswith(b'ray::segment_slice'):
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_a_ray_cluster_makes_the_same_though_a_worker_is_killed(tmp_path, bag, model, done_alone):
+    output = tmp_path / 'out.mcap'
+    options = ('--outputs', 'mask', 'confidence', '--slice-seconds', 0.5, '--ray', 'local')
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'RAY_USAGE_STATS_ENABLED': '0'}
+    with subprocess.Popen(
+        command(model, bag, output, *options), cwd=ROOT, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as running:  # fmt: skip
+        wait_for(ray_workers, running)
+        os.kill(ray_workers()[0], signal.SIGKILL)
+        log, _ = running.communicate(timeout=120)
+    assert running.returncode == 0, log
+    assert read(output) == done_alone

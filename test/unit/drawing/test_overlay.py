@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rtformer_ros.drawing.overlay import blend_overlay, hidden_pixels
+from rtformer_ros.errors import ImageError
+
+
+def random_pair(shape=(17, 23, 3), seed=5):
+    rng = np.random.default_rng(seed)
+    return (rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(2))
+
+
+@settings(max_examples=30, deadline=None)
+@given(alpha=st.floats(0, 1), seed=st.integers(0, 99))
+def test_blend_is_the_weighted_mean(alpha, seed):
+    image, color = random_pair(seed=seed)
+    expected = image * (1 - alpha) + color.astype(float) * alpha
+    assert np.abs(blend_overlay(image, color, alpha) - expected).max() <= 0.51
+
+
+def test_the_ends_of_alpha_are_exact():
+    image, color = random_pair()
+    np.testing.assert_array_equal(blend_overlay(image, color, 0.0), image)
+    np.testing.assert_array_equal(blend_overlay(image, color, 1.0), color)
+
+
+@pytest.mark.parametrize('given_out', [False, True])
+def test_hidden_pixels_keep_the_image(given_out):
+    image, color = random_pair()
+    out = np.empty_like(image) if given_out else None
+    hidden = (np.arange(17 * 23).reshape(17, 23) % 3 == 0).astype(np.uint8) * 255
+    blended = blend_overlay(image, color, 0.4, hidden, out)
+    assert out is None or blended is out
+    keep = hidden > 0
+    np.testing.assert_array_equal(blended[keep], image[keep])
+    np.testing.assert_array_equal(blended[~keep], blend_overlay(image, color, 0.4)[~keep])
+
+
+def test_image_with_row_padding():
+    image, color = random_pair()
+    wide = np.zeros((17, 30, 3), np.uint8)
+    wide[:, :23] = image
+    hidden = np.full((17, 23), 255, np.uint8)
+    np.testing.assert_array_equal(blend_overlay(wide[:, :23], color, 0.5, hidden), image)
+
+
+def test_hidden_pixels_without_a_filter_are_the_unlabelled_ones():
+    class_map = np.array([[0, 254, 255]], np.uint8)
+    assert hidden_pixels(class_map).tolist() == [[0, 0, 255]]
+    assert hidden_pixels(class_map[:, :2]) is None
+
+
+def test_hidden_pixels_with_a_filter():
+    class_map = np.array([[0, 1, 2, 255]], np.uint8)
+    shown = np.zeros(256, bool)
+    shown[[1, 255]] = True
+    assert hidden_pixels(class_map, shown).tolist() == [[255, 0, 255, 255]]
+    assert hidden_pixels(class_map, np.ones(256, bool)).tolist() == [[0, 0, 0, 255]]
+    assert hidden_pixels(class_map[:, 1:2], shown) is None
+
+
+def test_shapes_must_match():
+    with pytest.raises(ImageError, match=r'\[2, 2, 3\].*\[2, 3, 3\]'):
+        blend_overlay(np.zeros((2, 2, 3), np.uint8), np.zeros((2, 3, 3), np.uint8), 0.5)

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from rtformer_ros.drawing.rendering import Rendering, RenderSettings
+from rtformer_ros.labels.label_set import LabelSet
+from rtformer_ros.labels.palette import palette_rgb
+from rtformer_ros.segmentation import Segmentation
+
+LABELS = LabelSet.generic(4)
+RANDOM = np.random.default_rng(1)
+IDS = RANDOM.choice(np.array([0, 1, 2, 3, 255], np.uint8), (20, 30))
+CONFIDENCE = RANDOM.integers(0, 256, (20, 30), np.uint8)
+IMAGE = RANDOM.integers(0, 256, (20, 30, 3), np.uint8)
+
+
+def drawn(method, channels: int = 3) -> np.ndarray:
+    out = np.full((20, 30, 3) if channels == 3 else (20, 30), 77, np.uint8)
+    method(out)
+    return out
+
+
+def test_mask_and_confidence_are_copied():
+    rendering = Rendering(RenderSettings(palette_rgb(LABELS)), IMAGE, Segmentation(IDS, CONFIDENCE))
+    np.testing.assert_array_equal(drawn(rendering.mask, 1), IDS)
+    np.testing.assert_array_equal(drawn(rendering.confidence, 1), CONFIDENCE)
+
+
+@pytest.mark.parametrize('color_mask_first', [True, False])
+def test_pictures_are_the_same_in_any_order(color_mask_first):
+    palette = palette_rgb(LABELS)
+    settings = RenderSettings(palette, overlay_alpha=0.4)
+    rendering = Rendering(settings, IMAGE, Segmentation(IDS, CONFIDENCE))
+    if color_mask_first:
+        drawn(rendering.color_mask)
+    overlay = drawn(rendering.overlay)
+    np.testing.assert_array_equal(drawn(rendering.color_mask), palette[IDS])
+    mixed = 0.6 * IMAGE.astype(float) + 0.4 * palette[IDS]
+    mixed[IDS == 255] = IMAGE[IDS == 255]
+    np.testing.assert_allclose(overlay, mixed, atol=1)
+
+
+def test_hidden_classes_leave_the_image():
+    shown = np.zeros(256, bool)
+    shown[2] = True
+    palette = palette_rgb(LABELS)
+    palette[~shown] = 0
+    settings = RenderSettings(palette, shown, 1.0)
+    rendering = Rendering(settings, IMAGE, Segmentation(IDS, CONFIDENCE))
+    overlay = drawn(rendering.overlay)
+    np.testing.assert_array_equal(overlay[IDS != 2], IMAGE[IDS != 2])
+    assert (overlay[IDS == 2] == palette[2]).all()
+    assert not drawn(rendering.color_mask)[IDS != 2].any()
+
+
+def test_overlay_takes_an_image_of_another_size():
+    large = np.full((40, 60, 3), 90, np.uint8)
+    settings = RenderSettings(palette_rgb(LABELS), overlay_alpha=0.0)
+    rendering = Rendering(settings, large, Segmentation(IDS, CONFIDENCE))
+    assert (drawn(rendering.overlay) == 90).all()
+    assert rendering.size == (20, 30)

@@ -1,0 +1,276 @@
+"""Check how an engine is chosen and what is said when none can be opened."""
+
+import logging
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from foreign_onnx import ForeignModel
+
+from rtformer_ros.engines import engine_names, needs_build, open_engine
+from rtformer_ros.engines.request import EngineRequest, fixed_size
+from rtformer_ros.errors import (
+    ConfigError,
+    EngineBuildCancelled,
+    EngineBuildError,
+    EngineError,
+    EngineUnavailable,
+    ModelError,
+)
+from rtformer_ros.labels.label_set import LabelSet
+
+ROOT = Path(__file__).parents[3]
+SIDECAR = {'input': {'layout': 'nchw_float'}, 'output': 'logits'}
+
+BLOCKER = """
+import sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] in {blocked!r}:
+            raise ModuleNotFoundError(f'No module named {{name!r}}', name=name)
+sys.meta_path.insert(0, Blocker())
+"""
+
+
+def python(code, *arguments):
+    """Run Python code in a process of its own and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, '-c', code, *map(str, arguments)],
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def model(tmp_path):
+    return ForeignModel().write(tmp_path / 'm.onnx', SIDECAR)
+
+
+def test_auto_opens_onnx_with_onnx_runtime_and_logs_why(model, caplog):
+    with caplog.at_level(logging.INFO, logger='rtformer_ros.engines'):
+        description = open_engine(str(model), device='cpu').description
+    assert (description.engine, description.model) == ('onnxruntime', model)
+    assert len(caplog.messages) == 1
+    assert re.fullmatch(
+        r'engine auto: onnxruntime on cpu \(tensorrt is not available: device is cpu, .+\)',
+        caplog.messages[0],
+    )
+
+
+def test_auto_says_in_one_line_why_it_passes_over_an_engine(model, caplog, monkeypatch):
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
+    with caplog.at_level(logging.INFO, logger='rtformer_ros.engines'):
+        description = open_engine(model).description
+    assert description.engine == 'onnxruntime'
+    assert len(caplog.messages) == 1
+    assert description.passed_over.startswith('tensorrt is not available: ')
+    assert 'NVIDIA' in description.passed_over
+    assert description.passed_over in caplog.messages[0]
+    assert '\n' not in caplog.messages[0]
+
+
+class FailingEngine:
+    """Stands in the place of an engine's module; opening a model fails."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def open_model(self, request):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    'error', [EngineUnavailable('no'), EngineBuildError('no'), EngineError('no')]
+)
+def test_auto_goes_on_when_a_compiler_fails(model, monkeypatch, error):
+    monkeypatch.setitem(sys.modules, 'rtformer_ros.engines.tensorrt.engine', FailingEngine(error))
+    description = open_engine(model, device='cpu').description
+    assert description.engine == 'onnxruntime'
+    assert re.fullmatch('tensorrt .*: no', description.passed_over)
+    with pytest.raises(type(error), match='no'):
+        open_engine(model, 'tensorrt')
+
+
+def test_only_auto_does_without_what_could_not_be_compiled_before(model, monkeypatch):
+    asked = []
+
+    class Engine(FailingEngine):
+        def needs_build(self, request):
+            asked.append(request.skips_failed)
+
+        def open_model(self, request):
+            asked.append(request.skips_failed)
+            raise self.error
+
+    module = 'rtformer_ros.engines.tensorrt.engine'
+    monkeypatch.setitem(sys.modules, module, Engine(EngineBuildError('no')))
+    assert not needs_build(model)
+    open_engine(model, device='cpu')
+    assert not needs_build(model, 'tensorrt')
+    with pytest.raises(EngineBuildError):
+        open_engine(model, 'tensorrt')
+    assert asked == [True, True, False, False]
+
+
+@pytest.mark.parametrize('error', [EngineBuildCancelled('no'), ConfigError('no'), ModelError('no')])
+def test_auto_replaces_nothing_when_the_caller_or_the_file_is_why(model, monkeypatch, error):
+    monkeypatch.setitem(sys.modules, 'rtformer_ros.engines.tensorrt.engine', FailingEngine(error))
+    with pytest.raises(type(error), match='no'):
+        open_engine(model)
+
+
+def test_a_named_engine_is_not_explained(model, caplog):
+    with caplog.at_level(logging.INFO, logger='rtformer_ros.engines'):
+        assert open_engine(model, 'onnxruntime').description.engine == 'onnxruntime'
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ({'engine': 'tf'}, f"engine is 'tf'; expected auto, {', '.join(engine_names())}"),
+        ({'engine': 'torch'}, 'the engine torch runs .safetensors and .pdparams, not m.onnx; '),
+        ({'device': 'gpu'}, "device is 'gpu'; expected auto, cpu, cuda or cuda:N"),
+        ({'device': 'cuda:'}, "device is 'cuda:'; expected auto"),
+        ({'threads': -1}, 'threads is -1; expected 0 (one core left free) or more'),
+        ({'network_size': (0, 8)}, 'network_size is (0, 8); expected (height, width)'),
+        ({'precision': 'int8'}, "precision is 'int8'; expected one of auto, fp32, fp16"),
+        ({'precision': 'fp16'}, 'an ONNX file has the precision that it was exported with'),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused(model, arguments, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        open_engine(model, **arguments)
+
+
+@pytest.mark.parametrize('engine', ['auto', *engine_names()])
+def test_a_missing_file_is_named(tmp_path, engine):
+    with pytest.raises(ModelError, match=r'there is no model file .*gone\.onnx'):
+        open_engine(tmp_path / 'gone.onnx', engine)
+
+
+def test_a_folder_is_no_model(tmp_path):
+    with pytest.raises(ModelError, match='there is no model file'):
+        open_engine(tmp_path)
+
+
+@pytest.mark.parametrize('name', ['model.pth', 'model'])
+def test_a_file_of_unknown_kind_is_refused_with_those_known(tmp_path, name):
+    (tmp_path / name).write_bytes(b'weights')
+    with pytest.raises(
+        ModelError, match=rf'no engine runs {name}; .* onnxruntime runs \.onnx; torch'
+    ):
+        open_engine(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    'content',
+    [b'', b'not a model at all, only text\n' * 50, b'\x08\x08' + bytes(range(256)), None],
+    ids=['empty', 'text', 'noise', 'cut'],
+)
+def test_a_broken_onnx_file_is_named(model, content):
+    model.write_bytes(model.read_bytes()[:-40] if content is None else content)
+    with pytest.raises(ModelError, match=r'm\.onnx cannot be loaded as an ONNX model: '):
+        open_engine(model)
+
+
+@pytest.mark.parametrize('suffix', ['.safetensors', '.pdparams'])
+@pytest.mark.parametrize('content', [b'', b'not weights at all, only text\n' * 50])
+def test_broken_weights_are_named(tmp_path, suffix, content):
+    file = tmp_path / f'weights{suffix}'
+    file.write_bytes(content)
+    with pytest.raises(ModelError, match=re.escape(str(file))):
+        open_engine(file)
+
+
+@pytest.mark.parametrize('engine', ['auto', 'onnxruntime'])
+def test_cuda_that_is_missing_is_not_replaced_in_silence(model, engine):
+    import onnxruntime
+
+    if 'CUDAExecutionProvider' in onnxruntime.get_available_providers():
+        pytest.skip('this build of ONNX Runtime has CUDA')
+    with pytest.raises(EngineUnavailable, match=r'device is cuda:1, but .* onnxruntime-gpu'):
+        open_engine(model, engine, device='cuda:1')
+
+
+def test_importing_the_engines_loads_no_heavy_library():
+    loaded = python("import sys, rtformer_ros.engines; print(' '.join(sys.modules))").split()
+    assert 'rtformer_ros.engines' in loaded
+    assert not {'torch', 'onnxruntime', 'onnx', 'numpy', 'cv2', 'yaml', 'rclpy'} & set(loaded)
+
+
+def test_looking_for_tensorrt_loads_no_heavy_library(model):
+    code = (
+        'import sys, rtformer_ros.engines.tensorrt.engine as engine\n'
+        'from rtformer_ros.engines import needs_build\n'
+        'print(needs_build(sys.argv[1]), *sys.modules)'
+    )
+    loaded = set(python(code, model).split())
+    assert 'rtformer_ros.engines.tensorrt.run.runner' in loaded
+    assert not {'torch', 'onnxruntime', 'onnx', 'cv2', 'rclpy'} & loaded
+
+
+def test_onnx_runtime_alone_is_enough_for_onnx(model):
+    code = BLOCKER.format(blocked={'torch', 'onnx', 'rclpy', 'safetensors'}) + (
+        'from rtformer_ros.engines import open_engine\n'
+        'print(open_engine(sys.argv[1]).description.engine)'
+    )
+    assert python(code, model).strip() == 'onnxruntime'
+
+
+@pytest.mark.parametrize(
+    ('engine', 'suffix'),
+    [('onnxruntime', '.onnx'), ('torch', '.safetensors')],
+)
+@pytest.mark.parametrize('asked', ['auto', 'by name'])
+def test_a_missing_library_is_named_with_its_cure(model, engine, suffix, asked):
+    code = BLOCKER.format(blocked={engine}) + (
+        'from rtformer_ros.engines import open_engine\n'
+        'from rtformer_ros.errors import EngineUnavailable\n'
+        'try:\n'
+        '    open_engine(sys.argv[1], sys.argv[2])\n'
+        'except EngineUnavailable as error:\n'
+        '    print(error)'
+    )
+    file = model.rename(model.with_suffix(suffix))
+    message = python(code, file, 'auto' if asked == 'auto' else engine)
+    assert f"No module named '{engine}'" in message
+    assert f'pip install {engine}' in message
+    assert message.startswith('nothing here runs' if asked == 'auto' else f'the engine {engine}')
+
+
+class TestRequest:
+    def test_leaves_a_core_free(self, model):
+        cores = len(os.sched_getaffinity(0))
+        assert EngineRequest(model).thread_count == max(1, cores - 1)
+        assert EngineRequest(model, threads=3).thread_count == 3
+
+    @pytest.mark.parametrize(('device', 'index'), [('auto', 0), ('cuda', 0), ('cuda:12', 12)])
+    def test_knows_the_number_of_a_device(self, model, device, index):
+        assert EngineRequest(model, device).cuda_index == index
+
+    @pytest.mark.parametrize(
+        ('own', 'asked', 'size'),
+        [
+            ((0, 0), None, (360, 480)),
+            ((0, 0), (1, 2), (1, 2)),
+            ((3, 4), None, (3, 4)),
+            ((3, 4), (3, 4), (3, 4)),
+            ((3, 0), (3, 9), (3, 9)),
+            ((0, 4), None, (360, 4)),
+        ],
+    )
+    def test_fills_in_sizes_that_a_model_leaves_open(self, model, own, asked, size):
+        assert fixed_size(*own, EngineRequest(model, network_size=asked)) == size
+
+    def test_labels_are_the_callers(self, model):
+        labels = LabelSet.generic(4, 'mine')
+        assert open_engine(model, labels=labels).description.labels is labels

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+from rtformer_ros.errors import ConfigError, ModelError
+from rtformer_ros.files.packaged_files import find_labels, find_model
+
+
+def test_labels_by_name_by_path_and_from_the_current_folder(tmp_path, monkeypatch):
+    assert find_labels('camvid').name == 'camvid.yaml'
+    own = tmp_path / 'own.yaml'
+    own.write_text('classes: []')
+    assert find_labels(str(own)) == own
+    monkeypatch.chdir(tmp_path)
+    assert find_labels('own.yaml') == own
+
+
+def test_files_of_an_installed_package_are_found(tmp_path, monkeypatch):
+    share = tmp_path / 'share' / 'rtformer_ros'
+    (share / 'models').mkdir(parents=True)
+    (share / 'models' / 'other.onnx').touch()
+    monkeypatch.setenv('AMENT_PREFIX_PATH', f'/nowhere:{tmp_path}')
+    for text in ('other.onnx', 'models/other.onnx'):
+        assert find_model(text) == share / 'models' / 'other.onnx'
+
+
+def test_home_is_expanded(tmp_path, monkeypatch):
+    (tmp_path / 'mine.onnx').touch()
+    monkeypatch.setenv('HOME', str(tmp_path))
+    assert find_model('~/mine.onnx') == tmp_path / 'mine.onnx'
+
+
+def test_error_names_where_was_looked():
+    with pytest.raises(ModelError, match=r'/nowhere/model\.onnx'):
+        find_model('/nowhere/model.onnx')
+    with pytest.raises(ConfigError, match='camvid, cityscapes'):
+        find_labels('nothing')
+
+
+def test_default_model_is_shipped():
+    assert find_model('').parent == Path(__file__).resolve().parents[3] / 'models'

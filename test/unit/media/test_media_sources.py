@@ -1,0 +1,192 @@
+"""Every source of frames against files written by something else, and paths that are none."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from rtformer_ros.errors import ConfigError, ImageError
+from rtformer_ros.imaging.codecs import encode_png, read_image_file
+from rtformer_ros.media.camera_device import CameraDevice
+from rtformer_ros.media.image_folder import ImageFolder
+from rtformer_ros.media.open_source import open_source, tells_calibration
+from rtformer_ros.media.photo import MovingPhoto
+from rtformer_ros.media.playlist import Programme
+from rtformer_ros.media.video_file import VideoFile
+
+SAMPLES = Path(__file__).parents[3] / 'samples'
+
+
+def flat(height, width, color):
+    return np.full((height, width, 3), color, np.uint8)
+
+
+def write_pictures(folder, colors):
+    folder.mkdir()
+    for name, color in colors.items():
+        (folder / name).write_bytes(encode_png(flat(6, 8, color)).tobytes())
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """Return a clip of five flat colours at 25 Hz, lossless, written by PyAV."""
+    path = tmp_path / 'clip.avi'
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('ffv1', rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 16, 'bgr0'
+        for level in range(5):
+            frame = av.VideoFrame.from_ndarray(flat(16, 32, (level * 40, 7, 200)), format='rgb24')
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_video_file(clip):
+    source = open_source(str(clip))
+    assert isinstance(source, VideoFile)
+    assert source.rate_hz == pytest.approx(25)
+    assert not source.is_live
+    for _ in range(2):
+        frames = list(source)
+        assert [frame.time_s for frame in frames] == pytest.approx([0, 0.04, 0.08, 0.12, 0.16])
+        for level, frame in enumerate(frames):
+            np.testing.assert_array_equal(frame.image_hwc, flat(16, 32, (level * 40, 7, 200)))
+
+
+def test_image_folder_sorts_by_name_and_leaves_other_files_out(tmp_path):
+    colors = {'b.png': (2, 0, 0), 'a.PNG': (1, 0, 0), 'c.jpg': (3, 0, 0)}
+    write_pictures(tmp_path / 'pictures', colors)
+    (tmp_path / 'pictures' / 'notes.txt').write_text('no picture')
+    source = open_source(str(tmp_path / 'pictures'))
+    assert isinstance(source, ImageFolder)
+    frames = list(source)
+    assert [frame.image_hwc[0, 0, 0] for frame in frames] == [1, 2, 3]
+    assert [frame.time_s for frame in frames] == pytest.approx([0, 0.1, 0.2])
+
+
+def test_a_broken_picture_is_named(tmp_path):
+    write_pictures(tmp_path / 'pictures', {'a.png': (1, 0, 0)})
+    (tmp_path / 'pictures' / 'b.png').write_bytes(b'broken')
+    frames = iter(open_source(str(tmp_path / 'pictures')))
+    next(frames)
+    with pytest.raises(ImageError, match=r'b\.png'):
+        next(frames)
+
+
+@pytest.mark.parametrize('size', [(48, 64), (60, 60), (30, 90)])
+def test_moving_photo_shows_the_photo_itself(size):
+    # Each pixel of this photo tells where it is.
+    y, x = np.mgrid[0:120, 0:160]
+    photo = np.stack([x, y, np.zeros_like(x)], -1).astype(np.uint8)
+    frames = list(MovingPhoto(photo, *size, rate_hz=10, duration_s=2))
+    views = [frame.image_hwc for frame in frames]
+    assert len(views) == 20
+    scales = []
+    for view in views:
+        assert view.shape == (*size, 3)
+        step_x = (int(view[0, -1, 0]) - int(view[0, 0, 0])) / (size[1] - 1)
+        step_y = (int(view[-1, 0, 1]) - int(view[0, 0, 1])) / (size[0] - 1)
+        assert step_x == pytest.approx(step_y, abs=0.1)
+        # Inside the photo neighbours differ; beyond its edge they would repeat.
+        assert np.abs(np.diff(view[0, :, 0].astype(int)) - step_x).max() <= 1
+        assert np.abs(np.diff(view[:, 0, 1].astype(int)) - step_y).max() <= 1
+        scales.append(step_x)
+    for frame in frames:
+        # The region's corners are half a pixel of the view beyond its first and last ones.
+        left, top, width, height = frame.region * np.array([160, 120, 160, 120])
+        shown = [frame.image_hwc[0, 0, :2], frame.image_hwc[-1, -1, :2]]
+        half = (width / size[1] / 2, height / size[0] / 2)
+        np.testing.assert_allclose(shown[0] + 0.5, (left + half[0], top + half[1]), atol=0.6)
+        end = (left + width - half[0], top + height - half[1])
+        np.testing.assert_allclose(shown[1] + 0.5, end, atol=0.6)
+    largest = min(120 / size[0], 160 / size[1])
+    assert 0.5 * largest < min(scales) < 0.7 * largest < 0.8 * largest < max(scales) <= largest
+    # No jump anywhere, not from the last to the first either.
+    for view, following in zip(views, [*views[1:], views[0]], strict=True):
+        assert np.abs(view.astype(int) - following).max() < 30
+
+
+def test_a_picture_becomes_a_moving_camera_of_even_size():
+    frames = list(open_source(str(SAMPLES / 'leuven_b.jpg')))
+    assert len(frames) == 50
+    assert frames[0].image_hwc.shape == (562, 750, 3)
+
+
+@pytest.mark.parametrize('source', ['', '/dev/null', '/absent.mcap', str(SAMPLES / 'walk.mp4')])
+def test_sources_without_a_calibration(source):
+    assert not tells_calibration(source)
+
+
+def test_pictures_at_rest(tmp_path):
+    write_pictures(tmp_path / 'pictures', {'a.png': (1, 2, 3)})
+    still = open_source(str(tmp_path / 'pictures' / 'a.png'), is_still=True)
+    frames = list(still)
+    assert [frame.time_s for frame in frames] == pytest.approx(np.arange(50) / 10)
+    for frame in frames:
+        np.testing.assert_array_equal(frame.image_hwc, flat(6, 8, (1, 2, 3)))
+        assert frame.region == (0, 0, 1, 1)
+
+
+def test_the_street_of_the_bundled_programme_at_rest():
+    photo = read_image_file(SAMPLES / 'leuven_a.jpg')
+    frames = [frame.image_hwc for frame in open_source('', is_still=True)]
+    assert len(frames) == 50
+    assert frames[0].shape == (480, 640, 3)
+    # All of it: blocks of the frame have the means of the photo's.
+    means = [
+        np.array([[b.mean() for b in np.array_split(a, 4, 1)] for a in np.array_split(image, 4)])
+        for image in (frames[-1], photo)
+    ]
+    assert np.abs(means[0] - means[1]).max() < 2
+
+
+def test_programme_joins_clips_of_any_size(clip):
+    photo = MovingPhoto(flat(50, 50, 9), 20, 30, rate_hz=10, duration_s=0.3)
+    programme = Programme([photo, VideoFile(clip)], 24, 40, rate_hz=20)
+    frames = list(programme)
+    assert [frame.time_s for frame in frames] == pytest.approx([i / 20 for i in range(8)])
+    assert {frame.image_hwc.shape for frame in frames} == {(24, 40, 3)}
+    assert frames[2].image_hwc[5, 5].tolist() == [9, 9, 9]
+    assert frames[4].image_hwc[5, 5].tolist() == [40, 7, 200]
+
+
+def test_bundled_samples_are_what_their_readme_says():
+    frames = list(VideoFile(SAMPLES / 'walk.mp4'))
+    assert len(frames) == 100
+    assert VideoFile(SAMPLES / 'walk.mp4').rate_hz == pytest.approx(10)
+    assert frames[0].image_hwc.shape == (576, 768, 3)
+    # People move: the picture changes, but not everywhere.
+    change = np.abs(frames[0].image_hwc.astype(int) - frames[50].image_hwc).max(-1) > 40
+    assert 0.003 < change.mean() < 0.2
+    for name in ('leuven_a.jpg', 'leuven_b.jpg'):
+        assert read_image_file(SAMPLES / name).shape == (563, 751, 3)
+
+
+def test_paths_that_are_no_source(tmp_path):
+    (tmp_path / 'empty').mkdir()
+    (tmp_path / 'junk.mp4').write_bytes(b'junk' * 50)
+    (tmp_path / 'junk.jpg').write_bytes(b'junk' * 50)
+    with pytest.raises(ConfigError, match=r"there is no '/absent/clip\.mp4'; expected a video"):
+        open_source('/absent/clip.mp4')
+    with pytest.raises(ConfigError, match=r"'/dev/video99'.*V4L2"):
+        open_source('/dev/video99')
+    with pytest.raises(ImageError, match='holds no picture'):
+        open_source(str(tmp_path / 'empty'))
+    with pytest.raises(ImageError, match=r'junk\.mp4 cannot be read as a video'):
+        open_source(str(tmp_path / 'junk.mp4'))
+    with pytest.raises(ImageError, match=r'junk\.jpg'):
+        open_source(str(tmp_path / 'junk.jpg'))
+
+
+def test_a_device_that_is_no_camera():
+    with pytest.raises(ImageError, match=r"camera /dev/null cannot be opened.*group 'video'"):
+        open_source('/dev/null')
+
+
+def test_a_real_camera():
+    devices = sorted(Path('/dev').glob('video*'))
+    if not devices:
+        pytest.skip('no V4L2 device is plugged in here')
+    frames = iter(CameraDevice(devices[0]))
+    assert next(frames).image_hwc.ndim == 3

@@ -1,0 +1,102 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rtformer_ros.engines.base import Engine, EngineDescription
+from rtformer_ros.labels.label_set import LabelSet
+from rtformer_ros.segmentation import SegmentationBatch
+from rtformer_ros.segmenter import Segmenter, SegmentSettings
+
+
+class BrightestChannel(Engine):
+    """An engine whose result has a closed form, on images of 12 x 16 pixels."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            EngineDescription('brightest', 'cpu', Path('none'), 12, 16, LabelSet.generic(3))
+        )
+
+    def _run(self, images_nhwc):
+        ids = images_nhwc.argmax(axis=3).astype(np.uint8)
+        return SegmentationBatch(ids, images_nhwc.max(axis=3))
+
+    def _release(self) -> None:
+        pass
+
+
+@pytest.fixture
+def image_hwc() -> np.ndarray:
+    image = np.zeros((12, 16, 3), np.uint8)
+    image[:, :6, 0], image[:, 6:11, 1], image[:, 11:, 2] = 250, 150, 50
+    return image
+
+
+def test_result_is_the_engines_own(image_hwc):
+    result = Segmenter(BrightestChannel(), SegmentSettings()).segment(image_hwc)
+    np.testing.assert_array_equal(result.class_map_hw, image_hwc.argmax(axis=2))
+    np.testing.assert_array_equal(result.confidence_hw, image_hwc.max(axis=2))
+
+
+def test_remap_comes_before_the_threshold_and_leaves_the_confidence(image_hwc):
+    table = bytearray(range(256))
+    table[0], table[2] = 2, 7
+    settings = SegmentSettings(class_remap=bytes(table), confidence_threshold=0.4)
+    result = Segmenter(BrightestChannel(), settings).segment(image_hwc)
+    assert [result.class_map_hw[3, x] for x in (2, 8, 14)] == [2, 1, 255]
+    assert [result.confidence_hw[3, x] for x in (2, 8, 14)] == [250, 150, 50]
+
+
+@pytest.mark.parametrize(
+    ('wanted', 'resize', 'expected'),
+    [
+        ('source', 'stretch', (24, 64)),
+        ('source', 'letterbox', (24, 64)),
+        ('network', 'stretch', (12, 16)),
+        ('network', 'letterbox', (6, 16)),
+        ((5, 9), 'letterbox', (5, 9)),
+    ],
+)
+def test_output_size(wanted, resize, expected):
+    image = np.zeros((24, 64, 3), np.uint8)
+    image[:, 32:, 2] = 200
+    image[:, :32, 0] = 100
+    segmenter = Segmenter(BrightestChannel(), SegmentSettings(resize, wanted))
+    result = segmenter.segment(image)
+    assert result.class_map_hw.shape == result.confidence_hw.shape == expected
+    assert segmenter.output_size((24, 64)) == expected
+    width = expected[1]
+    assert set(result.class_map_hw[:, : width // 2 - 1].flat) == {0}
+    assert set(result.class_map_hw[:, width // 2 + 1 :].flat) == {2}
+    assert set(result.confidence_hw[:, width // 2 + 1 :].flat) == {200}
+
+
+def test_frames_of_changing_sizes_do_not_leave_traces(image_hwc):
+    segmenter = Segmenter(BrightestChannel(), SegmentSettings('letterbox'))
+    segmenter.segment(np.full((40, 10, 3), 255, np.uint8))
+    result = segmenter.segment(np.dstack([np.full((6, 16), v, np.uint8) for v in (0, 9, 0)]))
+    assert set(result.class_map_hw.flat) == {1}
+    assert set(result.confidence_hw.flat) == {9}
+
+
+def test_input_is_not_written_to(image_hwc):
+    image_hwc.flags.writeable = False
+    Segmenter(BrightestChannel(), SegmentSettings(confidence_threshold=0.9)).segment(image_hwc)
+
+
+@pytest.mark.parametrize('resize', ['stretch', 'letterbox'])
+def test_batch_is_as_if_one_by_one(resize):
+    """Also with images of the network's own size, which are not resized into a buffer."""
+    rng = np.random.default_rng(0)
+    sizes = [(24, 64), (12, 16), (40, 10), (12, 16)]
+    images = [rng.integers(0, 256, (*size, 3), np.uint8) for size in sizes]
+    segmenter = Segmenter(BrightestChannel(), SegmentSettings(resize))
+    for count in (2, 4, 3):
+        prepared = [segmenter.preprocess(image, i) for i, image in enumerate(images[:count])]
+        batch = segmenter.infer(*prepared)
+        assert len(batch) == count
+        for index, image in enumerate(images[:count]):
+            alone = Segmenter(BrightestChannel(), SegmentSettings(resize)).segment(image)
+            together = segmenter.postprocess(batch[index], image.shape[:2])
+            np.testing.assert_array_equal(together.class_map_hw, alone.class_map_hw)
+            np.testing.assert_array_equal(together.confidence_hw, alone.confidence_hw)
