@@ -9,7 +9,7 @@ ARGS ?=
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo benchmark lint test clean find-python
+.PHONY: help setup demo benchmark structure lint test clean find-python
 
 prepared = $(or $(PYTHON),python3) scripts/environment.py
 
@@ -18,6 +18,7 @@ help:
 	@echo 'make demo VIEW=planner   costmap and scan beside the overlay, see demo_output/planner.png'
 	@echo 'make test                lint, types and all tests'
 	@echo 'make benchmark           speed of each stage on this machine'
+	@echo 'make structure           folders, arrows, circles and sizes of the code'
 	@echo 'make setup               the set-up alone, as the demo needs it'
 	@echo 'make lint                ruff and mypy alone'
 	@echo 'make clean               remove what was built or made, the environment too'
@@ -36,6 +37,9 @@ demo: find-python
 
 benchmark: find-python
 	@$(prepared) demo python -m rtformer_ros.tools.benchmark $(ARGS)
+
+structure: find-python
+	@$(or $(PYTHON),python3) scripts/structure.py $(ARGS)
 
 lint: find-python
 	@$(prepared) test ruff check .
