@@ -17,7 +17,7 @@ from rtformer_ros.tools.processes import (
     wait_for_load,
 )
 
-_NODE, _LOAD = 'segmentation_node', 'camera_load'
+_NODE, _LOAD = 'segmentation_node', 'load_cameras'
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def time_cameras(case: CamerasCase, model: Path, engine: str, threads: int) -> C
                 'cameras': list(case.cameras),
                 'batch_wait_ms': case.batch_wait_ms,
             }
-            processes.start(_NODE, f'rtformer_ros.ros.{_NODE}', ros_arguments(parameters))
+            processes.start(_NODE, f'rtformer_ros.ros.programs.{_NODE}', ros_arguments(parameters))
             load = {
                 'cameras': list(case.cameras),
                 'width': case.width,
@@ -93,7 +93,7 @@ def time_cameras(case: CamerasCase, model: Path, engine: str, threads: int) -> C
                 'duration_s': case.duration_s,
                 'report': str(logs / 'report.json'),
             }
-            processes.start(_LOAD, f'rtformer_ros.ros.{_LOAD}', ros_arguments(load))
+            processes.start(_LOAD, f'rtformer_ros.ros.programs.{_LOAD}', ros_arguments(load))
             wait_for_load(processes, _NODE, _LOAD, case.duration_s)
         report = json.loads((logs / 'report.json').read_text(encoding='utf-8'))
     cameras = tuple(_timing(name, report['cameras'][name]) for name in case.cameras)

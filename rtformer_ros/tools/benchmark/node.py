@@ -16,7 +16,7 @@ from rtformer_ros.tools.processes import (
     wait_for_load,
 )
 
-_NODE, _LOAD = 'segmentation_node', 'benchmark_load'
+_NODE, _LOAD = 'segmentation_node', 'load_one_camera'
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def time_node(case: NodeCase, model: Path, engine: str, threads: int) -> NodeTim
         environment = isolated_environment(os.environ, 150 + os.getpid() % 50, logs)
         with ChildProcesses(logs, environment) as processes:
             parameters = {'model': str(model), 'engine': engine, 'threads': threads}
-            processes.start(_NODE, f'rtformer_ros.ros.{_NODE}', ros_arguments(parameters))
+            processes.start(_NODE, f'rtformer_ros.ros.programs.{_NODE}', ros_arguments(parameters))
             load = {
                 'width': case.width,
                 'height': case.height,
@@ -73,7 +73,7 @@ def time_node(case: NodeCase, model: Path, engine: str, threads: int) -> NodeTim
                 'report': str(logs / 'report.json'),
                 'process_id': processes.process_id(_NODE),
             }
-            processes.start(_LOAD, f'rtformer_ros.ros.{_LOAD}', ros_arguments(load))
+            processes.start(_LOAD, f'rtformer_ros.ros.programs.{_LOAD}', ros_arguments(load))
             wait_for_load(
                 processes, _NODE, _LOAD, case.frames * (1 / case.rate_hz if case.rate_hz else 2.0)
             )

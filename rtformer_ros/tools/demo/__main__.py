@@ -19,7 +19,7 @@ from rtformer_ros.tools.processes import ChildProcesses, isolated_environment, r
 
 NODE, CAMERA, LISTENER = 'segmentation_node', 'image_source', 'result_collector'
 
-_MODULES = 'rtformer_ros.ros'
+_MODULES = 'rtformer_ros.ros.programs'
 _START_TIMEOUT_S = 20.0
 _END_TIMEOUT_S = 10.0
 _POLL_S = 0.1
