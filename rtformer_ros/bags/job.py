@@ -20,7 +20,7 @@ class BagJob:
     source: a bag's folder or its only file (.mcap, .db3). output: a folder that does not exist yet,
     or a file of the same kind. topics: of images; () is every image topic of the bag. outputs:
     names from OUTPUTS. namespace: what the added topics are under. slice_s: seconds of the bag that
-    are segmented at a time. model, engine, device, threads: as open_engine takes them.
+    are segmented at a time. model, engine, device, threads: as EngineRequest takes them.
     Raises ConfigError for a value that cannot be.
     """
 

@@ -12,7 +12,7 @@ import numpy as np
 from rtformer_ros.bags.bag_file import image_topics, message_types, open_bag
 from rtformer_ros.bags.slice_file import MadeMessage, write_slice
 from rtformer_ros.drawing.rendering import Rendering, RenderSettings
-from rtformer_ros.engines import open_engine
+from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.errors import ImageError
 from rtformer_ros.labels.palette import palette_rgb
 from rtformer_ros.media.bag import IMAGE, image_of
@@ -45,7 +45,9 @@ def segment_slice(
     on_image: called after each image. An image that cannot be read is left out, and the log says
     so. Raises RtformerError where bag, model or folder cannot be used.
     """
-    engine = open_engine(job.model, job.engine, device=job.device, threads=job.threads)
+    engine = open_engine(
+        EngineRequest(job.model, job.engine, device=job.device, threads=job.threads)
+    )
     try:
         segmenter = Segmenter(engine, SegmentSettings())
         palette = RenderSettings(palette_rgb(engine.description.labels))

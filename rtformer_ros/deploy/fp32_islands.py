@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 
-Arrays = Mapping[str, npt.NDArray[Any]]
+from rtformer_ros.deploy.onnx_file import Arrays
 
 _SUMS = frozenset(
     {

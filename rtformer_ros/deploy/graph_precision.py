@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 
-Precision = Literal['fp32', 'fp16', 'int8']
+GraphPrecision = Literal['fp32', 'fp16', 'int8']
 
 QUANTISED_HALF_OPSET = 19
 """The first ONNX operator set whose quantisers take half precision."""
 
 
-def precision_of(model: onnx.ModelProto) -> Precision:
+def precision_of(model: onnx.ModelProto) -> GraphPrecision:
     """
     Return what a graph computes in: 'int8' with quantisers, else the type of most weights.
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from rtformer_ros.engines.request import EngineRequest
     from rtformer_ros.labels.label_set import LabelSet
     from rtformer_ros.segmentation import SegmentationBatch
 
@@ -46,7 +47,8 @@ class Engine(ABC):
 
     Calls of `infer` from several threads run one after the other. `close` may be called from any
     thread, in any state and repeatedly; a call of `infer` that is running is cut short where the
-    engine can do that. Subclasses implement `_run`, `_release` and, where they can, `_interrupt`.
+    engine can do that. Subclasses implement `open`, `_run`, `_release` and, where they can,
+    `_interrupt`; one that compiles models implements `needs_build`.
     """
 
     def __init__(self, description: EngineDescription) -> None:
@@ -55,6 +57,26 @@ class Engine(ABC):
         self._running = threading.Lock()
         self._closed = False
         self._released = False
+
+    @classmethod
+    @abstractmethod
+    def open(cls, request: EngineRequest) -> Engine:
+        """
+        Open the model of a request and run it once.
+
+        The request's `engine` was seen to already. Raises EngineUnavailable where the device is
+        missing, and all else that open_engine says.
+        """
+
+    @classmethod
+    def needs_build(cls, request: EngineRequest) -> bool:
+        """
+        Return whether `open` would compile the model first.
+
+        Raises EngineUnavailable where nothing can, ModelError for a model that cannot be read.
+        """
+        del request
+        return False
 
     @property
     def description(self) -> EngineDescription:

@@ -26,52 +26,6 @@ if TYPE_CHECKING:
     from rtformer_ros.segmentation import SegmentationBatch
 
 
-def open_model(request: EngineRequest) -> Engine:
-    """
-    Open an ONNX file and run it once.
-
-    Raises ModelError for a file that is no ONNX model or not one that segments images,
-    ConfigError, EngineUnavailable and EngineError as open_engine says.
-    """
-    if request.precision != 'auto':
-        raise ConfigError(
-            f'precision is {request.precision}, but an ONNX file has the precision that it was '
-            'exported with; leave precision auto and export the model as wanted'
-        )
-    session = _session(request)
-    metadata = metadata_of(request.model, session.properties)
-    height, width = _input_size(session, metadata, request)
-    warm_up = np.zeros((1, height, width, 3), np.uint8)
-    outputs = _run_in_chunks(session, metadata, warm_up)
-    labels = check_outputs(outputs, metadata, (height, width), request)
-    description = EngineDescription(
-        engine='onnxruntime',
-        device=f'cuda:{request.cuda_index}' if session.provider == CUDA else 'cpu',
-        model=request.model,
-        height=height,
-        width=width,
-        labels=labels,
-        detail=f'ONNX Runtime {onnxruntime.__version__}, {session.provider}, '
-        f'{request.thread_count} CPU thread(s)',
-    )
-    return OnnxRuntimeEngine(description, session, metadata)
-
-
-def _session(request: EngineRequest) -> OnnxSession:
-    session = OnnxSession(request)
-    if session.provider != CPU or HALF_QUANTISED not in session.properties:
-        return session
-    # On a CPU the library cuts off where it should round such values, and the classes are wrong.
-    try:
-        with widened_model(request.model) as model:
-            return OnnxSession(replace(request, model=model))
-    except ImportError as error:
-        raise EngineUnavailable(
-            f'{request.model.name} quantises from half precision, which a CPU gets wrong; it is '
-            f'rewritten in single precision first, which needs onnx ({error}): pip install onnx'
-        ) from error
-
-
 class OnnxRuntimeEngine(Engine):
     """An ONNX model, ours or another's, in an ONNX Runtime session."""
 
@@ -82,6 +36,37 @@ class OnnxRuntimeEngine(Engine):
         super().__init__(description)
         self._session: OnnxSession | None = session
         self._metadata = metadata
+
+    @classmethod
+    def open(cls, request: EngineRequest) -> OnnxRuntimeEngine:
+        """
+        Open an ONNX file and run it once.
+
+        Raises ModelError for a file that is no ONNX model or not one that segments images,
+        ConfigError, EngineUnavailable and EngineError as open_engine says.
+        """
+        if request.precision != 'auto':
+            raise ConfigError(
+                f'precision is {request.precision}, but an ONNX file has the precision that it was '
+                'exported with; leave precision auto and export the model as wanted'
+            )
+        session = _session(request)
+        metadata = metadata_of(request.model, session.properties)
+        height, width = _input_size(session, metadata, request)
+        warm_up = np.zeros((1, height, width, 3), np.uint8)
+        outputs = _run_in_chunks(session, metadata, warm_up)
+        labels = check_outputs(outputs, metadata, (height, width), request)
+        description = EngineDescription(
+            engine='onnxruntime',
+            device=f'cuda:{request.cuda_index}' if session.provider == CUDA else 'cpu',
+            model=request.model,
+            height=height,
+            width=width,
+            labels=labels,
+            detail=f'ONNX Runtime {onnxruntime.__version__}, {session.provider}, '
+            f'{request.thread_count} CPU thread(s)',
+        )
+        return cls(description, session, metadata)
 
     def _run(self, images_nhwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
         assert self._session is not None
@@ -97,6 +82,21 @@ class OnnxRuntimeEngine(Engine):
 
     def _release(self) -> None:
         self._session = None
+
+
+def _session(request: EngineRequest) -> OnnxSession:
+    session = OnnxSession(request)
+    if session.provider != CPU or HALF_QUANTISED not in session.properties:
+        return session
+    # On a CPU the library cuts off where it should round such values, and the classes are wrong.
+    try:
+        with widened_model(request.model) as model:
+            return OnnxSession(replace(request, model=model))
+    except ImportError as error:
+        raise EngineUnavailable(
+            f'{request.model.name} quantises from half precision, which a CPU gets wrong; it is '
+            f'rewritten in single precision first, which needs onnx ({error}): pip install onnx'
+        ) from error
 
 
 def _run_in_chunks(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, get_args
+from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, get_args
 
+from rtformer_ros.engines.precision import EnginePrecision
 from rtformer_ros.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
@@ -75,8 +76,6 @@ class BuildWatch:
     is_cancelled: Callable[[], bool] = _never
 
 
-Precision = Literal['auto', 'fp32', 'fp16']
-
 DEFAULT_NETWORK_SIZE = (360, 480)
 """Height and width of a network that takes any size, where neither file nor caller names one."""
 
@@ -84,21 +83,28 @@ DEFAULT_NETWORK_SIZE = (360, 480)
 @dataclass(frozen=True)
 class EngineRequest:
     """
-    What to open and how; see open_engine for the fields.
+    What to open and how: the argument of `open_engine` and `needs_build`.
 
-    skips_failed: an engine that could not compile this model before does not try it again.
+    model: an .onnx file, weights (.safetensors, .pdparams) or a TensorRT plan (.engine, .plan).
+    engine: a name of `engine_names`, or 'auto' for the best that works here.
+    device: 'auto', 'cpu', 'cuda' or 'cuda:N'; 'auto' takes CUDA where the library can.
+    threads: CPU threads; 0 leaves one core free. labels: classes, instead of those in the model
+    file. network_size: (height, width) in pixels for a model that takes any size. precision:
+    for engines that choose it when they open. build, watch: for engines that compile the model
+    first, see `needs_build`.
     Raises ModelError where there is no such file, ConfigError for a value that cannot be.
     """
 
     model: Path
+    engine: str = 'auto'
+    _: KW_ONLY
     device: str = 'auto'
     threads: int = 0
     labels: LabelSet | None = None
     network_size: tuple[int, int] | None = None
-    precision: Precision = 'auto'
+    precision: EnginePrecision = 'auto'
     build: BuildOptions = field(default_factory=BuildOptions)
     watch: BuildWatch = field(default_factory=BuildWatch)
-    skips_failed: bool = False
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -112,10 +118,20 @@ class EngineRequest:
             raise ConfigError(
                 f'network_size is {self.network_size}; expected (height, width), each 1 or more'
             )
-        if self.precision not in get_args(Precision):
+        precisions = get_args(EnginePrecision)
+        if self.precision not in precisions:
             raise ConfigError(
-                f"precision is '{self.precision}'; expected one of {', '.join(get_args(Precision))}"
+                f"precision is '{self.precision}'; expected one of {', '.join(precisions)}"
             )
+
+    @property
+    def skips_failed(self) -> bool:
+        """
+        Return whether an engine that could not compile this model before leaves it alone.
+
+        Only 'auto' has another engine to take instead.
+        """
+        return self.engine == 'auto'
 
     @property
     def thread_count(self) -> int:

@@ -24,37 +24,6 @@ if TYPE_CHECKING:
     from rtformer_ros.engines.request import EngineRequest
 
 
-def open_model(request: EngineRequest) -> Engine:
-    """
-    Build the network of a checkpoint, load its weights and run it once.
-
-    On CUDA it computes in FP16 unless precision is 'fp32'; what overflows or underflows there
-    (softmax, sums) stays in FP32.
-    Raises CheckpointError, ConfigError, EngineUnavailable and EngineError as open_engine says.
-    """
-    device = _device(request)
-    is_half = device.type == 'cuda' and request.precision != 'fp32'
-    if request.precision == 'fp16' and not is_half:
-        raise ConfigError('precision is fp16, but the device is the CPU; use auto or fp32 there')
-    checkpoint = load_checkpoint(request.model)
-    height, width = fixed_size(0, 0, request)
-    precision = 'FP16' if is_half else 'FP32'
-    description = EngineDescription(
-        engine='torch',
-        device=str(device),
-        model=request.model,
-        height=height,
-        width=width,
-        labels=choose_labels(
-            request.model, request.labels, checkpoint.labels, checkpoint.num_classes
-        ),
-        detail=f'PyTorch {torch.__version__}, {precision}, {request.thread_count} CPU thread(s)',
-    )
-    engine = TorchEngine(description, checkpoint, request.thread_count, is_half=is_half)
-    engine.infer(np.zeros((1, height, width, 3), np.uint8))
-    return engine
-
-
 class TorchEngine(Engine):
     """
     An RTFormer in PyTorch's eager mode.
@@ -75,6 +44,40 @@ class TorchEngine(Engine):
             segmenter = ImageSegmenter(checkpoint.build()).eval().to(self._device)
             # Pixels arrive channels last; convolutions are faster that way on CPU and GPU alike.
             self._segmenter: ImageSegmenter | None = segmenter.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @classmethod
+    def open(cls, request: EngineRequest) -> TorchEngine:
+        """
+        Build the network of a checkpoint, load its weights and run it once.
+
+        On CUDA it computes in FP16 unless precision is 'fp32'; what overflows or underflows there
+        (softmax, sums) stays in FP32.
+        Raises CheckpointError, ConfigError, EngineUnavailable and EngineError as open_engine says.
+        """
+        device = _device(request)
+        is_half = device.type == 'cuda' and request.precision != 'fp32'
+        if request.precision == 'fp16' and not is_half:
+            raise ConfigError(
+                'precision is fp16, but the device is the CPU; use auto or fp32 there'
+            )
+        checkpoint = load_checkpoint(request.model)
+        height, width = fixed_size(0, 0, request)
+        precision = 'FP16' if is_half else 'FP32'
+        description = EngineDescription(
+            engine='torch',
+            device=str(device),
+            model=request.model,
+            height=height,
+            width=width,
+            labels=choose_labels(
+                request.model, request.labels, checkpoint.labels, checkpoint.num_classes
+            ),
+            detail=f'PyTorch {torch.__version__}, {precision}, '
+            f'{request.thread_count} CPU thread(s)',
+        )
+        engine = cls(description, checkpoint, request.thread_count, is_half=is_half)
+        engine.infer(np.zeros((1, height, width, 3), np.uint8))
+        return engine
 
     def _run(self, images_nhwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
         assert self._segmenter is not None

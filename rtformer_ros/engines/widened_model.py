@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from rtformer_ros.engines.sidecar import metadata_of
 from rtformer_ros.model_metadata import HALF_QUANTISED
 
 
@@ -18,11 +19,11 @@ def widened_model(model: Path) -> Iterator[Path]:
     It is the model itself where that does so already. What a sidecar says of the model is in the
     file that is lent. Raises ModelError and ConfigError for a model or sidecar that is broken.
     """
+    # What runs FP32 models alone does without onnx, which these import.
     import onnx
 
     from rtformer_ros.deploy.graph_precision import precision_of, to_fp32
     from rtformer_ros.deploy.onnx_file import read_onnx
-    from rtformer_ros.engines.sidecar import metadata_of
 
     original = read_onnx(model)
     if precision_of(original) == 'fp32':

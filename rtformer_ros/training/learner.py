@@ -16,12 +16,12 @@ from rtformer_ros.network.rtformer import Logits, RTFormer
 from rtformer_ros.training.losses import loss_terms, lovasz_terms, sampled
 from rtformer_ros.training.optimizer import MovingAverage, build_optimizer, lr_at, set_lr
 from rtformer_ros.training.process_group import ProcessGroup, synchronize_batch_norms
-from rtformer_ros.training.recipe import Precision, Recipe
+from rtformer_ros.training.recipe import Recipe, TrainingPrecision
 
 _DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
 
-def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype:
+def autocast_dtype(precision: TrainingPrecision, device: torch.device) -> torch.dtype:
     """
     Return the dtype for autocast; float32 means none.
 

@@ -13,7 +13,7 @@ from typing import Literal
 from rtformer_ros.errors import ConfigError
 
 ScheduleKind = Literal['poly', 'cosine', 'stable']
-Precision = Literal['auto', 'fp32', 'bf16', 'fp16']
+TrainingPrecision = Literal['auto', 'fp32', 'bf16', 'fp16']
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class Recipe:
     steps: int = 120_000
     batch_size: int = 12
     ema_decay: float = 0.9998
-    precision: Precision = 'auto'
+    precision: TrainingPrecision = 'auto'
     seed: int = 0
     validate_every: int = 2000
     save_every: int = 500

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 import torch
 
-from rtformer_ros.engines import engine_names, open_engine
+from rtformer_ros.engines import EngineRequest, engine_names, open_engine
 from rtformer_ros.engines.tensorrt.bindings import load_tensorrt
 from rtformer_ros.engines.tensorrt.device import find_gpu
 from rtformer_ros.errors import ConfigError, EngineClosed, EngineUnavailable, ImageError
@@ -82,8 +82,9 @@ def open_one(case, small_network):
 
     def open_(**arguments):
         arguments = {'device': case.device, 'threads': 1, 'network_size': (90, 120), **arguments}
+        request = EngineRequest(small_network.files[case.suffix], case.engine, **arguments)
         try:
-            opened.append(open_engine(small_network.files[case.suffix], case.engine, **arguments))
+            opened.append(open_engine(request))
         except EngineUnavailable as error:
             if case.device == 'cpu':
                 raise
@@ -292,4 +293,4 @@ def test_fewer_labels_than_classes_are_refused(open_one):
 def test_a_device_that_is_not_there_is_unavailable(case, small_network):
     model = small_network.files[case.suffix]
     with pytest.raises(EngineUnavailable, match='device is cuda:99'):
-        open_engine(model, case.engine, device='cuda:99')
+        open_engine(EngineRequest(model, case.engine, device='cuda:99'))

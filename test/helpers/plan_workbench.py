@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rtformer_ros.engines import BuildOptions, BuildWatch
-from rtformer_ros.engines.request import EngineRequest
+from rtformer_ros.engines import BuildOptions, BuildWatch, EngineRequest
 from rtformer_ros.engines.tensorrt.build.find_or_build import (
     PreparedPlan,
-    needs_build,
+    must_compile,
     prepare_plan,
 )
 from rtformer_ros.engines.tensorrt.device import Gpu
@@ -44,9 +43,12 @@ class Workbench:
         script['log'] = str(self.folder / 'builds.log')
         return [sys.executable, str(STAND_IN), json.dumps(script)]
 
-    def request(self, *, watch: BuildWatch | None = None, **changes) -> EngineRequest:
+    def request(
+        self, engine: str = 'tensorrt', *, watch: BuildWatch | None = None, **changes
+    ) -> EngineRequest:
         build = BuildOptions(**changes.pop('build', {}))
-        return EngineRequest(self.model, build=build, watch=watch or BuildWatch(), **changes)
+        watch = watch or BuildWatch()
+        return EngineRequest(self.model, engine, build=build, watch=watch, **changes)
 
     def prepare(
         self, request=None, *, target=TARGET, cache=None, force=False, **script
@@ -61,7 +63,7 @@ class Workbench:
 
     def needs_build(self, request=None, target=TARGET) -> bool:
         cache = PlanCache(self.cache_folder)
-        return needs_build(request or self.request(), target=target, cache=cache)
+        return must_compile(request or self.request(), target=target, cache=cache)
 
     def builds(self) -> list[str]:
         """The settings of all builds so far, 'fp16@3'."""

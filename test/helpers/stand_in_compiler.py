@@ -33,8 +33,8 @@ from pathlib import Path
 import numpy as np
 
 from rtformer_ros import errors
-from rtformer_ros.engines.onnxruntime import open_model
-from rtformer_ros.engines.request import BuildProgress, EngineRequest
+from rtformer_ros.engines import BuildProgress, EngineRequest
+from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine
 from rtformer_ros.engines.tensorrt.build.child import serve
 
 HEADER = b'stand-in plan\n'
@@ -85,7 +85,9 @@ def main() -> int:
             onnx_path.write_bytes(plan[len(HEADER) :])
             if not graph.is_self_described:
                 shutil.copyfile(script['sidecar'], onnx_path.with_suffix('.yaml'))
-            engine = open_model(EngineRequest(onnx_path, device='cpu', threads=1))
+            engine = OnnxRuntimeEngine.open(
+                EngineRequest(onnx_path, 'onnxruntime', device='cpu', threads=1)
+            )
         class_map_nhw = engine.infer(images_nhwc).class_map_nhw
         engine.close()
         wrong = script.get('wrong', [])

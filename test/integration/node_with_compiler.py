@@ -15,9 +15,7 @@ import sys
 import time
 from dataclasses import replace
 
-import rtformer_ros.engines as engines
-from rtformer_ros.engines import BuildProgress, Engine
-from rtformer_ros.engines.request import EngineRequest
+from rtformer_ros.engines import BuildProgress, Engine, EngineRequest, engine_table
 from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError
 
 _COMPILER = """
@@ -30,9 +28,24 @@ sys.exit(verdict.read_text().replace('done', ''))
 """
 
 
-def needs_build(request: EngineRequest) -> bool:
-    plan = request.model.with_suffix('.plan')
-    return not plan.exists() or plan.read_text() != _options(request)
+class StandInEngine:
+    """Compiles a model and opens it with ONNX Runtime."""
+
+    @staticmethod
+    def needs_build(request: EngineRequest) -> bool:
+        plan = request.model.with_suffix('.plan')
+        return not plan.exists() or plan.read_text() != _options(request)
+
+    @classmethod
+    def open(cls, request: EngineRequest) -> Engine:
+        if cls.needs_build(request):
+            _compile(request)
+        from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine
+
+        engine = OnnxRuntimeEngine.open(replace(request, precision='auto'))
+        detail = _options(request)
+        engine._description = replace(engine.description, engine='standin', detail=detail)
+        return engine
 
 
 def _options(request: EngineRequest) -> str:
@@ -41,17 +54,6 @@ def _options(request: EngineRequest) -> str:
         f'{request.precision}, {build.workspace_mib} MiB, level {build.optimization_level}, '
         f'{build.max_batch} image(s)'
     )
-
-
-def open_model(request: EngineRequest) -> Engine:
-    if needs_build(request):
-        _compile(request)
-    from rtformer_ros.engines.onnxruntime import open_model as open_with_onnxruntime
-
-    engine = open_with_onnxruntime(replace(request, precision='auto'))
-    detail = _options(request)
-    engine._description = replace(engine.description, engine='standin', detail=detail)
-    return engine
 
 
 def _compile(request: EngineRequest) -> None:
@@ -76,9 +78,11 @@ def _compile(request: EngineRequest) -> None:
 
 def main() -> int:
     """Put the engine on the table before the node reads it, then run the node."""
-    sys.modules[f'{engines.__name__}.standin'] = sys.modules[__name__]
-    entry = engines._EngineEntry('standin', ('.onnx',), 'it is there', compiles=True)
-    engines._ENGINES = {'standin': entry, **engines._ENGINES}
+    sys.modules['rtformer_ros.engines.standin'] = sys.modules[__name__]
+    entry = engine_table.EngineEntry(
+        'standin', 'StandInEngine', ('.onnx',), 'it is there', compiles=True
+    )
+    engine_table.ENGINES = {'standin': entry, **engine_table.ENGINES}
     from rtformer_ros.ros.programs import segmentation_node
 
     return segmentation_node.main()

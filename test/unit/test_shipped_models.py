@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from rtformer_ros.engines import open_engine
+from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.files.packaged_files import DEFAULT_MODEL, find_labels
 from rtformer_ros.imaging.codecs import read_image_file
 from rtformer_ros.labels.label_set import load_labels
@@ -56,7 +56,7 @@ def test_onnx_and_weights_agree_on_the_street(name):
     size = (entry['height'], entry['width'])
     maps = []
     for path in (MODELS / name, MODELS / entry['made_from']):
-        engine = open_engine(path, network_size=size)
+        engine = open_engine(EngineRequest(path, network_size=size))
         try:
             image = read_image_file(ROOT / 'samples' / 'leuven_a.jpg')
             maps.append(Segmenter(engine, SegmentSettings()).segment(image).class_map_hw)
@@ -67,7 +67,7 @@ def test_onnx_and_weights_agree_on_the_street(name):
 
 def test_street_is_believable():
     """Sky is above, road below, and brick fronts are buildings, at places that a person named."""
-    engine = open_engine(ROOT / DEFAULT_MODEL)
+    engine = open_engine(EngineRequest(ROOT / DEFAULT_MODEL))
     try:
         image = read_image_file(ROOT / 'samples' / 'leuven_a.jpg')
         ids = Segmenter(engine, SegmentSettings()).segment(image).class_map_hw

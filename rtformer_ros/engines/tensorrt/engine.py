@@ -27,47 +27,6 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 
-def needs_build(request: EngineRequest) -> bool:
-    """
-    Return whether open_model would compile first.
-
-    Raises EngineUnavailable where nothing can, ModelError for a model that cannot be read.
-    """
-    if _is_plan(request):
-        return False
-    # Before anything else: where nothing can be built, no cache is made.
-    target = find_or_build.find_target(request)
-    return find_or_build.needs_build(request, target=target)
-
-
-def open_model(request: EngineRequest) -> Engine:
-    """
-    Open a plan file, or the plan of an ONNX file, which is compiled where the cache has none.
-
-    Raises EngineUnavailable without TensorRT or GPU, EngineBuildError, EngineBuildCancelled,
-    ModelError, ConfigError and EngineError as open_engine says.
-    """
-    target = find_or_build.find_target(request)
-    opened = _open_file(request, target) if _is_plan(request) else _open_onnx(request, target)
-    runner, metadata = opened.runner, opened.metadata
-    try:
-        labels = _labels(runner, metadata, request)
-        description = EngineDescription(
-            engine='tensorrt',
-            device=f'cuda:{request.cuda_index}',
-            model=request.model,
-            height=runner.height,
-            width=runner.width,
-            labels=labels,
-            detail=f'TensorRT {target.tensorrt_version}, {target.gpu.name}, {opened.origin}, '
-            f'{runner.how}',
-        )
-    except BaseException:
-        runner.close()
-        raise
-    return TensorRTEngine(description, runner)
-
-
 class TensorRTEngine(Engine):
     """
     A plan on the GPU.
@@ -80,6 +39,47 @@ class TensorRTEngine(Engine):
         """Take over a runner."""
         super().__init__(description)
         self._runner: PlanRunner | None = runner
+
+    @classmethod
+    def open(cls, request: EngineRequest) -> TensorRTEngine:
+        """
+        Open a plan file, or the plan of an ONNX file, which is compiled where the cache has none.
+
+        Raises EngineUnavailable without TensorRT or GPU, EngineBuildError, EngineBuildCancelled,
+        ModelError, ConfigError and EngineError as open_engine says.
+        """
+        target = find_or_build.find_target(request)
+        opened = _open_file(request, target) if _is_plan(request) else _open_onnx(request, target)
+        runner, metadata = opened.runner, opened.metadata
+        try:
+            labels = _labels(runner, metadata, request)
+            description = EngineDescription(
+                engine='tensorrt',
+                device=f'cuda:{request.cuda_index}',
+                model=request.model,
+                height=runner.height,
+                width=runner.width,
+                labels=labels,
+                detail=f'TensorRT {target.tensorrt_version}, {target.gpu.name}, {opened.origin}, '
+                f'{runner.how}',
+            )
+        except BaseException:
+            runner.close()
+            raise
+        return cls(description, runner)
+
+    @classmethod
+    def needs_build(cls, request: EngineRequest) -> bool:
+        """
+        Return whether `open` would compile first.
+
+        Raises EngineUnavailable where nothing can, ModelError for a model that cannot be read.
+        """
+        if _is_plan(request):
+            return False
+        # Before anything else: where nothing can be built, no cache is made.
+        target = find_or_build.find_target(request)
+        return find_or_build.must_compile(request, target=target)
 
     def _run(self, images_nhwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
         assert self._runner is not None

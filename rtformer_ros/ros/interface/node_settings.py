@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from rtformer_ros.engines.request import Precision
+    from rtformer_ros.engines import EnginePrecision
     from rtformer_ros.geometry.scan import ScanSettings
     from rtformer_ros.imaging.resize import ResizeMode, Size
     from rtformer_ros.ros.interface.parameter_spec import ParameterValue
@@ -51,7 +51,7 @@ class ModelSettings:
     threads: int
     network_size: Size | None
     labels: str
-    precision: Precision
+    precision: EnginePrecision
     build: BuildOptions
 
     @property

@@ -7,45 +7,16 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rtformer_ros.engines import BuildProgress, BuildWatch, needs_build, open_engine
+from rtformer_ros.engines import BuildProgress, BuildWatch, open_engine
 from rtformer_ros.errors import EngineBuildCancelled, EngineError, RtformerError
-from rtformer_ros.files.packaged_files import find_labels, find_model
-from rtformer_ros.labels.label_set import load_labels
+from rtformer_ros.ros.model.engine_request import engine_request
 from rtformer_ros.ros.model.status import progress_text
 
 if TYPE_CHECKING:
     from rclpy.impl.rcutils_logger import RcutilsLogger
 
-    from rtformer_ros.engines import BuildProgress, Engine
+    from rtformer_ros.engines import Engine
     from rtformer_ros.ros.interface.node_settings import ModelSettings
-
-
-def open_model(settings: ModelSettings, watch: BuildWatch | None = None) -> Engine:
-    """Open the engine that the settings name; raises what open_engine does."""
-    return open_engine(
-        find_model(settings.model),
-        settings.engine,
-        device=settings.device,
-        threads=settings.threads,
-        labels=load_labels(find_labels(settings.labels)) if settings.labels else None,
-        network_size=settings.network_size,
-        precision=settings.precision,
-        build=settings.build,
-        watch=watch,
-    )
-
-
-def model_needs_build(settings: ModelSettings) -> bool:
-    """Return whether open_model() would compile the model first; raises what it does."""
-    return needs_build(
-        find_model(settings.model),
-        settings.engine,
-        device=settings.device,
-        labels=load_labels(find_labels(settings.labels)) if settings.labels else None,
-        network_size=settings.network_size,
-        precision=settings.precision,
-        build=settings.build,
-    )
 
 
 class ModelBuild:
@@ -133,7 +104,7 @@ class ModelBuild:
         if self._cancelled.is_set():
             return None, EngineBuildCancelled('the build was called off before it began')
         try:
-            return open_model(self.settings, watch), None
+            return open_engine(engine_request(self.settings, watch)), None
         except RtformerError as error:
             return None, error
         except Exception as error:  # noqa: BLE001  it must end with a result, whatever happens

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rtformer_ros.engines import compiles
+from rtformer_ros.engines import compiles, needs_build, open_engine
 from rtformer_ros.errors import ConfigError, RtformerError
 from rtformer_ros.ros.frames.config import PlanSlot, make_plan
 from rtformer_ros.ros.interface.node_settings import PLAN_PARAMETERS, NodeSettings
-from rtformer_ros.ros.model.background_build import BuildSlot, model_needs_build, open_model
+from rtformer_ros.ros.model.background_build import BuildSlot
+from rtformer_ros.ros.model.engine_request import engine_request
 from rtformer_ros.ros.model.status import ModelStatus, engine_text
 
 if TYPE_CHECKING:
@@ -79,11 +80,12 @@ class ModelLoader:
         try:
             if self.builds.settings == settings.model:
                 return self._use_build_or_fallback(settings)
-            if model_needs_build(settings.model):
+            if needs_build(engine_request(settings.model)):
                 self.builds.start(settings.model)
                 return self._use_fallback(settings)
             self.builds.cancel()
-            self._put(_plan_or_close(open_model(settings.model), settings.frame), settings)
+            engine = open_engine(engine_request(settings.model))
+            self._put(_plan_or_close(engine, settings.frame), settings)
         except RtformerError as error:
             self._error = str(error)
             raise
@@ -123,13 +125,13 @@ class ModelLoader:
             self._reframe_meanwhile(plan, settings, may_wait=self._frame_waits)
         elif new == self._failed:
             self._reframe(plan, settings)
-        elif model_needs_build(new):
+        elif needs_build(engine_request(new)):
             is_other = (new.model, new.labels) != (old.model, old.labels)
             self._reframe_meanwhile(plan, settings, may_wait=is_other)
             self._build_error, self._failed = '', None
             self.builds.start(new)
         else:
-            self._exchange(plan, open_model(new), settings)
+            self._exchange(plan, open_engine(engine_request(new)), settings)
             self.builds.cancel()
 
     def settle(self, settings: NodeSettings) -> bool:
@@ -170,7 +172,7 @@ class ModelLoader:
         changes = {'engine': settings.engine_fallback, **_FALLBACK_VALUES}
         fallback = NodeSettings.from_values({**settings.values, **changes})
         try:
-            plan = _plan_or_close(open_model(fallback.model), settings.frame)
+            plan = _plan_or_close(open_engine(engine_request(fallback.model)), settings.frame)
         except RtformerError as error:
             self._logger.warning(f'engine_fallback cannot fill in during the build: {error}')
             return False
@@ -188,7 +190,7 @@ class ModelLoader:
         if replace(settings, build=in_force.build) != in_force:
             return False
         is_compiled = compiles(plan.segmenter.engine.description.engine)
-        return not is_compiled and not model_needs_build(settings)
+        return not is_compiled and not needs_build(engine_request(settings))
 
     def _exchange(self, plan: FramePlan, engine: Engine, settings: NodeSettings) -> None:
         new = _plan_or_close(engine, settings.frame)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rtformer_ros.engines import open_engine
+from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.stream.statistics import Distribution
 
 _WARM_UP_RUNS = 3
@@ -30,7 +30,7 @@ def time_engine(model: Path, engine: str, threads: int, runs: int) -> NetworkTim
 
     Raises RtformerError when the engine cannot be opened.
     """
-    opened = open_engine(model, engine, threads=threads)
+    opened = open_engine(EngineRequest(model, engine, threads=threads))
     described = opened.description
     try:
         shape = (1, described.height, described.width, 3)

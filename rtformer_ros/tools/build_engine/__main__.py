@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtformer_ros.engines import BuildProgress, BuildWatch
-from rtformer_ros.engines.request import EngineRequest
+from rtformer_ros.engines import BuildProgress, BuildWatch, EngineRequest
 from rtformer_ros.errors import ConfigError, EngineBuildError, EngineUnavailable, RtformerError
 from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.tools.build_engine.options import (
@@ -129,6 +128,7 @@ def _build(model: Path, options: BuildEngineOptions, prepare: Prepare) -> None:
     with _progress_bar() as watch:
         request = EngineRequest(
             model,
+            'tensorrt',
             device=options.device,
             network_size=options.size,
             # A model in INT8 carries its precision.

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from rtformer_ros.engines import Engine, EngineRequest, open_engine
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.packaged_files import find_labels
 from rtformer_ros.labels.label_set import load_labels
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import onnx
 
-    from rtformer_ros.engines import Engine
     from rtformer_ros.tools.build_engine.options import Scoring
 
 _MOST_COMPARED = 16
@@ -142,14 +142,12 @@ def mean_iou(model: Path, scoring: Scoring, size: tuple[int, int] | None) -> flo
 
 @contextmanager
 def _opened(model: Path, size: tuple[int, int] | None) -> Iterator[Engine]:
-    from rtformer_ros.engines import open_engine
     from rtformer_ros.engines.widened_model import widened_model
 
-    with (
-        widened_model(model) as wide,
-        closing(open_engine(wide, 'onnxruntime', device='cpu', network_size=size)) as engine,
-    ):
-        yield engine
+    with widened_model(model) as wide:
+        request = EngineRequest(wide, 'onnxruntime', device='cpu', network_size=size)
+        with closing(open_engine(request)) as engine:
+            yield engine
 
 
 def _images(pictures: Sequence[Path]) -> Iterator[npt.NDArray[np.uint8]]:

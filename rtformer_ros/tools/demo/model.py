@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rtformer_ros.engines import EngineRequest
 from rtformer_ros.files.packaged_files import find_model
 
 if TYPE_CHECKING:
@@ -44,10 +45,9 @@ def read_model_facts(text: str) -> ModelFacts:
 
 def _onnx_facts(path: Path) -> ModelFacts:
     from rtformer_ros.engines.onnx_session import OnnxSession
-    from rtformer_ros.engines.request import EngineRequest
     from rtformer_ros.engines.sidecar import metadata_of
 
-    session = OnnxSession(EngineRequest(path, device='cpu', threads=1))
+    session = OnnxSession(EngineRequest(path, 'onnxruntime', device='cpu', threads=1))
     metadata = metadata_of(path, session.properties)
     names = metadata.labels.names if metadata.labels else ()
     return ModelFacts(path, names, metadata.description)

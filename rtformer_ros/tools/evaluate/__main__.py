@@ -10,10 +10,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.errors import ConfigError, RtformerError
 from rtformer_ros.files.packaged_files import find_labels, find_model
 from rtformer_ros.labels.label_set import LabelSet, load_labels
@@ -75,14 +75,12 @@ def _running_engine(
     options: EvaluateOptions, dataset: Dataset
 ) -> Iterator[tuple[Predict, Protocol]]:
     """Open the model as the node does."""
-    from rtformer_ros.engines import open_engine
     from rtformer_ros.evaluation.report import engine_steps
     from rtformer_ros.evaluation.scores import check_classes
     from rtformer_ros.segmenter import Segmenter, SegmentSettings
 
     path = find_model(options.model)
-    open_with = partial(
-        open_engine,
+    request = EngineRequest(
         path,
         options.engine,
         device=options.device,
@@ -90,10 +88,10 @@ def _running_engine(
         network_size=options.size or _default_size(path, dataset),
     )
     try:
-        engine = open_with()
+        engine = open_engine(request)
     except ConfigError:
         # A file that does not tell what its ids mean; any other fault shows again.
-        engine = open_with(labels=dataset.labels)
+        engine = open_engine(replace(request, labels=dataset.labels))
     try:
         description = engine.description
         check_classes(description.labels, dataset.labels, path.name)
@@ -113,7 +111,6 @@ def _averaging(options: EvaluateOptions, dataset: Dataset) -> Iterator[tuple[Pre
     """Build the network of the model's weights."""
     import torch
 
-    from rtformer_ros.engines.request import EngineRequest
     from rtformer_ros.evaluation.averaged_network import AveragedNetwork
     from rtformer_ros.evaluation.report import averaging_steps
     from rtformer_ros.evaluation.scores import check_classes
@@ -125,7 +122,7 @@ def _averaging(options: EvaluateOptions, dataset: Dataset) -> Iterator[tuple[Pre
             f'--flip and --scales average logits, which {path.name} does not give; expected '
             f'weights: {" or ".join(_WEIGHTS_SUFFIXES)}'
         )
-    request = EngineRequest(path, options.device, options.threads)
+    request = EngineRequest(path, 'torch', device=options.device, threads=options.threads)
     torch.set_num_threads(request.thread_count)
     checkpoint = load_checkpoint(path)
     own = checkpoint.labels or LabelSet.generic(checkpoint.num_classes)

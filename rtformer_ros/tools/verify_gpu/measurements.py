@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rtformer_ros.engines import BuildOptions, BuildWatch, open_engine
-from rtformer_ros.engines.request import EngineRequest, Precision
+from rtformer_ros.engines import (
+    BuildOptions,
+    BuildWatch,
+    EnginePrecision,
+    EngineRequest,
+    open_engine,
+)
 from rtformer_ros.engines.tensorrt.build.verification import (
     LEAST_AGREEMENT,
     Reference,
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
 
     from rtformer_ros.engines.tensorrt.build.find_or_build import PreparedPlan
 
-PRECISIONS: tuple[Precision, ...] = ('fp16', 'fp32')
+PRECISIONS: tuple[EnginePrecision, ...] = ('fp16', 'fp32')
 TORCH_MODES = ('eager', 'CUDA graph', 'compile')
 _LONGEST = 300
 # Images [N, H, W, 3] to class maps [N, H, W], both uint8 on the host.
@@ -58,7 +63,7 @@ class GpuTrial:
 def measure(trial: GpuTrial) -> Iterator[Measurement]:
     """Yield a measurement of each runtime; of one that fails, the reason."""
     try:
-        reference = reference_of(EngineRequest(trial.model, 'cpu'))
+        reference = reference_of(EngineRequest(trial.model, 'onnxruntime', device='cpu'))
     # Here and below: a report with a gap is worth more than none, and libraries raise anything.
     except Exception as error:  # noqa: BLE001
         yield _gap(Measurement(trial.model.name, 'ONNX Runtime on the CPU'), error)
@@ -79,7 +84,7 @@ def find_weights(model: Path) -> Path:
     from rtformer_ros.engines.sidecar import metadata_of
     from rtformer_ros.files.atomic_file import sha256_of
 
-    session = OnnxSession(EngineRequest(model, 'cpu', threads=1))
+    session = OnnxSession(EngineRequest(model, 'onnxruntime', device='cpu', threads=1))
     wanted = metadata_of(model, session.properties).checkpoint_sha256
     for path in sorted(model.parent.glob('*.safetensors')):
         if sha256_of(path) == wanted:
@@ -133,13 +138,15 @@ def _measured(
         return _gap(row, error)
 
 
-def _prepare(trial: GpuTrial, precision: Precision, batch: int) -> PreparedPlan | Exception:
+def _prepare(trial: GpuTrial, precision: EnginePrecision, batch: int) -> PreparedPlan | Exception:
     """Return a plan, or why there is none."""
     from rtformer_ros.engines.tensorrt.build.find_or_build import prepare_plan
 
     try:
         options = BuildOptions(max_batch=batch)
-        request = EngineRequest(trial.model, precision=precision, build=options, watch=trial.watch)
+        request = EngineRequest(
+            trial.model, 'tensorrt', precision=precision, build=options, watch=trial.watch
+        )
         return prepare_plan(request, force=trial.is_rebuilt)
     except Exception as error:  # noqa: BLE001
         return error
@@ -173,7 +180,7 @@ def _opening_plan(
 
 @contextmanager
 def _onnxruntime(trial: GpuTrial) -> Iterator[tuple[_Run, str]]:
-    engine = open_engine(trial.model, 'onnxruntime', device='cuda')
+    engine = open_engine(EngineRequest(trial.model, 'onnxruntime', device='cuda'))
     try:
         yield lambda images: engine.infer(images).class_map_nhw, ''
     finally:

@@ -13,7 +13,7 @@ import pytest
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from rtformer_ros.engines import open_engine
+from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.segmenter import Segmenter, SegmentSettings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -143,7 +143,7 @@ def test_everything_else_passes_byte_by_byte(tmp_path, model, plugin, as_file):
 
 
 def test_masks_are_the_engines_under_the_images_stamps(bag, model, done_alone):
-    engine = open_engine(model, threads=1)
+    engine = open_engine(EngineRequest(model, threads=1))
     try:
         segmenter = Segmenter(engine, SegmentSettings())
         expected = [segmenter.segment(picture) for picture in PICTURES]

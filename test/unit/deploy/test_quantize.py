@@ -10,7 +10,7 @@ from street_images import CAMVID, ROOT, camvid, samples
 
 from rtformer_ros.deploy.graph_precision import precision_of, to_fp16, to_fp32
 from rtformer_ros.deploy.quantize import quantize
-from rtformer_ros.engines import open_engine
+from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.errors import ConfigError, ImageError, ModelError
 from rtformer_ros.model_metadata import HALF_QUANTISED
 
@@ -77,7 +77,7 @@ def test_the_engine_gets_half_precision_right_on_a_cpu(images, half, tmp_path):
     path = tmp_path / 'half.onnx'
     path.write_bytes(half.SerializeToString())
     expected = class_maps(to_fp32(half), images[1])
-    engine = open_engine(path, 'onnxruntime', device='cpu', threads=2)
+    engine = open_engine(EngineRequest(path, 'onnxruntime', device='cpu', threads=2))
     try:
         for image, wanted in zip(images[1], expected, strict=True):
             came = engine.infer(image[np.newaxis]).class_map_nhw[0]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from foreign_onnx import ForeignModel
 
-from rtformer_ros.engines import engine_names, needs_build, open_engine
-from rtformer_ros.engines.request import EngineRequest, fixed_size
+from rtformer_ros.engines import EngineRequest, engine_names, needs_build, open_engine
+from rtformer_ros.engines.request import fixed_size
 from rtformer_ros.errors import (
     ConfigError,
     EngineBuildCancelled,
@@ -56,7 +56,7 @@ def model(tmp_path):
 
 def test_auto_opens_onnx_with_onnx_runtime_and_logs_why(model, caplog):
     with caplog.at_level(logging.INFO, logger='rtformer_ros.engines'):
-        description = open_engine(str(model), device='cpu').description
+        description = open_engine(EngineRequest(model, device='cpu')).description
     assert (description.engine, description.model) == ('onnxruntime', model)
     assert len(caplog.messages) == 1
     assert re.fullmatch(
@@ -68,7 +68,7 @@ def test_auto_opens_onnx_with_onnx_runtime_and_logs_why(model, caplog):
 def test_auto_says_in_one_line_why_it_passes_over_an_engine(model, caplog, monkeypatch):
     monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
     with caplog.at_level(logging.INFO, logger='rtformer_ros.engines'):
-        description = open_engine(model).description
+        description = open_engine(EngineRequest(model)).description
     assert description.engine == 'onnxruntime'
     assert len(caplog.messages) == 1
     assert description.passed_over.startswith('tensorrt is not available: ')
@@ -78,12 +78,13 @@ def test_auto_says_in_one_line_why_it_passes_over_an_engine(model, caplog, monke
 
 
 class FailingEngine:
-    """Stands in the place of an engine's module; opening a model fails."""
+    """Stands in the place of an engine's module and of its class; opening a model fails."""
 
     def __init__(self, error):
         self.error = error
+        self.TensorRTEngine = self
 
-    def open_model(self, request):
+    def open(self, request):
         raise self.error
 
 
@@ -92,11 +93,11 @@ class FailingEngine:
 )
 def test_auto_goes_on_when_a_compiler_fails(model, monkeypatch, error):
     monkeypatch.setitem(sys.modules, 'rtformer_ros.engines.tensorrt.engine', FailingEngine(error))
-    description = open_engine(model, device='cpu').description
+    description = open_engine(EngineRequest(model, device='cpu')).description
     assert description.engine == 'onnxruntime'
     assert re.fullmatch('tensorrt .*: no', description.passed_over)
     with pytest.raises(type(error), match='no'):
-        open_engine(model, 'tensorrt')
+        open_engine(EngineRequest(model, 'tensorrt'))
 
 
 def test_only_auto_does_without_what_could_not_be_compiled_before(model, monkeypatch):
@@ -106,17 +107,17 @@ def test_only_auto_does_without_what_could_not_be_compiled_before(model, monkeyp
         def needs_build(self, request):
             asked.append(request.skips_failed)
 
-        def open_model(self, request):
+        def open(self, request):
             asked.append(request.skips_failed)
             raise self.error
 
     module = 'rtformer_ros.engines.tensorrt.engine'
     monkeypatch.setitem(sys.modules, module, Engine(EngineBuildError('no')))
-    assert not needs_build(model)
-    open_engine(model, device='cpu')
-    assert not needs_build(model, 'tensorrt')
+    assert not needs_build(EngineRequest(model))
+    open_engine(EngineRequest(model, device='cpu'))
+    assert not needs_build(EngineRequest(model, 'tensorrt'))
     with pytest.raises(EngineBuildError):
-        open_engine(model, 'tensorrt')
+        open_engine(EngineRequest(model, 'tensorrt'))
     assert asked == [True, True, False, False]
 
 
@@ -124,12 +125,12 @@ def test_only_auto_does_without_what_could_not_be_compiled_before(model, monkeyp
 def test_auto_replaces_nothing_when_the_caller_or_the_file_is_why(model, monkeypatch, error):
     monkeypatch.setitem(sys.modules, 'rtformer_ros.engines.tensorrt.engine', FailingEngine(error))
     with pytest.raises(type(error), match='no'):
-        open_engine(model)
+        open_engine(EngineRequest(model))
 
 
 def test_a_named_engine_is_not_explained(model, caplog):
     with caplog.at_level(logging.INFO, logger='rtformer_ros.engines'):
-        assert open_engine(model, 'onnxruntime').description.engine == 'onnxruntime'
+        assert open_engine(EngineRequest(model, 'onnxruntime')).description.engine == 'onnxruntime'
     assert caplog.messages == []
 
 
@@ -148,18 +149,18 @@ def test_a_named_engine_is_not_explained(model, caplog):
 )
 def test_a_setting_that_cannot_be_is_refused(model, arguments, message):
     with pytest.raises(ConfigError, match=re.escape(message)):
-        open_engine(model, **arguments)
+        open_engine(EngineRequest(model, **arguments))
 
 
 @pytest.mark.parametrize('engine', ['auto', *engine_names()])
 def test_a_missing_file_is_named(tmp_path, engine):
     with pytest.raises(ModelError, match=r'there is no model file .*gone\.onnx'):
-        open_engine(tmp_path / 'gone.onnx', engine)
+        open_engine(EngineRequest(tmp_path / 'gone.onnx', engine))
 
 
 def test_a_folder_is_no_model(tmp_path):
     with pytest.raises(ModelError, match='there is no model file'):
-        open_engine(tmp_path)
+        open_engine(EngineRequest(tmp_path))
 
 
 @pytest.mark.parametrize('name', ['model.pth', 'model'])
@@ -168,7 +169,7 @@ def test_a_file_of_unknown_kind_is_refused_with_those_known(tmp_path, name):
     with pytest.raises(
         ModelError, match=rf'no engine runs {name}; .* onnxruntime runs \.onnx; torch'
     ):
-        open_engine(tmp_path / name)
+        open_engine(EngineRequest(tmp_path / name))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ def test_a_file_of_unknown_kind_is_refused_with_those_known(tmp_path, name):
 def test_a_broken_onnx_file_is_named(model, content):
     model.write_bytes(model.read_bytes()[:-40] if content is None else content)
     with pytest.raises(ModelError, match=r'm\.onnx cannot be loaded as an ONNX model: '):
-        open_engine(model)
+        open_engine(EngineRequest(model))
 
 
 @pytest.mark.parametrize('suffix', ['.safetensors', '.pdparams'])
@@ -188,7 +189,7 @@ def test_broken_weights_are_named(tmp_path, suffix, content):
     file = tmp_path / f'weights{suffix}'
     file.write_bytes(content)
     with pytest.raises(ModelError, match=re.escape(str(file))):
-        open_engine(file)
+        open_engine(EngineRequest(file))
 
 
 @pytest.mark.parametrize('engine', ['auto', 'onnxruntime'])
@@ -198,7 +199,7 @@ def test_cuda_that_is_missing_is_not_replaced_in_silence(model, engine):
     if 'CUDAExecutionProvider' in onnxruntime.get_available_providers():
         pytest.skip('this build of ONNX Runtime has CUDA')
     with pytest.raises(EngineUnavailable, match=r'device is cuda:1, but .* onnxruntime-gpu'):
-        open_engine(model, engine, device='cuda:1')
+        open_engine(EngineRequest(model, engine, device='cuda:1'))
 
 
 def test_importing_the_engines_loads_no_heavy_library():
@@ -209,9 +210,9 @@ def test_importing_the_engines_loads_no_heavy_library():
 
 def test_looking_for_tensorrt_loads_no_heavy_library(model):
     code = (
-        'import sys, rtformer_ros.engines.tensorrt.engine as engine\n'
-        'from rtformer_ros.engines import needs_build\n'
-        'print(needs_build(sys.argv[1]), *sys.modules)'
+        'import pathlib, sys, rtformer_ros.engines.tensorrt.engine as engine\n'
+        'from rtformer_ros.engines import EngineRequest, needs_build\n'
+        'print(needs_build(EngineRequest(pathlib.Path(sys.argv[1]))), *sys.modules)'
     )
     loaded = set(python(code, model).split())
     assert 'rtformer_ros.engines.tensorrt.run.runner' in loaded
@@ -220,8 +221,9 @@ def test_looking_for_tensorrt_loads_no_heavy_library(model):
 
 def test_onnx_runtime_alone_is_enough_for_onnx(model):
     code = BLOCKER.format(blocked={'torch', 'onnx', 'rclpy', 'safetensors'}) + (
-        'from rtformer_ros.engines import open_engine\n'
-        'print(open_engine(sys.argv[1]).description.engine)'
+        'from pathlib import Path\n'
+        'from rtformer_ros.engines import EngineRequest, open_engine\n'
+        'print(open_engine(EngineRequest(Path(sys.argv[1]))).description.engine)'
     )
     assert python(code, model).strip() == 'onnxruntime'
 
@@ -233,10 +235,11 @@ def test_onnx_runtime_alone_is_enough_for_onnx(model):
 @pytest.mark.parametrize('asked', ['auto', 'by name'])
 def test_a_missing_library_is_named_with_its_cure(model, engine, suffix, asked):
     code = BLOCKER.format(blocked={engine}) + (
-        'from rtformer_ros.engines import open_engine\n'
+        'from pathlib import Path\n'
+        'from rtformer_ros.engines import EngineRequest, open_engine\n'
         'from rtformer_ros.errors import EngineUnavailable\n'
         'try:\n'
-        '    open_engine(sys.argv[1], sys.argv[2])\n'
+        '    open_engine(EngineRequest(Path(sys.argv[1]), sys.argv[2]))\n'
         'except EngineUnavailable as error:\n'
         '    print(error)'
     )
@@ -255,7 +258,7 @@ class TestRequest:
 
     @pytest.mark.parametrize(('device', 'index'), [('auto', 0), ('cuda', 0), ('cuda:12', 12)])
     def test_knows_the_number_of_a_device(self, model, device, index):
-        assert EngineRequest(model, device).cuda_index == index
+        assert EngineRequest(model, device=device).cuda_index == index
 
     @pytest.mark.parametrize(
         ('own', 'asked', 'size'),
@@ -273,4 +276,4 @@ class TestRequest:
 
     def test_labels_are_the_callers(self, model):
         labels = LabelSet.generic(4, 'mine')
-        assert open_engine(model, labels=labels).description.labels is labels
+        assert open_engine(EngineRequest(model, labels=labels)).description.labels is labels

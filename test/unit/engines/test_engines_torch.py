@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rtformer_ros.engines import open_engine
+from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.engines.base import EngineDescription
 from rtformer_ros.engines.torch import TorchEngine
 from rtformer_ros.errors import ConfigError, EngineError
@@ -28,11 +28,13 @@ def weights(tmp_path_factory):
 
 def test_half_precision_needs_cuda(weights):
     with pytest.raises(ConfigError, match='precision is fp16, but the device is the CPU'):
-        open_engine(weights, device='cpu', precision='fp16')
+        open_engine(EngineRequest(weights, device='cpu', precision='fp16'))
 
 
 def test_precision_and_version_are_described(weights):
-    engine = open_engine(weights, device='cpu', precision='fp32', threads=2, network_size=SIZE)
+    engine = open_engine(
+        EngineRequest(weights, device='cpu', precision='fp32', threads=2, network_size=SIZE)
+    )
     detail = engine.description.detail
     assert detail == f'PyTorch {torch.__version__}, FP32, 2 CPU thread(s)'
 
@@ -40,7 +42,8 @@ def test_precision_and_version_are_described(weights):
 def test_each_engine_runs_with_its_own_threads(weights):
     before = torch.get_num_threads()
     one, two = (
-        open_engine(weights, device='cpu', threads=count, network_size=SIZE) for count in (1, 2)
+        open_engine(EngineRequest(weights, device='cpu', threads=count, network_size=SIZE))
+        for count in (1, 2)
     )
     try:
         for engine, count in ((one, 1), (two, 2), (one, 1)):
@@ -51,7 +54,7 @@ def test_each_engine_runs_with_its_own_threads(weights):
 
 
 def test_size_and_labels_have_defaults(weights):
-    description = open_engine(weights, device='cpu').description
+    description = open_engine(EngineRequest(weights, device='cpu')).description
     assert (description.height, description.width) == (360, 480)
     assert description.labels.names == ('class_0', 'class_1', 'class_2')
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rtformer_ros.engines import open_engine
+from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.media.open_source import open_source
 from rtformer_ros.segmentation import Segmentation
@@ -96,7 +96,7 @@ def test_another_size_starts_anew():
 
 def test_the_walk_flickers_less():
     """The share of pixels that change class from frame to frame falls by a quarter and more."""
-    engine = open_engine(find_model(''), device='cpu', threads=2)
+    engine = open_engine(EngineRequest(find_model(''), device='cpu', threads=2))
     try:
         segmenter, smoother = Segmenter(engine, SegmentSettings()), TemporalSmoother(0.8)
         plain, smooth = [], []

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -178,13 +179,13 @@ def on_the_cpu(model, monkeypatch):
     """Let ONNX Runtime on the CPU stand for the GPU's; `shift` makes TensorRT wrong."""
     real, shift = engines.open_engine, {'by': 0}
 
-    def open_engine(model, engine, device):
-        return real(model, engine, device='cpu')
+    def open_engine(request):
+        return real(replace(request, device='cpu'))
 
     def opening_plan(prepared, *, use_graph):
         @contextmanager
         def opening():
-            engine = real(model, 'onnxruntime', device='cpu')
+            engine = real(engines.EngineRequest(model, 'onnxruntime', device='cpu'))
             yield lambda images: engine.infer(images).class_map_nhw + shift['by'], 'how'
             engine.close()
 

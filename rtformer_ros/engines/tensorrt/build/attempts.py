@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.request import BuildProgress, BuildWatch
-from rtformer_ros.engines.tensorrt.build.job import BuildPrecision, CompileJob
+from rtformer_ros.engines.tensorrt.build.job import CompileJob
 from rtformer_ros.engines.tensorrt.build.parent import (
     COMPILER,
     CompiledPlan,
@@ -20,6 +20,7 @@ from rtformer_ros.engines.tensorrt.build.verification import LEAST_AGREEMENT
 from rtformer_ros.errors import ConfigError, EngineBuildError, EngineBuildOutOfMemory
 
 if TYPE_CHECKING:
+    from rtformer_ros.engines.precision import CompilePrecision
     from rtformer_ros.engines.tensorrt.build.job import CompileResult
 
 _logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ _LEVEL_STEP = 2
 class Attempt:
     """Settings to compile at."""
 
-    precision: BuildPrecision
+    precision: CompilePrecision
     optimization_level: int
 
     def __str__(self) -> str:
@@ -52,7 +53,7 @@ class Success:
     notes: tuple[str, ...]
 
 
-def attempts_for(precision: BuildPrecision, optimization_level: int) -> tuple[Attempt, ...]:
+def attempts_for(precision: CompilePrecision, optimization_level: int) -> tuple[Attempt, ...]:
     """
     Return what to try in turn: as asked, at a lower level, and in FP32.
 

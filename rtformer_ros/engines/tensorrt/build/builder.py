@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from rtformer_ros.engines.tensorrt.bindings import is_strongly_typed, load_tensorrt
 from rtformer_ros.engines.tensorrt.build.progress import BuildReporter, make_progress_monitor
@@ -21,10 +21,9 @@ from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError, EngineUn
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rtformer_ros.engines.precision import BuilderPrecision
     from rtformer_ros.engines.request import BuildOptions, BuildWatch
     from rtformer_ros.engines.tensorrt.bindings import Bindings
-
-BuildPrecision = Literal['fp16', 'fp32', 'typed']
 
 _logger = logging.getLogger(__name__)
 
@@ -42,7 +41,7 @@ class BuiltPlan:
 
 def build_plan(
     onnx_path: Path,
-    precision: BuildPrecision,
+    precision: BuilderPrecision,
     options: BuildOptions,
     watch: BuildWatch,
     timing_cache: bytes = b'',
@@ -71,7 +70,7 @@ def build_plan(
 def _build(
     trt: Bindings,
     onnx_path: Path,
-    precision: BuildPrecision,
+    precision: BuilderPrecision,
     options: BuildOptions,
     timing_cache: bytes,
     reporter: BuildReporter,

@@ -1,5 +1,5 @@
 """
-Compile one model: the program that build_process starts.
+Compile one model: the program that `parent` starts.
 
 It reads a CompileJob as the first line of its standard input, and ends when that is closed, so
 that it never outlives its parent. It answers with lines of JSON: {phase, percent} while it works,
@@ -20,8 +20,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from rtformer_ros.engines.request import BuildProgress, BuildWatch
+from rtformer_ros.engines.tensorrt.bindings import load_tensorrt
+from rtformer_ros.engines.tensorrt.build.builder import BuiltPlan, build_plan
 from rtformer_ros.engines.tensorrt.build.job import CompileJob
-from rtformer_ros.engines.tensorrt.build.steps import BuildPlan, RunPlan, compile_model
+from rtformer_ros.engines.tensorrt.build.steps import PlanBuilderFn, PlanRunnerFn, compile_model
+from rtformer_ros.engines.tensorrt.run.open_cuda import check_cuda_library
+from rtformer_ros.engines.tensorrt.run.runner import PlanRunner
 from rtformer_ros.errors import (
     EngineBuildError,
     EngineBuildOutOfMemory,
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from rtformer_ros.engines.precision import BuilderPrecision
     from rtformer_ros.engines.request import BuildOptions
     from rtformer_ros.engines.tensorrt.build.graph import CompileGraph
 
@@ -47,7 +52,7 @@ def main() -> int:
     return serve(_build_plan, _run_plan)
 
 
-def serve(build_plan: BuildPlan, run_plan: RunPlan) -> int:
+def serve(build_plan: PlanBuilderFn, run_plan: PlanRunnerFn) -> int:
     """Do the job on standard input with these two steps; return the exit code."""
     answers = _take_stdout()
     job = CompileJob.from_line(_first_line(0))
@@ -138,15 +143,11 @@ def _step_back() -> None:
 
 def _build_plan(
     onnx_path: Path,
-    precision: Any,
+    precision: BuilderPrecision,
     options: BuildOptions,
     watch: BuildWatch,
     timing_cache: bytes = b'',
-) -> Any:
-    from rtformer_ros.engines.tensorrt.bindings import load_tensorrt
-    from rtformer_ros.engines.tensorrt.build.builder import build_plan
-    from rtformer_ros.engines.tensorrt.run.open_cuda import check_cuda_library
-
+) -> BuiltPlan:
     load_tensorrt()
     # What the plan runs with afterwards is to be there before minutes are spent on it.
     check_cuda_library()
@@ -156,8 +157,6 @@ def _build_plan(
 def _run_plan(
     plan: bytes, graph: CompileGraph, images_nhwc: npt.NDArray[np.uint8], num_classes: int
 ) -> npt.NDArray[np.uint8]:
-    from rtformer_ros.engines.tensorrt.run.runner import PlanRunner
-
     _, height, width, _ = images_nhwc.shape
     runner = PlanRunner(plan, graph.metadata, network_size=(height, width))
     try:

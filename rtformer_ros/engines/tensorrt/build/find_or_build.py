@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.request import BuildProgress
+from rtformer_ros.engines.tensorrt.bindings import load_tensorrt
 from rtformer_ros.engines.tensorrt.build.attempts import compile_safely
 from rtformer_ros.engines.tensorrt.build.job import CompileJob
 from rtformer_ros.engines.tensorrt.build.parent import COMPILER
@@ -54,8 +55,6 @@ class PreparedPlan:
 
 def find_target(request: EngineRequest) -> Target:
     """Return what would compile and run here; raises EngineUnavailable, naming what is missing."""
-    from rtformer_ros.engines.tensorrt.bindings import load_tensorrt
-
     if request.device == 'cpu':
         raise EngineUnavailable(
             'device is cpu, but TensorRT runs on NVIDIA GPUs only; set device to auto or cuda'
@@ -65,7 +64,7 @@ def find_target(request: EngineRequest) -> Target:
     return Target(load_tensorrt().__version__, gpu)
 
 
-def needs_build(
+def must_compile(
     request: EngineRequest, *, target: Target | None = None, cache: PlanCache | None = None
 ) -> bool:
     """

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.sidecar import metadata_of
 from rtformer_ros.errors import EngineBuildError, ModelError
 from rtformer_ros.model_metadata import ModelMetadata, has_metadata
 
 if TYPE_CHECKING:
+    # Here and below, what imports onnx: its absence is reported by the process that compiles.
     import onnx
 
-    from rtformer_ros.engines.tensorrt.build.job import BuildPrecision
-
-Precision = Literal['fp32', 'fp16', 'int8']
+    from rtformer_ros.deploy.graph_precision import GraphPrecision
+    from rtformer_ros.engines.precision import CompilePrecision
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class CompileGraph:
     """
 
     path: Path
-    precision: Precision
+    precision: GraphPrecision
     is_typed: bool
     metadata: ModelMetadata
     is_self_described: bool
 
 
 def compile_graph(
-    model: Path, precision: BuildPrecision, size: tuple[int, int], folder: Path
+    model: Path, precision: CompilePrecision, size: tuple[int, int], folder: Path
 ) -> CompileGraph:
     """
     Return the file to compile: the model, or another form of it that is written to `folder`.
@@ -45,6 +45,7 @@ def compile_graph(
     Raises ModelError for a file that is no model, EngineBuildError for a graph that cannot be
     brought to FP16, OSError where it cannot be written.
     """
+    # Here and below, what imports onnx: its absence is reported by the process that compiles.
     import onnx
 
     from rtformer_ros.deploy.graph_precision import precision_of

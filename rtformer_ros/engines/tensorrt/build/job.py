@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-BuildPrecision = Literal['fp16', 'fp32']
+if TYPE_CHECKING:
+    from rtformer_ros.engines.precision import CompilePrecision
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class CompileJob:
     """
 
     onnx_path: str
-    precision: BuildPrecision
+    precision: CompilePrecision
     workspace_mib: int
     optimization_level: int
     max_batch: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rtformer_ros.engines.request import BuildOptions, BuildProgress, BuildWatch, EngineRequest
 from rtformer_ros.engines.tensorrt.build.graph import CompileGraph, compile_graph
@@ -26,24 +26,27 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from rtformer_ros.engines.precision import BuilderPrecision
+    from rtformer_ros.engines.tensorrt.build.builder import BuiltPlan
+
 _MOST_FINDINGS = 3
 
 
-class BuildPlan(Protocol):
+class PlanBuilderFn(Protocol):
     """The step that compiles; builder.build_plan is the real one."""
 
     def __call__(
         self,
         onnx_path: Path,
-        precision: Any,
+        precision: BuilderPrecision,
         options: BuildOptions,
         watch: BuildWatch,
         timing_cache: bytes = b'',
-    ) -> Any:
-        """Return an object with the attributes plan and timing_cache, both bytes."""
+    ) -> BuiltPlan:
+        """Return the plan and the timings that were measured for it."""
 
 
-class RunPlan(Protocol):
+class PlanRunnerFn(Protocol):
     """The step that runs a plan once."""
 
     def __call__(
@@ -57,7 +60,7 @@ class RunPlan(Protocol):
 
 
 def compile_model(
-    job: CompileJob, watch: BuildWatch, build_plan: BuildPlan, run_plan: RunPlan
+    job: CompileJob, watch: BuildWatch, build_plan: PlanBuilderFn, run_plan: PlanRunnerFn
 ) -> CompileResult:
     """
     Compile a model, try the plan and write it to the job's file.
@@ -74,7 +77,7 @@ def compile_model(
     _, height, width, _ = reference.images_nhwc.shape
     graph = compile_graph(model, job.precision, (height, width), Path(job.work_folder))
     _check_precision(job, graph)
-    precision = 'typed' if graph.is_typed else job.precision
+    precision: BuilderPrecision = 'typed' if graph.is_typed else job.precision
     try:
         built = build_plan(graph.path, precision, options, watch, _read_fd(job.timing_fd))
     except EngineBuildError as error:
@@ -98,6 +101,7 @@ def _reference_request(job: CompileJob) -> EngineRequest:
     labels = LabelSet.from_dict(job.labels, 'labels') if job.labels else None
     return EngineRequest(
         Path(job.onnx_path),
+        'onnxruntime',
         device='cpu',
         labels=labels,
         network_size=job.network_size,
@@ -114,6 +118,7 @@ def _check_precision(job: CompileJob, graph: CompileGraph) -> None:
 
 def _findings(graph: CompileGraph) -> str:
     """Return what is known to be refused of a graph, '' where nothing is."""
+    # Imports onnx, whose absence is reported to the parent like any other failure.
     from rtformer_ros.deploy.operators.check import check_operators
 
     try:
@@ -123,7 +128,9 @@ def _findings(graph: CompileGraph) -> str:
     return f' TensorRT is known to refuse of this model: {"; ".join(findings)}' if findings else ''
 
 
-def _agreement(plan: bytes, graph: CompileGraph, reference: Reference, run_plan: RunPlan) -> float:
+def _agreement(
+    plan: bytes, graph: CompileGraph, reference: Reference, run_plan: PlanRunnerFn
+) -> float:
     try:
         return reference.agreement_of(
             run_plan(plan, graph, reference.images_nhwc, reference.num_classes)

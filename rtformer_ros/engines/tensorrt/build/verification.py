@@ -67,11 +67,12 @@ def reference_of(request: EngineRequest) -> Reference:
     Raises ModelError for a file that is no such model, EngineError where the images are missing,
     ImportError without onnx or ONNX Runtime.
     """
-    from rtformer_ros.engines.onnxruntime import open_model
+    # Imports onnxruntime, which a process that only runs plans does without.
+    from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine
 
     with (
         widened_model(request.model) as model,
-        closing(open_model(replace(request, model=model))) as engine,
+        closing(OnnxRuntimeEngine.open(replace(request, model=model))) as engine,
     ):
         described = engine.description
         images_nhwc = bundled_images((described.height, described.width))
@@ -81,6 +82,7 @@ def reference_of(request: EngineRequest) -> Reference:
 
 def bundled_images(size: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """Return two street photographs at `size` (height, width), uint8 [2, h, w, 3], RGB."""
+    # Both import cv2.
     from rtformer_ros.imaging.codecs import read_image_file
     from rtformer_ros.imaging.resize import place, to_network
 

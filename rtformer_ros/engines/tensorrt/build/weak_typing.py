@@ -8,18 +8,17 @@ From 10 on networks are strongly typed and nothing of this is needed, or there a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rtformer_ros.engines.precision import BuilderPrecision
     from rtformer_ros.engines.tensorrt.bindings import Bindings
 
 # Whose types are those of what they hold, convert or describe; IDENTITY is the Cast of 8.5.
 _FREE_LAYERS = ('CONSTANT', 'CAST', 'IDENTITY', 'SHAPE', 'QUANTIZE', 'DEQUANTIZE')
 
 
-def allow_precisions(
-    trt: Bindings, config: Any, network: Any, precision: Literal['fp16', 'fp32', 'typed']
-) -> None:
+def allow_precisions(trt: Bindings, config: Any, network: Any, precision: BuilderPrecision) -> None:
     """
     Set the builder flags for a parsed network, and bind its FP32 layers to FP32.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
+from rtformer_ros.engines.tensorrt.run.cudart import Cudart, load_cudart
 from rtformer_ros.errors import EngineUnavailable
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ def check_cuda_library() -> None:
     """
     if _cuda_of_torch():
         return
-    from rtformer_ros.engines.tensorrt.run.cudart import load_cudart
-
     try:
         load_cudart()
     except EngineUnavailable as error:
@@ -61,6 +60,7 @@ def _cuda_of_torch() -> str:
 
 def _open_with_torch(index: int) -> Cuda:
     try:
+        # Imports torch, which may be missing.
         from rtformer_ros.engines.tensorrt.run.torch_cuda import TorchCuda
     except (ImportError, OSError) as error:
         raise EngineUnavailable(f'PyTorch does not load ({error})') from error
@@ -68,6 +68,4 @@ def _open_with_torch(index: int) -> Cuda:
 
 
 def _open_with_cuda_python(index: int) -> Cuda:
-    from rtformer_ros.engines.tensorrt.run.cudart import Cudart
-
     return Cudart.open(index)

@@ -8,7 +8,7 @@ import pytest
 from simulated_cudart import SimulatedCudart, Status
 from tensorrt_harness.simulated_plan import HEIGHT, WIDTH, SimulatedPlan, assert_ours, images
 
-from rtformer_ros.engines import needs_build, open_engine
+from rtformer_ros.engines import EngineRequest, needs_build, open_engine
 from rtformer_ros.engines.tensorrt.build import find_or_build
 from rtformer_ros.engines.tensorrt.device import Gpu
 from rtformer_ros.engines.tensorrt.plans.key import PlanKey, Target
@@ -95,7 +95,7 @@ def plan_file(tmp_path):
 )
 def test_an_engine_says_what_it_runs(model, preparations, is_new, origin):
     preparations.is_new = is_new
-    engine = open_engine(model, 'tensorrt')
+    engine = open_engine(EngineRequest(model, 'tensorrt'))
     described = engine.description
     assert (described.engine, described.device, described.model) == ('tensorrt', 'cuda:0', model)
     assert (described.height, described.width, described.labels) == (HEIGHT, WIDTH, FIVE)
@@ -108,7 +108,7 @@ def test_an_engine_says_what_it_runs(model, preparations, is_new, origin):
 
 @pytest.mark.usefixtures('plan')
 def test_an_engine_segments_until_it_is_closed(model):
-    engine = open_engine(model, 'auto')
+    engine = open_engine(EngineRequest(model, 'auto'))
     assert engine.description.engine == 'tensorrt'
     for count in (1, 4, 6):
         assert_ours(engine.infer(images(count)), images(count))
@@ -123,7 +123,7 @@ def test_a_cached_plan_that_no_longer_loads_is_built_again(
 ):
     loads = iter([None, stand_ins.make('ICudaEngine')])
     stand_ins.answer('Runtime.deserialize_cuda_engine', lambda *_: next(loads))
-    engine = open_engine(model, 'tensorrt')
+    engine = open_engine(EngineRequest(model, 'tensorrt'))
     assert (preparations.forced, preparations.discarded) == ([False, True], 1)
     assert any('is built again: TensorRT' in message for message in caplog.messages)
     assert_ours(engine.infer(images(1)), images(1))
@@ -133,7 +133,7 @@ def test_a_cached_plan_that_no_longer_loads_is_built_again(
 def test_memory_that_is_short_is_no_reason_to_build_again(plan, model, preparations, cudart):
     cudart.failing['cudaMalloc'] = Status.cudaErrorMemoryAllocation
     with pytest.raises(EngineError, match='cudaErrorMemoryAllocation'):
-        open_engine(model, 'tensorrt')
+        open_engine(EngineRequest(model, 'tensorrt'))
     assert (preparations.forced, preparations.discarded) == ([False], 0)
 
 
@@ -141,7 +141,7 @@ def test_a_new_plan_that_does_not_load_is_an_error(plan, stand_ins, model, prepa
     preparations.is_new = True
     stand_ins.answer('Runtime.deserialize_cuda_engine', None)
     with pytest.raises(EngineError, match='cannot load the plan'):
-        open_engine(model, 'tensorrt')
+        open_engine(EngineRequest(model, 'tensorrt'))
     assert preparations.forced == [False]
 
 
@@ -150,11 +150,11 @@ def test_a_plan_that_returns_something_else_is_refused(plan, model):
     plan.compute = lambda image: {'class_map': image[..., 0].astype(np.int32)}
     plan.install()
     with pytest.raises(ModelError, match='described as returning class_map_confidence: '):
-        open_engine(model, 'tensorrt')
+        open_engine(EngineRequest(model, 'tensorrt'))
 
 
 def test_an_error_while_running_ends_only_that_call(plan, model, cudart):
-    engine = open_engine(model, 'tensorrt')
+    engine = open_engine(EngineRequest(model, 'tensorrt'))
     cudart.failing['cudaGraphLaunch'] = Status.cudaErrorIllegalAddress
     with pytest.raises(EngineError, match='cudaGraphLaunch failed: text of cudaErrorIllegal'):
         engine.infer(images(1))
@@ -164,7 +164,7 @@ def test_an_error_while_running_ends_only_that_call(plan, model, cudart):
 
 @pytest.mark.usefixtures('plan')
 def test_closing_from_another_thread_waits_for_the_call(model):
-    engine = open_engine(model, 'tensorrt')
+    engine = open_engine(EngineRequest(model, 'tensorrt'))
     results, started = [], threading.Event()
 
     def run():
@@ -198,8 +198,8 @@ def test_a_plan_of_another_program_runs(plan_file, beside):
         plan_file.with_suffix('.yaml').write_text(text[beside])
     else:
         with pytest.raises(ConfigError, match='which classes they mean; give labels'):
-            open_engine(plan_file)
-    engine = open_engine(plan_file, labels=None if beside in text else FIVE)
+            open_engine(EngineRequest(plan_file))
+    engine = open_engine(EngineRequest(plan_file, labels=None if beside in text else FIVE))
     assert engine.description.labels == FIVE
     assert 'plan of another program' in engine.description.detail
     assert_ours(engine.infer(images(2)), images(2))
@@ -209,26 +209,26 @@ def test_a_plan_of_another_program_runs(plan_file, beside):
 @pytest.mark.usefixtures('plan')
 def test_a_plan_file_is_as_it_is(plan_file):
     with pytest.raises(ConfigError, match=r'precision is fp32, but other\.engine has the'):
-        open_engine(plan_file, labels=FIVE, precision='fp32')
+        open_engine(EngineRequest(plan_file, labels=FIVE, precision='fp32'))
     with pytest.raises(ConfigError, match=r'network_size is \(1, 2\), but the plan takes'):
-        open_engine(plan_file, labels=FIVE, network_size=(1, 2))
-    assert not needs_build(plan_file)
+        open_engine(EngineRequest(plan_file, labels=FIVE, network_size=(1, 2)))
+    assert not needs_build(EngineRequest(plan_file))
 
 
 def test_a_plan_file_of_another_kind_is_named(plan, plan_file):
     plan.inputs = {'image': ('FLOAT', (1, 3, HEIGHT, WIDTH))}
     plan.install()
     with pytest.raises(ModelError, match=r'other\.engine: .* but is described as nhwc_uint8'):
-        open_engine(plan_file, labels=FIVE)
+        open_engine(EngineRequest(plan_file, labels=FIVE))
 
 
 def test_without_a_gpu_nothing_is_built(model, real_tensorrt, tmp_path, monkeypatch):
     """The real bindings, the real driver's absence."""
     monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
     monkeypatch.setenv('ROS_HOME', str(tmp_path / 'ros'))
-    assert not needs_build(model)
+    assert not needs_build(EngineRequest(model))
     with pytest.raises(EngineUnavailable, match='NVIDIA'):
-        open_engine(model, 'tensorrt')
+        open_engine(EngineRequest(model, 'tensorrt'))
     with pytest.raises(EngineUnavailable, match='device is cpu, but TensorRT runs on NVIDIA GPUs'):
-        open_engine(model, 'tensorrt', device='cpu')
+        open_engine(EngineRequest(model, 'tensorrt', device='cpu'))
     assert not Path(tmp_path / 'ros').exists()

@@ -7,7 +7,7 @@ import torch
 from ros_peer import number_of, values_of
 
 from rtformer_ros.deploy.export import export_onnx
-from rtformer_ros.engines import open_engine
+from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.network import Checkpoint, build_rtformer, save_checkpoint
 from rtformer_ros.ros.input.image_messages import image_array
@@ -35,7 +35,7 @@ def street(street_photo, number: int) -> np.ndarray:
 
 
 def own_result(files, engine: str, image_hwc: np.ndarray) -> np.ndarray:
-    opened = open_engine(files[engine], engine, network_size=(HEIGHT, WIDTH))
+    opened = open_engine(EngineRequest(files[engine], engine, network_size=(HEIGHT, WIDTH)))
     try:
         return opened.infer(image_hwc[None])[0].class_map_hw
     finally:

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from rtformer_ros.engines.request import EngineRequest
+from rtformer_ros.engines import EngineRequest
 from rtformer_ros.engines.tensorrt.build.find_or_build import find_target
 from rtformer_ros.engines.tensorrt.device import Gpu, find_gpu
 from rtformer_ros.errors import EngineUnavailable

@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from rtformer_ros.engines.request import EngineRequest
+from rtformer_ros.engines import EngineRequest
 from rtformer_ros.engines.tensorrt.build import verification
 from rtformer_ros.engines.tensorrt.build.verification import Reference, reference_of
 from rtformer_ros.errors import EngineError, ModelError

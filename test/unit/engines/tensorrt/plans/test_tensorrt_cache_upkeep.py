@@ -58,7 +58,7 @@ def test_plans_that_nobody_uses_make_room_for_new_ones(tmp_path, prepared):
 
 
 def test_a_build_that_failed_is_not_repeated_for_who_can_do_without(bench):
-    patient = bench.request(skips_failed=True)
+    patient = bench.request('auto')
     assert bench.needs_build(patient)
     with pytest.raises(EngineBuildError, match=r'0\.00%'):
         bench.prepare(patient, wrong=['*'])
@@ -68,7 +68,7 @@ def test_a_build_that_failed_is_not_repeated_for_who_can_do_without(bench):
         bench.prepare(patient)
     assert len(bench.builds()) == 3
     # Other options, or somebody who asks for this engine, try again; what succeeds is remembered.
-    assert bench.needs_build(bench.request(skips_failed=True, build={'workspace_mib': 512}))
+    assert bench.needs_build(bench.request('auto', build={'workspace_mib': 512}))
     assert bench.needs_build(patient, target=other_machine(tensorrt_version='10.7.0.23'))
     assert bench.needs_build()
     assert bench.prepare().is_new
@@ -77,7 +77,7 @@ def test_a_build_that_failed_is_not_repeated_for_who_can_do_without(bench):
 
 
 def test_a_build_that_lacked_memory_is_tried_again(bench):
-    patient = bench.request(skips_failed=True)
+    patient = bench.request('auto')
     dies = {'fp16@3': 'SIGKILL', 'fp16@1': 'SIGKILL'}
     with pytest.raises(EngineBuildOutOfMemory, match='memory runs out'):
         bench.prepare(patient, dies=dies)

@@ -1,0 +1,163 @@
+"""
+The table of engines, and how one of them is chosen and opened.
+
+A new engine is a module with a subclass of Engine that imports its library at the top, one line in
+the table below, and one parameter of test/contract/test_engine_contract.py.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rtformer_ros.errors import (
+    ConfigError,
+    EngineBuildCancelled,
+    EngineError,
+    EngineUnavailable,
+    ModelError,
+)
+
+if TYPE_CHECKING:
+    from rtformer_ros.engines.base import Engine
+    from rtformer_ros.engines.request import EngineRequest
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EngineEntry:
+    """
+    Where an engine lives, the files that it runs, and how its library is installed.
+
+    module: within this package; engine_class: its subclass of Engine; suffixes: of model files;
+    compiles: it may have to compile a model first, see Engine.needs_build.
+    """
+
+    module: str
+    engine_class: str
+    suffixes: tuple[str, ...]
+    install: str
+    compiles: bool = False
+
+    def load(self) -> type[Engine]:
+        """Import the engine's class; raises ImportError where its library does not load."""
+        module = importlib.import_module(f'rtformer_ros.engines.{self.module}')
+        loaded: type[Engine] = getattr(module, self.engine_class)
+        return loaded
+
+
+# In order of preference: `auto` takes the first that runs the file and works here.
+ENGINES = {
+    'tensorrt': EngineEntry(
+        'tensorrt.engine',
+        'TensorRTEngine',
+        ('.onnx', '.engine', '.plan'),
+        'on a Jetson sudo apt-get install python3-libnvinfer, elsewhere pip install tensorrt',
+        compiles=True,
+    ),
+    'onnxruntime': EngineEntry(
+        'onnxruntime', 'OnnxRuntimeEngine', ('.onnx',), 'pip install onnxruntime'
+    ),
+    'torch': EngineEntry(
+        'torch', 'TorchEngine', ('.safetensors', '.pdparams'), 'pip install torch'
+    ),
+}
+
+
+def engine_names() -> tuple[str, ...]:
+    """Return the names that `open_engine` knows beside 'auto', best first."""
+    return tuple(ENGINES)
+
+
+def compiles(engine: str) -> bool:
+    """Return whether an engine, of `engine_names`, compiles its models first; see `needs_build`."""
+    return ENGINES[engine].compiles
+
+
+def open_engine(request: EngineRequest) -> Engine:
+    """
+    Open a model file and warm it up, so that the first call of `infer` is as fast as the others.
+
+    For 'auto' the log of this module tells which engine was chosen and why.
+    Raises ModelError for a file that is broken, ConfigError for a setting that cannot be honoured,
+    EngineUnavailable where library or device is missing, EngineError otherwise.
+    """
+    name = request.engine
+    if name == 'auto':
+        return _open_best(request)
+    if name not in ENGINES:
+        raise ConfigError(f"engine is '{name}'; expected auto, {', '.join(ENGINES)}")
+    if request.model.suffix not in ENGINES[name].suffixes:
+        raise ConfigError(
+            f'the engine {name} runs {_suffixes(name)}, not {request.model.name}; {_who_runs()}'
+        )
+    return _open(name, request)
+
+
+def needs_build(request: EngineRequest) -> bool:
+    """
+    Return whether `open_engine` would compile the model first, which may take minutes.
+
+    An engine whose library or device is missing builds nothing.
+    Raises ModelError and ConfigError as open_engine does.
+    """
+    names = [request.engine] if request.engine in ENGINES else list(ENGINES)
+    return any(_would_build(ENGINES[name], request) for name in names)
+
+
+def _would_build(entry: EngineEntry, request: EngineRequest) -> bool:
+    if not entry.compiles or request.model.suffix not in entry.suffixes:
+        return False
+    try:
+        return entry.load().needs_build(request)
+    except (ImportError, EngineUnavailable):
+        return False
+
+
+def _open_best(request: EngineRequest) -> Engine:
+    candidates = [n for n, entry in ENGINES.items() if request.model.suffix in entry.suffixes]
+    if not candidates:
+        raise ModelError(f'no engine runs {request.model.name}; {_who_runs()}')
+    failures: list[str] = []
+    for name in candidates:
+        try:
+            opened = _open(name, request)
+        except EngineUnavailable as error:
+            failures.append(f'{name} is not available: {error}')
+            continue
+        except EngineBuildCancelled:
+            raise
+        except EngineError as error:
+            # One that compiles also fails for want of memory, or on operators that it lacks.
+            if not ENGINES[name].compiles:
+                raise
+            failures.append(f'{name} cannot run it: {error}')
+            continue
+        opened.note_passed_over('; '.join(failures))
+        because = '; '.join(failures) or f'the first choice for {request.model.suffix} files'
+        _logger.info('engine auto: %s on %s (%s)', name, opened.description.device, because)
+        return opened
+    raise EngineUnavailable(f'nothing here runs {request.model.name}: {"; ".join(failures)}')
+
+
+def _open(name: str, request: EngineRequest) -> Engine:
+    try:
+        engine_class = ENGINES[name].load()
+    except ImportError as error:
+        raise EngineUnavailable(
+            f'the engine {name} needs a library that does not load here ({error}); '
+            f'install it: {ENGINES[name].install}'
+        ) from error
+    return engine_class.open(request)
+
+
+def _suffixes(engine: str) -> str:
+    *others, last = ENGINES[engine].suffixes
+    return f'{", ".join(others)} and {last}' if others else last
+
+
+def _who_runs() -> str:
+    return '; '.join(f'{name} runs {_suffixes(name)}' for name in ENGINES)

@@ -1,0 +1,14 @@
+"""Name the precisions that are asked for on the way from a caller to TensorRT's builder."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+EnginePrecision = Literal['auto', 'fp32', 'fp16']
+"""What a caller asks of an engine; 'auto' leaves the choice to it."""
+
+CompilePrecision = Literal['fp16', 'fp32']
+"""What a model that does not carry its own precision is compiled in."""
+
+BuilderPrecision = Literal['fp16', 'fp32', 'typed']
+"""What TensorRT's builder is told of a graph; 'typed': it carries its own, also INT8."""

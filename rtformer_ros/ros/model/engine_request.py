@@ -1,0 +1,32 @@
+"""Turn the settings of a model into the request that opens its engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rtformer_ros.engines import BuildWatch, EngineRequest
+from rtformer_ros.files.packaged_files import find_labels, find_model
+from rtformer_ros.labels.label_set import load_labels
+
+if TYPE_CHECKING:
+    from rtformer_ros.ros.interface.node_settings import ModelSettings
+
+
+def engine_request(settings: ModelSettings, watch: BuildWatch | None = None) -> EngineRequest:
+    """
+    Find the model and label files that the settings name, and return what to open.
+
+    Raises ModelError where there is no such model, ConfigError for labels that cannot be read or
+    a value that cannot be.
+    """
+    return EngineRequest(
+        find_model(settings.model),
+        settings.engine,
+        device=settings.device,
+        threads=settings.threads,
+        labels=load_labels(find_labels(settings.labels)) if settings.labels else None,
+        network_size=settings.network_size,
+        precision=settings.precision,
+        build=settings.build,
+        watch=watch or BuildWatch(),
+    )
