@@ -1,5 +1,6 @@
 """
-Decide which engine runs, and open the next one in the background.
+Decide which engine runs, and build the next one in the background.
 
-Imports interface and frames.
+state has the states and their transitions, loader carries them out. Imports, of ros, interface and
+frames.
 """

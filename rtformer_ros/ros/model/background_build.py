@@ -1,4 +1,4 @@
-"""Open a model in a thread of its own, for as long as it takes to build."""
+"""Build a model in a thread, for as long as that takes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from rtformer_ros.ros.interface.node_settings import ModelSettings
 
 
-class ModelBuild:
-    """A model on its way to an engine; its methods return at once and are thread-safe."""
+class BuildThread:
+    """A thread that opens one model; all methods but `join` return at once, all are thread-safe."""
 
     def __init__(
         self,
         settings: ModelSettings,
         on_done: Callable[[], None],
-        predecessor: ModelBuild | None = None,
+        predecessor: BuildThread | None = None,
     ) -> None:
         """
         Start to build.
@@ -73,7 +73,7 @@ class ModelBuild:
         return engine
 
     def cancel(self) -> None:
-        """Call the build off; an engine that nobody took is closed."""
+        """Cancel the build; an engine that nobody took is closed."""
         with self._lock:
             self._cancelled.set()
             engine, self._engine = self._engine, None
@@ -114,21 +114,15 @@ class ModelBuild:
         self._progress = progress
 
 
-class BuildSlot:
-    """The build that goes on or whose result waits to be taken, and no other."""
+class BackgroundBuild:
+    """The one build that runs in the background, or whose result waits to be taken."""
 
     def __init__(self, logger: RcutilsLogger, on_done: Callable[[], None]) -> None:
         """Start empty; on_done is called from another thread when a build has ended."""
         self._logger = logger
         self._on_done = on_done
-        self._build: ModelBuild | None = None
-        self._cancelled: ModelBuild | None = None
-
-    @property
-    def settings(self) -> ModelSettings | None:
-        """Return what is being built or was built, None for nothing."""
-        build = self._build
-        return build.settings if build else None
+        self._build: BuildThread | None = None
+        self._cancelled: BuildThread | None = None
 
     @property
     def progress(self) -> BuildProgress | None:
@@ -146,10 +140,10 @@ class BuildSlot:
         """Build a model, instead of what was being built."""
         self.cancel()
         self._logger.info(
-            f'building {settings.text} in the background, which may take minutes; it is kept for '
-            'the next start'
+            f'building {settings.text} in the background, which may take minutes; the result is '
+            'kept for the next start'
         )
-        self._build = ModelBuild(settings, self._on_done, self._cancelled)
+        self._build = BuildThread(settings, self._on_done, self._cancelled)
 
     def check(self) -> None:
         """Raise RtformerError, and be empty, if the build has failed."""
@@ -167,17 +161,17 @@ class BuildSlot:
         return build.take()
 
     def cancel(self, timeout_s: float = 0.0) -> None:
-        """Call the build off, and wait that long for its compiler to end."""
+        """Cancel the build, and wait that long for its compiler to end."""
         build, self._build = self._build, None
         if build is not None:
-            self._logger.info(f'calling off the build of {build.settings.text}')
+            self._logger.info(f'cancelling the build of {build.settings.text}')
             build.cancel()
             self._cancelled = build
         if timeout_s > 0 and self._cancelled is not None:
             self._cancelled.join(timeout_s)
 
     def log_progress(self) -> bool:
-        """Log how far the build is; returns whether one goes on."""
+        """Log how far the build is; returns whether one is running."""
         build = self._build
         if build is None or build.is_done:
             return False

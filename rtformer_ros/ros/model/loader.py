@@ -1,4 +1,4 @@
-"""Own the engine in force, and see to it that it becomes the one that is asked for."""
+"""Own the current engine, and see to it that it becomes the one that is asked for."""
 
 from __future__ import annotations
 
@@ -10,9 +10,26 @@ from rtformer_ros.engines import compiles, needs_build, open_engine
 from rtformer_ros.errors import ConfigError, RtformerError
 from rtformer_ros.ros.frames.config import PlanSlot, make_plan
 from rtformer_ros.ros.interface.node_settings import PLAN_PARAMETERS, NodeSettings
-from rtformer_ros.ros.model.background_build import BuildSlot
+from rtformer_ros.ros.model.background_build import BackgroundBuild
 from rtformer_ros.ros.model.engine_request import engine_request
-from rtformer_ros.ros.model.status import ModelStatus, engine_text
+from rtformer_ros.ros.model.state import (
+    BuildState,
+    NoModel,
+    OpenState,
+    Running,
+    RunningWhileBuilding,
+    activate,
+    activate_fallback,
+    cancel_build,
+    clear_errors,
+    fail_build,
+    keep_model,
+    pending_build,
+    release,
+    start_build,
+    update_frame_settings,
+)
+from rtformer_ros.ros.model.status import ModelStatus, engine_text, status_of
 
 if TYPE_CHECKING:
     from rclpy.impl.rcutils_logger import RcutilsLogger
@@ -21,6 +38,7 @@ if TYPE_CHECKING:
     from rtformer_ros.ros.frames.config import FramePlan
     from rtformer_ros.ros.interface.node_settings import FrameSettings, ModelSettings
     from rtformer_ros.ros.interface.parameter_spec import ParameterValue
+    from rtformer_ros.ros.model.state import LoaderState
 
 # The compiler of an engine times the device's kernels, which must not have other work meanwhile.
 _FALLBACK_VALUES: Mapping[str, ParameterValue] = {'device': 'cpu', 'precision': 'auto'}
@@ -28,81 +46,95 @@ _FALLBACK_VALUES: Mapping[str, ParameterValue] = {'device': 'cpu', 'precision': 
 
 class ModelLoader:
     """
-    Opens models, at once or in the background, and puts the plan of the frames in force.
+    Opens models, at once or in the background, and activates the plan of the frames.
 
-    slot: the plan in force; builds: what goes on in the background. The methods are called one at
-    a time; `status` may be read at any time.
+    slot: the current plan. The methods are called one at a time; `status` may be read at any time.
     """
 
     def __init__(self, logger: RcutilsLogger, on_build_done: Callable[[], None]) -> None:
-        """Start without a model; on_build_done is called from another thread, see `settle`."""
+        """Start without a model; on_build_done: called from another thread, see `adopt_build`."""
         self.slot = PlanSlot()
-        self.builds = BuildSlot(logger, on_build_done)
+        self._background = BackgroundBuild(logger, on_build_done)
         self._logger = logger
-        self._in_force: NodeSettings | None = None
-        self._is_fallback = False
-        self._error = ''
-        self._build_error = ''
-        # Not tried again unless something else was wanted meanwhile.
-        self._failed: ModelSettings | None = None
-        # Whether the frames' settings do not fit the model in force, but the one being built.
-        self._frame_waits = False
+        self._state: LoaderState = NoModel()
 
     @property
     def status(self) -> ModelStatus:
         """Return how things are now."""
-        plan, building = self.slot.plan, self.builds.settings
-        return ModelStatus(
-            engine=plan.segmenter.engine.description if plan else None,
-            error=self._error,
-            is_fallback=self._is_fallback,
-            building=building.text if building else '',
-            progress=self.builds.progress,
-            build_error=self._build_error,
-        )
+        plan = self.slot.plan
+        engine = plan.segmenter.engine.description if plan else None
+        return status_of(self._state, engine, self._background.progress)
 
     @property
-    def values_in_force(self) -> Mapping[str, ParameterValue]:
-        """Return the parameters that the plan in force was made with, of those that matter."""
-        assert self._in_force is not None
-        return {name: self._in_force.values[name] for name in PLAN_PARAMETERS}
+    def current_values(self) -> Mapping[str, ParameterValue]:
+        """Return the parameters that the current plan was made with, of those that matter."""
+        values = self._open_state.settings.values
+        return {name: values[name] for name in PLAN_PARAMETERS}
+
+    # ---- the build ----------------------------------------------------------------------------
+
+    @property
+    def is_build_done(self) -> bool:
+        """Return whether there is a result to adopt, be it a failure."""
+        return self._background.is_done
+
+    def log_build_progress(self) -> bool:
+        """Log how far the build is; returns whether one is running."""
+        return self._background.log_progress()
+
+    def cancel_build(self, timeout_s: float = 0.0) -> None:
+        """Cancel the build, and wait that long for its compiler to end."""
+        self._background.cancel(timeout_s)
+        self._state = cancel_build(self._state)
+
+    def adopt_build(self, settings: NodeSettings) -> bool:
+        """
+        Use what was built, with the present settings; call it when `is_build_done`.
+
+        Without a model `configure` is what takes the engine. Returns whether all is well; False
+        with a model says that it stays, and the parameters should be `current_values`.
+        """
+        plan = self.slot.plan
+        try:
+            if plan is None:
+                self._background.check()
+            else:
+                engine = self._background.take()
+                self._exchange(plan, engine, settings, engine.description.passed_over)
+        except RtformerError as error:
+            self._fail_build(plan, str(error))
+            return False
+        return True
 
     # ---- without a model ----------------------------------------------------------------------
 
     def configure(self, settings: NodeSettings) -> bool:
         """
-        Put the model of the settings in force, or start to build it.
+        Activate the model of the settings, or start to build it.
 
         Returns whether a model runs now, be it the fallback; if not, call again after
         on_build_done. Raises RtformerError, which the status keeps.
         """
-        self._error = self._build_error = ''
+        self._state = clear_errors(self._state)
         try:
-            if self.builds.settings == settings.model:
-                return self._use_build_or_fallback(settings)
-            if needs_build(engine_request(settings.model)):
-                self.builds.start(settings.model)
-                return self._use_fallback(settings)
-            self.builds.cancel()
-            engine = open_engine(engine_request(settings.model))
-            self._put(_plan_or_close(engine, settings.frame), settings)
+            return self._configure(settings)
         except RtformerError as error:
-            self._error = str(error)
+            self._state = NoModel(str(error))
             raise
-        return True
 
     def may_configure_now(self, settings: NodeSettings) -> bool:
         """Tell whether `configure` with other settings may lead further than the last time."""
-        if self.builds.settings is None:
-            return bool(self._error)
-        return settings.model != self.builds.settings or bool(settings.engine_fallback)
+        building = pending_build(self._state)
+        if building is None:
+            return isinstance(self._state, NoModel) and bool(self._state.error)
+        return settings.model != building or bool(settings.engine_fallback)
 
     def release(self) -> None:
-        """Close the engine and call a build off."""
-        self.builds.cancel()
+        """Close the engine and cancel a build."""
+        self._background.cancel()
         plan = self.slot.plan
         self.slot.replace(None)
-        self._in_force, self._is_fallback, self._build_error = None, False, ''
+        self._state = release(self._state)
         if plan is not None:
             plan.segmenter.engine.close()
 
@@ -112,61 +144,49 @@ class ModelLoader:
         """
         Make the frames after the present one with other settings.
 
-        A model that must be built first is put in force later, by `settle`. Raises RtformerError
+        A model that must be built first is activated later, by `adopt_build`. Raises RtformerError
         and changes nothing for settings that cannot be.
         """
-        assert self._in_force is not None
-        new, old = settings.model, self._in_force.model
-        if self._is_at_work(plan, new):
-            self._reframe(plan, settings)
-            self._in_force, self._is_fallback, self._failed = settings, False, None
-            self.builds.cancel()
-        elif new == self.builds.settings:
-            self._reframe_meanwhile(plan, settings, may_wait=self._frame_waits)
-        elif new == self._failed:
-            self._reframe(plan, settings)
-        elif needs_build(engine_request(new)):
-            is_other = (new.model, new.labels) != (old.model, old.labels)
-            self._reframe_meanwhile(plan, settings, may_wait=is_other)
-            self._build_error, self._failed = '', None
-            self.builds.start(new)
+        state, model = self._open_state, settings.model
+        if self._is_active(plan, model):
+            self._update_frames(plan, settings)
+            self._state = keep_model(state, settings)
+            self._background.cancel()
+        elif isinstance(state, RunningWhileBuilding) and model == state.building:
+            self._update_or_defer_frames(plan, settings, may_defer=state.has_deferred_frames)
+        elif isinstance(state, Running) and model == state.failed_model:
+            self._update_frames(plan, settings)
         else:
-            self._exchange(plan, open_engine(engine_request(new)), settings)
-            self.builds.cancel()
-
-    def settle(self, settings: NodeSettings) -> bool:
-        """
-        Use what was built, with the present settings; call it when `builds` is done.
-
-        Without a model `configure` is what takes the engine. Returns whether all is well; False
-        with a model in force says that it stays, and the parameters should be `values_in_force`.
-        """
-        plan, built = self.slot.plan, self.builds.settings
-        assert built is not None
-        try:
-            if plan is None:
-                self.builds.check()
-            else:
-                engine = self.builds.take()
-                self._exchange(plan, engine, settings)
-                self._build_error = engine.description.passed_over
-        except RtformerError as error:
-            self._fail(plan, built, str(error))
-            return False
-        return True
+            self._change_model(plan, settings)
 
     # ---- inside -------------------------------------------------------------------------------
 
-    def _use_build_or_fallback(self, settings: NodeSettings) -> bool:
-        if not self.builds.is_done:
+    @property
+    def _open_state(self) -> OpenState:
+        assert isinstance(self._state, OpenState), self._state
+        return self._state
+
+    def _configure(self, settings: NodeSettings) -> bool:
+        if pending_build(self._state) == settings.model:
+            return self._use_build_or_fallback(settings)
+        request = engine_request(settings.model)
+        if needs_build(request):
+            self._start_build(settings.model)
             return self._use_fallback(settings)
-        engine = self.builds.take()
-        self._put(_plan_or_close(engine, settings.frame), settings)
-        self._build_error = engine.description.passed_over
+        self.cancel_build()
+        self._activate(_plan_or_close(open_engine(request), settings.frame), settings)
+        return True
+
+    def _use_build_or_fallback(self, settings: NodeSettings) -> bool:
+        if not self._background.is_done:
+            return self._use_fallback(settings)
+        engine = self._background.take()
+        plan = _plan_or_close(engine, settings.frame)
+        self._activate(plan, settings, engine.description.passed_over)
         return True
 
     def _use_fallback(self, settings: NodeSettings) -> bool:
-        """Return whether another engine fills in."""
+        """Return whether another engine runs until the build is done."""
         if not settings.engine_fallback:
             return False
         changes = {'engine': settings.engine_fallback, **_FALLBACK_VALUES}
@@ -174,67 +194,87 @@ class ModelLoader:
         try:
             plan = _plan_or_close(open_engine(engine_request(fallback.model)), settings.frame)
         except RtformerError as error:
-            self._logger.warning(f'engine_fallback cannot fill in during the build: {error}')
+            self._logger.warning(f'engine_fallback cannot run during the build: {error}')
             return False
-        self._put(plan, fallback)
-        self._is_fallback = True
+        self.slot.replace(plan)
+        assert isinstance(self._state, BuildState), self._state
+        self._state = activate_fallback(self._state, fallback)
         self._logger.info(f'until the build is done: {_text(plan)}')
         return True
 
-    def _is_at_work(self, plan: FramePlan, settings: ModelSettings) -> bool:
-        """Tell whether the engine in force is what these settings would open."""
-        assert self._in_force is not None
-        in_force = self._in_force.model
-        if settings == in_force:
+    def _is_active(self, plan: FramePlan, settings: ModelSettings) -> bool:
+        """Tell whether the current engine is what these settings would open."""
+        active = self._open_state.settings.model
+        if settings == active:
             return True
-        if replace(settings, build=in_force.build) != in_force:
+        if replace(settings, build=active.build) != active:
             return False
         is_compiled = compiles(plan.segmenter.engine.description.engine)
         return not is_compiled and not needs_build(engine_request(settings))
 
-    def _exchange(self, plan: FramePlan, engine: Engine, settings: NodeSettings) -> None:
+    def _change_model(self, plan: FramePlan, settings: NodeSettings) -> None:
+        request = engine_request(settings.model)
+        if not needs_build(request):
+            self._exchange(plan, open_engine(request), settings)
+            self._background.cancel()
+            return
+        new, old = settings.model, self._open_state.settings.model
+        is_other = (new.model, new.labels) != (old.model, old.labels)
+        is_deferred = self._update_or_defer_frames(plan, settings, may_defer=is_other)
+        self._start_build(new, has_deferred_frames=is_deferred)
+
+    def _start_build(self, model: ModelSettings, *, has_deferred_frames: bool = False) -> None:
+        self._state = start_build(self._state, model, has_deferred_frames=has_deferred_frames)
+        self._background.start(model)
+
+    def _exchange(
+        self, plan: FramePlan, engine: Engine, settings: NodeSettings, build_error: str = ''
+    ) -> None:
         new = _plan_or_close(engine, settings.frame)
-        self._put(new, settings)
+        self._activate(new, settings, build_error)
         plan.segmenter.engine.close()
         self._logger.info(f'exchanged the model: now {_text(new)}')
 
-    def _put(self, plan: FramePlan, settings: NodeSettings) -> None:
+    def _activate(self, plan: FramePlan, settings: NodeSettings, build_error: str = '') -> None:
         self.slot.replace(plan)
-        self._in_force, self._is_fallback = settings, False
-        self._build_error, self._failed, self._frame_waits = '', None, False
+        self._state = activate(settings, build_error)
 
-    def _reframe(self, plan: FramePlan, settings: NodeSettings) -> None:
-        assert self._in_force is not None
-        if settings.frame != self._in_force.frame:
+    def _update_frames(self, plan: FramePlan, settings: NodeSettings) -> None:
+        """Make the frames of the current model with other settings; raises ConfigError."""
+        state = self._open_state
+        if settings.frame != state.settings.frame:
             self.slot.replace(make_plan(plan.segmenter.engine, settings.frame))
-        self._in_force = settings.with_model_of(self._in_force)
-        self._frame_waits = False
+        self._state = update_frame_settings(state, settings)
 
-    def _reframe_meanwhile(
-        self, plan: FramePlan, settings: NodeSettings, *, may_wait: bool
-    ) -> None:
+    def _update_or_defer_frames(
+        self, plan: FramePlan, settings: NodeSettings, *, may_defer: bool
+    ) -> bool:
         """
         Make the frames with other settings until the model that is being built is there.
 
-        may_wait: settings that do not fit the classes of the model in force are for the next one,
-        with which they came. Raises ConfigError where they may not.
+        may_defer: settings that do not fit the classes of the current model are for the next one,
+        with which they came. Returns whether that is so; raises ConfigError where it may not be.
         """
         try:
-            self._reframe(plan, settings)
+            self._update_frames(plan, settings)
         except ConfigError as error:
-            if not may_wait:
+            if not may_defer:
                 raise
-            self._frame_waits = True
-            self._logger.info(f'waits for the model that is being built: {error}')
+            self._logger.info(f'deferred until the model is built: {error}')
+            return True
+        return False
 
-    def _fail(self, plan: FramePlan | None, built: ModelSettings, reason: str) -> None:
-        what = f'cannot build {built.text}: {reason}'
+    def _fail_build(self, plan: FramePlan | None, reason: str) -> None:
+        state = self._state
+        assert isinstance(state, BuildState), state
+        what = f'cannot build {state.building.text}: {reason}'
+        self._state = fail_build(state, reason)
         if plan is None:
-            self._error = reason
             self._logger.error(what)
-            return
-        self._build_error, self._is_fallback, self._failed = reason, False, built
-        self._logger.error(f'{what}. {_text(plan)} goes on, and the parameters are set back to it')
+        else:
+            self._logger.error(
+                f'{what}. {_text(plan)} continues to run, and the parameters are set back to it'
+            )
 
 
 def _text(plan: FramePlan) -> str:

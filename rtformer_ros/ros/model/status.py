@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rtformer_ros.ros.model.state import NoModel, Running, RunningWhileBuilding, pending_build
+
 if TYPE_CHECKING:
     from rtformer_ros.engines import BuildProgress, EngineDescription
+    from rtformer_ros.ros.model.state import LoaderState
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class ModelStatus:
     engine: None while no model is loaded; error: why it could not be, '' where that is not so.
     is_fallback: the engine only fills in for the one that is being built. building: what is being
     built, '' for nothing; progress: how far it is. build_error: why the last build failed while
-    another engine went on, '' where it did not.
+    another engine continued to run, '' where it did not.
     """
 
     engine: EngineDescription | None
@@ -32,7 +35,7 @@ class ModelStatus:
         """
         Return what somebody should know, '' for nothing.
 
-        A build beside an engine that was asked for is none: all goes on as before.
+        A build beside an engine that was asked for is no reason: that engine continues to run.
         """
         if self.progress is not None and self.engine is None:
             return f'building {self.building}: {progress_text(self.progress)}'
@@ -54,6 +57,21 @@ class ModelStatus:
             'build elapsed (s)': f'{progress.elapsed_s:.1f}' if progress else '',
             'build error': self.build_error,
         }
+
+
+def status_of(
+    state: LoaderState, engine: EngineDescription | None, progress: BuildProgress | None
+) -> ModelStatus:
+    """Return the status of a loader; engine: the open one; progress: of the build, if any."""
+    building = pending_build(state)
+    return ModelStatus(
+        engine=engine,
+        error=state.error if isinstance(state, NoModel) else '',
+        is_fallback=isinstance(state, RunningWhileBuilding) and state.is_fallback,
+        building=building.text if building else '',
+        progress=progress if building else None,
+        build_error=state.build_error if isinstance(state, Running) else '',
+    )
 
 
 def engine_text(engine: EngineDescription) -> str:

@@ -154,14 +154,14 @@ class SegmentationNode(LifecycleNode):
     def close(self) -> None:
         """Stop and release everything, unless a frame in progress does not end in time."""
         self._autostart_timer.cancel()
-        self._models.builds.cancel()
+        self._models.cancel_build()
         self._cameras.stop()
         plan = self._slot.plan
         if plan is not None and self._worker is not None:
             plan.segmenter.engine.close()
         if self._stop_worker():
             self._release()
-        self._models.builds.cancel(_BUILD_END_TIMEOUT_S)
+        self._models.cancel_build(_BUILD_END_TIMEOUT_S)
 
     def _autostart(self) -> None:
         self._autostart_timer.cancel()
@@ -208,9 +208,9 @@ class SegmentationNode(LifecycleNode):
 
     def _use_build(self) -> None:
         """Go on with the model that was built, or say with the parameters that it was not."""
-        if not self._models.builds.is_done:
+        if not self._models.is_build_done:
             return
-        is_well = self._models.settle(self._settings)
+        is_well = self._models.adopt_build(self._settings)
         if self._slot.plan is not None:
             if not is_well:
                 self._set_back()
@@ -222,14 +222,14 @@ class SegmentationNode(LifecycleNode):
 
     def _set_back(self) -> None:
         """Set the parameters to what the model in force was opened with."""
-        wanted, in_force = self._settings.values, self._models.values_in_force
-        changes = [Parameter(n, value=v) for n, v in in_force.items() if wanted[n] != v]
+        wanted, current = self._settings.values, self._models.current_values
+        changes = [Parameter(n, value=v) for n, v in current.items() if wanted[n] != v]
         self.set_parameters_atomically(changes)
 
     # ---- timers -----------------------------------------------------------------------------
 
     def _report_build(self) -> None:
-        if self._models.builds.log_progress():
+        if self._models.log_build_progress():
             self._report()
 
     @property
