@@ -1,5 +1,5 @@
 """
 Turn a trained network into a file that a robot runs.
 
-Imports network for export; the rest works on ONNX graphs alone.
+Imports network for export and imaging for calibration; the rest works on ONNX graphs alone.
 """

@@ -53,7 +53,7 @@ def quantize(
     symmetric, weights have a scale for each output channel. Sensitive convolutions (the first,
     those of attention over space, the head) and all other operators stay in the precision `rest`;
     so do the nodes named in keep. Inputs, outputs and properties stay as they are.
-    rest: 'fp16' for TensorRT 10 and later (opset 19; to run it on a CPU, see widening); 'fp32' for
+    rest: 'fp16' for TensorRT 10 and later (opset 19; to run it on a CPU, see to_fp32); 'fp32' for
     TensorRT 8, which reads no other scales and chooses FP16 itself, and for ONNX Runtime.
     Raises ConfigError without images, ModelError for a model that is not FP32, that does not take
     uint8 [n, height, width, 3], or that has no convolution to quantise.

@@ -1,4 +1,4 @@
-"""Say what every engine does, and check for all of them what they are given."""
+"""The base class of all engines: what each does, and the checks that hold for all of them."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ class Engine(ABC):
         """
         Open the model of a request and run it once.
 
-        The request's `engine` was seen to already. Raises EngineUnavailable where the device is
-        missing, and all else that open_engine says.
+        Its field `engine` was resolved already. Raises EngineUnavailable where the device is
+        missing, and what else open_engine raises.
         """
 
     @classmethod

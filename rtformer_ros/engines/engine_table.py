@@ -81,7 +81,7 @@ def open_engine(request: EngineRequest) -> Engine:
     """
     Open a model file and warm it up, so that the first call of `infer` is as fast as the others.
 
-    For 'auto' the log of this module tells which engine was chosen and why.
+    For 'auto', this module logs which engine was chosen and why.
     Raises ModelError for a file that is broken, ConfigError for a setting that cannot be honoured,
     EngineUnavailable where library or device is missing, EngineError otherwise.
     """

@@ -1,4 +1,4 @@
-"""Check that a model returns what it is said to return."""
+"""Labels and outputs of a model: checked against what its description says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hold an ONNX Runtime session; every exception of that library is translated here."""
+"""An ONNX Runtime session; every exception of that library is translated here."""
 
 from __future__ import annotations
 

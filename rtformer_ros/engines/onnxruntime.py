@@ -9,12 +9,12 @@ import numpy as np
 import onnxruntime
 
 from rtformer_ros.engines.base import Engine, EngineDescription
+from rtformer_ros.engines.fp32_model import fp32_model
 from rtformer_ros.engines.model_outputs import check_outputs
 from rtformer_ros.engines.onnx_session import CPU, CUDA, OnnxSession
 from rtformer_ros.engines.request import fixed_size
 from rtformer_ros.engines.sidecar import metadata_of
 from rtformer_ros.engines.tensor_format import decode_outputs, encode_images
-from rtformer_ros.engines.widened_model import widened_model
 from rtformer_ros.errors import ConfigError, EngineUnavailable, ModelError
 from rtformer_ros.model_metadata import HALF_QUANTISED
 
@@ -90,7 +90,7 @@ def _session(request: EngineRequest) -> OnnxSession:
         return session
     # On a CPU the library cuts off where it should round such values, and the classes are wrong.
     try:
-        with widened_model(request.model) as model:
+        with fp32_model(request.model) as model:
             return OnnxSession(replace(request, model=model))
     except ImportError as error:
         raise EngineUnavailable(

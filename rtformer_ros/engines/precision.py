@@ -1,4 +1,4 @@
-"""Name the precisions that are asked for on the way from a caller to TensorRT's builder."""
+"""Precisions that are asked for, on the way from a caller to TensorRT's builder."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ CompilePrecision = Literal['fp16', 'fp32']
 """What a model that does not carry its own precision is compiled in."""
 
 BuilderPrecision = Literal['fp16', 'fp32', 'typed']
-"""What TensorRT's builder is told of a graph; 'typed': it carries its own, also INT8."""
+"""What a graph is in that TensorRT's builder gets; 'typed': in types of its own, INT8 too."""

@@ -1,4 +1,4 @@
-"""Hold what a caller asks of an engine, checked before any library is loaded."""
+"""The request for an engine, checked before any library is loaded."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ def _never() -> bool:
 @dataclass(frozen=True)
 class BuildWatch:
     """
-    What the caller of a build wants to hear and say.
+    Callbacks of the caller of a build.
 
-    report: called about once a second, from any thread. is_cancelled: asked as often; once it
-    says True the build ends soon with EngineBuildCancelled.
+    report: called about once a second, from any thread. is_cancelled: called as often; once it
+    returns True the build ends soon with EngineBuildCancelled.
     """
 
     report: Callable[[BuildProgress], None] = _ignore

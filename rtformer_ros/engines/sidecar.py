@@ -1,4 +1,4 @@
-"""Find out what a model file holds: from its own properties, or from a YAML file beside it."""
+"""Metadata of a model file: from its own properties, or from a YAML file beside it."""
 
 from __future__ import annotations
 

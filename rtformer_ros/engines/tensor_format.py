@@ -1,4 +1,4 @@
-"""Convert between what callers hold (RGB images, class maps) and the tensors of any model."""
+"""Conversion between RGB images and class maps on one side, tensors of any model on the other."""
 
 from __future__ import annotations
 

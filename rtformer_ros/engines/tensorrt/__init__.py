@@ -1,6 +1,7 @@
 """
-Compile ONNX models with TensorRT, keep the plans, and run them.
+TensorRT: compile ONNX models, keep the plans, run them.
 
-build, plans and run are the three rooms; engine joins them. tensorrt itself is imported by
-bindings alone.
+build, plans and run are the three rooms; engine joins them; bindings (which alone imports
+tensorrt), device and messages serve all of them. Imports the modules of engines but no other
+engine, except that a new plan is compared with what ONNX Runtime returns.
 """

@@ -1,4 +1,4 @@
-"""Load TensorRT's Python bindings and say what is wrong where they do not load."""
+"""TensorRT's Python bindings, loaded on demand; where they do not load, cause and fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find out which GPU is here, from the driver alone: no CUDA toolkit, no PyTorch, no context."""
+"""The GPU of this machine, read from the driver alone: no CUDA toolkit, no PyTorch, no context."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keep what TensorRT says, which is often the only place where it says why something failed."""
+"""TensorRT's log messages, which are often the only place that says why something failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Build a model in a thread, for as long as that takes."""
+"""Building of one model in the background, in a thread, for as long as that takes."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class BuildThread:
     def _open(self) -> tuple[Engine | None, RtformerError | None]:
         watch = BuildWatch(self._note, self._cancelled.is_set)
         if self._cancelled.is_set():
-            return None, EngineBuildCancelled('the build was called off before it began')
+            return None, EngineBuildCancelled('the build was cancelled before it began')
         try:
             return open_engine(engine_request(self.settings, watch)), None
         except RtformerError as error:

@@ -1,4 +1,4 @@
-"""Turn the settings of a model into the request that opens its engine."""
+"""The engine request of the node's model settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Own the current engine, and see to it that it becomes the one that is asked for."""
+"""The loader of models: owns the current engine and replaces it by the one that is asked for."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from rtformer_ros.ros.interface.parameter_spec import ParameterValue
     from rtformer_ros.ros.model.state import LoaderState
 
-# The compiler of an engine times the device's kernels, which must not have other work meanwhile.
+# A compiler times the kernels of the device, which must have no other work while it does.
 _FALLBACK_VALUES: Mapping[str, ParameterValue] = {'device': 'cpu', 'precision': 'auto'}
 
 

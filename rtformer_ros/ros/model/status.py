@@ -1,4 +1,4 @@
-"""Say which model runs and which is being built."""
+"""The status of the model loader: which model runs and which is being built."""
 
 from __future__ import annotations
 

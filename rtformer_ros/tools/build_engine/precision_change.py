@@ -142,10 +142,10 @@ def mean_iou(model: Path, scoring: Scoring, size: tuple[int, int] | None) -> flo
 
 @contextmanager
 def _opened(model: Path, size: tuple[int, int] | None) -> Iterator[Engine]:
-    from rtformer_ros.engines.widened_model import widened_model
+    from rtformer_ros.engines.fp32_model import fp32_model
 
-    with widened_model(model) as wide:
-        request = EngineRequest(wide, 'onnxruntime', device='cpu', network_size=size)
+    with fp32_model(model) as path:
+        request = EngineRequest(path, 'onnxruntime', device='cpu', network_size=size)
         with closing(open_engine(request)) as engine:
             yield engine
 

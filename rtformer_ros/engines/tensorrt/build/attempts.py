@@ -1,4 +1,4 @@
-"""Compile a model at safer and safer settings until a plan says what the model says."""
+"""Attempts to compile a model, each at safer settings, until a plan agrees with the model."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def compile_safely(
     """
     Compile until a plan agrees with ONNX Runtime (see LEAST_AGREEMENT).
 
-    Takes what compile_in_child takes. The log tells of each attempt that is given up.
+    Takes what compile_in_child takes. Each attempt that is given up is logged.
     Raises EngineBuildError, with all attempts, where none is good enough; the memory that one of
     them lacked makes it EngineBuildOutOfMemory. What else compile_in_child raises comes through.
     """

@@ -94,7 +94,7 @@ def _translated(error: Exception, job: CompileJob) -> RtformerError:
 
 
 def _reporting(answers: IO[str]) -> BuildWatch:
-    """Return a watch that tells the parent, from any thread."""
+    """Return a watch that reports to the parent, from any thread."""
     lock = threading.Lock()
 
     def report(progress: BuildProgress) -> None:

@@ -1,4 +1,4 @@
-"""Make the graph that is compiled: the model's own, at a fixed size and in the precision asked."""
+"""The graph that is compiled: the model's own, at a fixed size and in the precision asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Say what the process that compiles is told, and what it answers, as lines of JSON."""
+"""The job of the child process that compiles, and its result, as lines of JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class CompileJob:
     network_size: (height, width) for a model that takes any size, else None; labels: the classes
     as LabelSet.to_dict gives them, None for the model's own; plan_fd, timing_fd: descriptors of
     files, inherited: an empty one for the plan, one that holds the timing cache and takes the new.
-    work_folder: for files that are needed meanwhile; it is the parent's to remove.
+    work_folder: for temporary files; the parent removes it.
     The other fields are those of BuildOptions.
     """
 

@@ -1,4 +1,4 @@
-"""Compile in a process of its own: its memory is gone afterwards, and its crash is not ours."""
+"""Compilation in a child process: its memory is freed afterwards, and its crash is not ours."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ def compile_in_child(
     """
     Run the compiler on a job and wait for it.
 
-    timing_cache: of earlier builds, or b''. watch: hears of the compiler at least once a second,
-    also while it says nothing. command: the compiler; environment: its variables, None for ours.
+    timing_cache: of earlier builds, or b''. watch: called at least once a second, also while the
+    compiler is silent. command: the compiler; environment: its variables, None for ours.
     The plan comes through a file without a name: nothing is left behind, however it ends.
     Raises what the compiler raised, EngineBuildOutOfMemory where it was killed, EngineBuildError
     where it crashed, EngineBuildCancelled, and EngineError where it cannot be started.
@@ -171,7 +171,7 @@ class _Conversation:
         return CompileResult(**self._answer['result'])
 
     def _listen(self) -> None:
-        """Read all that the compiler says, and tell and ask the watch meanwhile."""
+        """Read all that the compiler writes, and call the watch in between."""
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         with selectors.DefaultSelector() as selector:

@@ -1,4 +1,4 @@
-"""Tell a caller how far a build is, and TensorRT when the caller no longer wants it."""
+"""Progress of a build, reported to its caller, and cancellation, passed on to TensorRT."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class _Phase:
 
 class PhaseTree:
     """
-    How far TensorRT is, from the phases that it tells of; thread-safe.
+    How far TensorRT is, from the phases that it reports; thread-safe.
 
     Phases are nested and their names and numbers of steps differ by version, so that only their
     arithmetic is used: a phase is as far as its steps that are done and the part of the next one
@@ -143,7 +143,7 @@ class PhaseTree:
 
 def make_progress_monitor(trt: Bindings, reporter: BuildReporter) -> Any:
     """
-    Return an IProgressMonitor that tells a reporter and stops a build that is cancelled.
+    Return an IProgressMonitor that reports to a BuildReporter and stops a build that is cancelled.
 
     It has to live as long as the builder's configuration. TensorRT 10 and newer.
     """

@@ -1,4 +1,4 @@
-"""Make a plan from a model, in the compiler's process: build it, run it, compare it."""
+"""The steps from a model to a plan, in the child process: build it, run it, compare it."""
 
 from __future__ import annotations
 

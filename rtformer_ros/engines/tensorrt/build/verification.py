@@ -1,4 +1,4 @@
-"""Compare what a plan says of real images with what ONNX Runtime says of the model itself."""
+"""Agreement of a plan with its model, which ONNX Runtime runs, on real images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rtformer_ros.engines.widened_model import widened_model
+from rtformer_ros.engines.fp32_model import fp32_model
 from rtformer_ros.errors import EngineError, ModelError
 from rtformer_ros.files.packaged_files import share_directories
 
@@ -71,7 +71,7 @@ def reference_of(request: EngineRequest) -> Reference:
     from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine
 
     with (
-        widened_model(request.model) as model,
+        fp32_model(request.model) as model,
         closing(OnnxRuntimeEngine.open(replace(request, model=model))) as engine,
     ):
         described = engine.description

@@ -1,5 +1,5 @@
 """
-Keep plans on disk and open those that fit.
+Plans on disk: the cache of those that were built, and files that were built ahead of time.
 
 Imports neither build nor run.
 """

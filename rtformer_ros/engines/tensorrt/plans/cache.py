@@ -1,4 +1,4 @@
-"""Keep plans between starts, and give out only those that are whole, fitting and this user's."""
+"""The cache of plans, which returns only those that are whole, fitting and this user's."""
 
 from __future__ import annotations
 

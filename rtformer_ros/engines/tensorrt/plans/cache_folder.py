@@ -1,4 +1,4 @@
-"""Find, guard and tidy the folder in which plans are kept."""
+"""The folder of the plan cache: where it lies, who may write it, what is removed from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open plan files that were made ahead of time, by this package or by another program."""
+"""Plan files that were built ahead of time, by this package or by another program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Say what a plan was made for: whatever differs here needs another plan."""
+"""The key of a plan: whatever differs here needs another plan."""
 
 from __future__ import annotations
 

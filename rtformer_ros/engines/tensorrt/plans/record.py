@@ -1,4 +1,4 @@
-"""Read and write the sidecar of a plan: what it was made from, how, and what it returns."""
+"""The record beside a plan: what it was made from, how, and what it returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lay out tensors so that all of them go to the device, or come from it, in one copy."""
+"""Transfer buffers: tensors laid out so that all go to the device, or come from it, in one copy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Say what running a plan needs of CUDA, from whatever library."""
+"""The interface to CUDA that running a plan needs, from whatever library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Use CUDA through cuda-python, where there is no PyTorch with CUDA."""
+"""CUDA through cuda-python, for machines without PyTorch with CUDA."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run a plan on a fixed number of images: one context, its memory and its CUDA graph."""
+"""The execution of a plan for a fixed number of images: context, memory and CUDA graph."""
 
 from __future__ import annotations
 

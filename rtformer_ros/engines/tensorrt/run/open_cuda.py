@@ -1,4 +1,4 @@
-"""Open a device with the library that offers CUDA here."""
+"""The choice of the library through which CUDA is used here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run a plan on batches of images."""
+"""The runner of a plan, for batches of any number of images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read from a deserialized plan which tensors it takes and returns."""
+"""The input and output tensors of a deserialized plan."""
 
 from __future__ import annotations
 

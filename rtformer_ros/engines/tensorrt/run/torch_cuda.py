@@ -1,4 +1,4 @@
-"""Use CUDA through PyTorch."""
+"""CUDA through PyTorch."""
 
 from __future__ import annotations
 

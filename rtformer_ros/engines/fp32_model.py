@@ -1,4 +1,4 @@
-"""Give models of lower precision to a CPU in the form that it computes right."""
+"""ONNX models of lower precision, rewritten in FP32 for CPUs, which compute only that right."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rtformer_ros.model_metadata import HALF_QUANTISED
 
 
 @contextmanager
-def widened_model(model: Path) -> Iterator[Path]:
+def fp32_model(model: Path) -> Iterator[Path]:
     """
     Lend an ONNX file with the weights and quantisers of `model` that computes in FP32.
 
@@ -32,9 +32,9 @@ def widened_model(model: Path) -> Iterator[Path]:
     properties = {entry.key: entry.value for entry in original.metadata_props}
     properties.update(metadata_of(model, properties).to_properties())
     properties.pop(HALF_QUANTISED, None)
-    wide = to_fp32(original)
-    onnx.helper.set_model_props(wide, properties)
+    rewritten = to_fp32(original)
+    onnx.helper.set_model_props(rewritten, properties)
     with TemporaryDirectory() as folder:
         path = Path(folder) / model.name
-        path.write_bytes(wide.SerializeToString(deterministic=True))
+        path.write_bytes(rewritten.SerializeToString(deterministic=True))
         yield path
