@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from tensorrt_harness.empty_libraries import make_empty_libraries
 from tensorrt_harness.real_module import prepare
 from tensorrt_harness.wheels import WHEELS, BindingsMissing, unpacked

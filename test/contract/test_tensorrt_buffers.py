@@ -8,13 +8,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from simulated_cudart import SimulatedCudart
 
 from rtformer_ros.engines.tensorrt.run.buffers import ALIGNMENT, TensorForm, TransferBuffer
 from rtformer_ros.engines.tensorrt.run.cudart import Cudart, load_cudart
 from rtformer_ros.engines.tensorrt.run.open_cuda import check_cuda_library, open_cuda
 from rtformer_ros.engines.tensorrt.run.torch_cuda import TorchCuda
 from rtformer_ros.errors import EngineError, EngineUnavailable
+from simulated_cudart import SimulatedCudart
 
 FORMS = [
     TensorForm('bytes', (2, 3, 5), np.dtype(np.uint8)),

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from cuda_python_harness import PATHFINDER, WHEELS
 from tensorrt_harness.wheels import BindingsMissing, unpacked
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from ground_scene import BOX, GROUND, SKY, Scene
 
+from ground_scene import BOX, GROUND, SKY, Scene
 from rtformer_ros.geometry.camera_model import CameraModel
 from rtformer_ros.geometry.camera_pose import CameraPose
 from rtformer_ros.geometry.ground_plane import GroundView

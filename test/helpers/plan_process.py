@@ -17,7 +17,6 @@ import sys
 from pathlib import Path
 
 from plan_workbench import TARGET, Workbench
-
 from rtformer_ros.engines import BuildWatch
 from rtformer_ros.engines.tensorrt.build.find_or_build import prepare_plan
 from rtformer_ros.engines.tensorrt.plans.cache import PlanCache

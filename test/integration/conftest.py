@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+
 from closed_form_models import brightest_channel
 from node_process import NodeProcess
 from ros_peer import NODE, Camera, RosPeer

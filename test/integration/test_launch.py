@@ -17,11 +17,12 @@ if importlib.util.find_spec('launch_ros') is None:
     pytest.skip("ROS 2's launch_ros is not installed", allow_module_level=True)
 
 import rclpy
-from closed_form_models import brightest_channel
 from lifecycle_msgs.srv import GetState
 from rcl_interfaces.srv import GetParameters
 from rclpy.node import Node
 from sensor_msgs.msg import Image
+
+from closed_form_models import brightest_channel
 
 LAUNCH = """
 import sys

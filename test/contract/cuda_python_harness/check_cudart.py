@@ -8,10 +8,10 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from simulated_cudart import SimulatedCudart
 
 from rtformer_ros.engines.tensorrt.run.cudart import Cudart, load_cudart
 from rtformer_ros.errors import EngineError, EngineUnavailable
+from simulated_cudart import SimulatedCudart
 
 
 @pytest.fixture

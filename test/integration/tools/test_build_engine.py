@@ -12,8 +12,8 @@ import onnx
 import onnxruntime
 import pytest
 import yaml
-from closed_form_models import RGB_LABELS, brightest_channel
 
+from closed_form_models import RGB_LABELS, brightest_channel
 from plan_workbench import TARGET
 from rtformer_ros.deploy.graph_precision import precision_of
 from rtformer_ros.engines.tensorrt.build.find_or_build import prepare_plan

@@ -11,10 +11,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+
 from camera_bag import calibrated_bag
 from closed_form_models import brightest_channel
 from node_process import REPOSITORY
-
 from rtformer_ros.drawing.ground_picture import BOUNDARY_RGB, UNKNOWN_RGB, cost_color
 from rtformer_ros.drawing.panels import CAPTION_HEIGHT_PX, GAP_PX
 from rtformer_ros.imaging.codecs import read_image_file
@@ -57,7 +57,9 @@ class Demo:
             try:
                 if mark in (folder / 'environ').read_bytes():
                     command = (folder / 'cmdline').read_bytes().decode()
-                    found[re.search(r'rtformer_ros\.ros\.programs\.(\w+)', command)[1]] = int(folder.name)
+                    found[re.search(r'rtformer_ros\.ros\.programs\.(\w+)', command)[1]] = int(
+                        folder.name
+                    )
             except (OSError, TypeError):
                 continue
         return found

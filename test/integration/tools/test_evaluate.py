@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from closed_form_models import RGB_LABELS, brightest_channel
 
+from closed_form_models import RGB_LABELS, brightest_channel
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.network import Checkpoint, ImageSegmenter, build_rtformer, save_checkpoint
 

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import onnx
 import onnxruntime
-import oracle
 import pytest
 import torch
 
+import oracle
 from rtformer_ros.deploy.export import export_onnx
 from rtformer_ros.deploy.graph_precision import precision_of
 from rtformer_ros.errors import CheckpointError, ConfigError, ModelError

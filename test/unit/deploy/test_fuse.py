@@ -1,11 +1,11 @@
 """Folding batch norms changes no output."""
 
 import numpy as np
-import oracle
 import pytest
 import torch
 from torch import nn
 
+import oracle
 from rtformer_ros.deploy.exportable import exportable
 from rtformer_ros.deploy.fuse_batch_norms import fold_batch_norms
 from rtformer_ros.network import ImageSegmenter, build_rtformer

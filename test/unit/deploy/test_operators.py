@@ -9,7 +9,6 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from street_images import ROOT, samples
 
 from rtformer_ros.deploy.export import export_onnx
 from rtformer_ros.deploy.graph_precision import precision_of, to_fp16
@@ -18,6 +17,7 @@ from rtformer_ros.deploy.operators.tables import types_taken
 from rtformer_ros.deploy.quantize import quantize
 from rtformer_ros.errors import ModelError
 from rtformer_ros.network import Checkpoint, build_rtformer, save_checkpoint
+from street_images import ROOT, samples
 
 SHIPPED = ROOT / 'models' / 'rtformer_slim_camvid_360x480.onnx'
 FLOAT, UINT8, INT64 = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT64

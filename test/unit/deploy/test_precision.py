@@ -4,13 +4,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnx import TensorProto, helper, numpy_helper
+
 from foreign_onnx import ForeignModel, expected_logits
 from half_rounding import FLOAT, HALF, rounded, types_of, with_outputs
-from onnx import TensorProto, helper, numpy_helper
-from street_images import ROOT, camvid, samples
-
 from rtformer_ros.deploy.graph_precision import precision_of, to_fp16, to_fp32
 from rtformer_ros.errors import ModelError
+from street_images import ROOT, camvid, samples
 
 SHIPPED = ROOT / 'models' / 'rtformer_slim_camvid_360x480.onnx'
 SIZE = (360, 480)

@@ -4,15 +4,15 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from foreign_onnx import ForeignModel
 from onnx import numpy_helper
-from street_images import CAMVID, ROOT, camvid, samples
 
+from foreign_onnx import ForeignModel
 from rtformer_ros.deploy.graph_precision import precision_of, to_fp16, to_fp32
 from rtformer_ros.deploy.quantize import quantize
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.errors import ConfigError, ImageError, ModelError
 from rtformer_ros.model_metadata import HALF_QUANTISED
+from street_images import CAMVID, ROOT, camvid, samples
 
 SHIPPED = ROOT / 'models' / 'rtformer_slim_camvid_360x480.onnx'
 SIZE = (360, 480)

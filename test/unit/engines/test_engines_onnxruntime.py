@@ -7,9 +7,9 @@ import time
 import numpy as np
 import onnx
 import pytest
-from foreign_onnx import ForeignModel
 from onnx import TensorProto, helper, numpy_helper
 
+from foreign_onnx import ForeignModel
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.errors import EngineClosed, EngineError, EngineUnavailable, ModelError
 from rtformer_ros.labels.label_set import LabelSet

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from foreign_onnx import ForeignModel
 
+from foreign_onnx import ForeignModel
 from rtformer_ros.engines import EngineRequest, engine_names, needs_build, open_engine
 from rtformer_ros.engines.request import fixed_size
 from rtformer_ros.errors import (

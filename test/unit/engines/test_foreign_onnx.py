@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from foreign_onnx import ForeignModel, expected_logits, softmax, write_raw
 from onnx import helper
 
+from foreign_onnx import ForeignModel, expected_logits, softmax, write_raw
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.labels.label_set import LabelSet

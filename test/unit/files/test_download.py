@@ -7,8 +7,8 @@ import socket
 import threading
 
 import pytest
-from http_files import FileServer
 
+from http_files import FileServer
 from rtformer_ros.errors import ConfigError, DownloadError
 from rtformer_ros.files.download import Patience, download
 from rtformer_ros.tools.download import main

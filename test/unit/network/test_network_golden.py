@@ -1,11 +1,11 @@
 """The network computes what the reference computes: PaddleSeg's outputs, see oracle.py."""
 
 import numpy as np
-import oracle
 import pytest
 import torch
 import torch.nn.functional as F
 
+import oracle
 from rtformer_ros.network import build_rtformer
 
 LOGIT_TOLERANCE = 5e-5

@@ -6,10 +6,10 @@ import pickle
 import re
 
 import numpy as np
-import oracle
 import pytest
 import torch
 
+import oracle
 from rtformer_ros import __version__
 from rtformer_ros.errors import CheckpointError
 from rtformer_ros.files.packaged_files import find_labels

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from simulated_cudart import SimulatedCudart, Status
-from tensorrt_harness.simulated_plan import HEIGHT, WIDTH, SimulatedPlan, assert_ours, images
 
 from rtformer_ros.engines import EngineRequest, needs_build, open_engine
 from rtformer_ros.engines.tensorrt.build import find_or_build
@@ -24,6 +22,8 @@ from rtformer_ros.errors import (
 )
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.model_metadata import ModelMetadata
+from simulated_cudart import SimulatedCudart, Status
+from tensorrt_harness.simulated_plan import HEIGHT, WIDTH, SimulatedPlan, assert_ours, images
 
 FIVE = LabelSet.generic(5, 'five')
 TARGET = Target('10.3.0.26', Gpu('Orin', '8.7', 16))

@@ -4,14 +4,14 @@ import sys
 
 import numpy as np
 import pytest
-from simulated_cudart import SimulatedCudart, Status
-from tensorrt_harness.simulated_plan import HEIGHT, WIDTH, SimulatedPlan, assert_ours, images
 
 from rtformer_ros.engines.tensorrt.run.cudart import Cudart
 from rtformer_ros.engines.tensorrt.run.runner import PlanRunner
 from rtformer_ros.errors import ConfigError, EngineError, EngineUnavailable, ModelError
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.model_metadata import InputFormat, ModelMetadata
+from simulated_cudart import SimulatedCudart, Status
+from tensorrt_harness.simulated_plan import HEIGHT, WIDTH, SimulatedPlan, assert_ours, images
 
 OURS = ModelMetadata(labels=LabelSet.generic(5))
 

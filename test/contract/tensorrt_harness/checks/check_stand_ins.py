@@ -1,6 +1,7 @@
 """Check that the stand-ins refuse what a version of TensorRT lacks, and that they are typed."""
 
 import pytest
+
 from tensorrt_harness.stand_ins import Unanswered
 
 

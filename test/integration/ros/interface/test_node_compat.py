@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from closed_form_models import expected_class_map
 from rclpy.qos import qos_profile_sensor_data
-from ros_peer import Camera, noise, number_of
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
+from closed_form_models import expected_class_map
+from ros_peer import Camera, noise, number_of
 from rtformer_ros.files.packaged_files import find_topic_names
 from rtformer_ros.ros.input.image_messages import image_array, new_image
 from rtformer_ros.ros.interface.remaps import load_topic_names

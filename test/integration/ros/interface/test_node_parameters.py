@@ -5,10 +5,10 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
-from closed_form_models import expected_class_map
-from ros_peer import NODE, number_of, values_of
 from sensor_msgs.msg import CompressedImage, Image
 
+from closed_form_models import expected_class_map
+from ros_peer import NODE, number_of, values_of
 from rtformer_ros.ros.input.image_messages import image_array
 from rtformer_ros.ros.interface.parameters import SPECS, publish_parameter
 from rtformer_ros.ros.interface.projection_parameters import PROJECTION_SPECS

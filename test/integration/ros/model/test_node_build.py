@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from closed_form_models import brightest_channel, expected_class_map
 from diagnostic_msgs.msg import DiagnosticStatus
-from ros_peer import NODE, noise, number_of, values_of
 
+from closed_form_models import brightest_channel, expected_class_map
+from ros_peer import NODE, noise, number_of, values_of
 from rtformer_ros.ros.input.image_messages import image_array
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from ros_peer import number_of, values_of
 
+from ros_peer import number_of, values_of
 from rtformer_ros.deploy.export import export_onnx
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.labels.label_set import LabelSet

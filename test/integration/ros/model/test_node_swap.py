@@ -5,9 +5,9 @@ import time
 
 import numpy as np
 import pytest
+
 from closed_form_models import brightest_channel, expected_class_map
 from ros_peer import noise, number_of
-
 from rtformer_ros.ros.input.image_messages import image_array
 
 ORDERS = {'rgb': (0, 1, 2), 'bgr': (2, 1, 0)}

@@ -5,11 +5,11 @@ import threading
 
 import numpy as np
 import pytest
-from closed_form_models import brightest_channel, expected_class_map
 from diagnostic_msgs.msg import DiagnosticStatus
-from ros_peer import NODE, Camera, noise, number_of, values_of
 from sensor_msgs.msg import CameraInfo, Image
 
+from closed_form_models import brightest_channel, expected_class_map
+from ros_peer import NODE, Camera, noise, number_of, values_of
 from rtformer_ros.ros.input.image_messages import image_array
 
 NAMES = ['front', 'left', 'right']

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from closed_form_models import brightest_channel
 from diagnostic_msgs.msg import DiagnosticStatus
-from ros_peer import NODE, Camera, noise, number_of, values_of
 
+from closed_form_models import brightest_channel
+from ros_peer import NODE, Camera, noise, number_of, values_of
 from rtformer_ros.stream.statistics import STAGES
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR

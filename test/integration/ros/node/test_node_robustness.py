@@ -4,10 +4,10 @@ import signal
 
 import numpy as np
 import pytest
-from closed_form_models import expected_class_map
-from ros_peer import NODE, Camera, noise, number_of, values_of
 from sensor_msgs.msg import CompressedImage, Image
 
+from closed_form_models import expected_class_map
+from ros_peer import NODE, Camera, noise, number_of, values_of
 from rtformer_ros.ros.input.image_messages import image_array
 
 

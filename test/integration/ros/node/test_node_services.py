@@ -7,11 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from closed_form_models import RGB_LABELS, expected_class_map
 from diagnostic_msgs.msg import DiagnosticStatus
-from ros_peer import NODE, Camera, noise, number_of, values_of
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import SetBool, Trigger
+
+from closed_form_models import RGB_LABELS, expected_class_map
+from ros_peer import NODE, Camera, noise, number_of, values_of
 
 COLORS = np.array([each.color_rgb for each in RGB_LABELS.classes], np.uint8)
 

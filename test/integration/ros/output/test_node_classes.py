@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from ros_peer import NODE, noise, values_of
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
+from ros_peer import NODE, noise, values_of
 from rtformer_ros.ros.input.image_messages import image_array
 
 LISTENER = Path(__file__).parents[2] / 'label_listener.py'

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 import pytest
-from closed_form_models import RGB_LABELS, expected_class_map
-from ros_peer import NODE, noise, number_of
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from closed_form_models import RGB_LABELS, expected_class_map
+from ros_peer import NODE, noise, number_of
 from rtformer_ros.ros.input.image_messages import image_array
 
 PALETTE = np.array([label.color_rgb for label in RGB_LABELS.classes], np.uint8)

@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from closed_form_models import brightest_channel
-from depth_camera import DepthCamera, info_of
 from diagnostic_msgs.msg import DiagnosticStatus
 from nav_msgs.msg import OccupancyGrid
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from ros_peer import NODE, number_of
 from sensor_msgs.msg import LaserScan, PointCloud2, PointField
 
+from closed_form_models import brightest_channel
+from depth_camera import DepthCamera, info_of
 from ground_scene import BOX, GROUND, PLUMB_BOB, SLANTED, Lens, Mount, Scene, tangents
+from ros_peer import NODE, number_of
 from rtformer_ros.ros.interface.projection_parameters import PROJECTION_SPECS
 
 SCENE = Scene(PLUMB_BOB, SLANTED[1])

@@ -5,10 +5,10 @@ import signal
 
 import numpy as np
 import pytest
-from camera_bag import calibrated_bag
-from node_process import REPOSITORY, NodeProcess
 from sensor_msgs.msg import CameraInfo, Image
 
+from camera_bag import calibrated_bag
+from node_process import REPOSITORY, NodeProcess
 from rtformer_ros.imaging.codecs import encode_png
 from rtformer_ros.ros.input.image_messages import image_array
 

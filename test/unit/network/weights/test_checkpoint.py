@@ -8,11 +8,11 @@ import pickle
 import struct
 
 import numpy as np
-import oracle
 import pytest
 import safetensors.torch
 import torch
 
+import oracle
 from rtformer_ros.errors import CheckpointError, ModelError
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.network import (

@@ -7,8 +7,8 @@ import textwrap
 
 import onnx
 import pytest
-from foreign_onnx import write_raw
 
+from foreign_onnx import write_raw
 from plan_workbench import write_model
 from rtformer_ros.engines import BuildWatch
 from rtformer_ros.engines.tensorrt.build.job import CompileJob

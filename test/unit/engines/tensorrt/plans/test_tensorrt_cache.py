@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from plan_workbench import TARGET, other_machine, write_model
 
+from plan_workbench import TARGET, other_machine, write_model
 from rtformer_ros.engines import BuildWatch
 from rtformer_ros.engines.tensorrt.plans.cache import PlanCache
 from rtformer_ros.engines.tensorrt.plans.record import read_record
