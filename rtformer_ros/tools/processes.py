@@ -96,15 +96,17 @@ _START_TIMEOUT_S = 90.0
 _POLL_S = 0.2
 
 
-def wait_for_load(processes: ChildProcesses, node: str, load: str, duration_s: float) -> None:
+def wait_for_workload(
+    processes: ChildProcesses, node: str, workload: str, duration_s: float
+) -> None:
     """
-    Return when the process `load` has ended well.
+    Return when the process `workload` has ended well.
 
     duration_s: how long it should take, not counting the start.
     Raises EngineError with what was last written when it fails, the node ends, or both hang.
     """
     give_up_s = time.monotonic() + _START_TIMEOUT_S + 2 * duration_s
-    while (code := processes.exit_code(load)) is None:
+    while (code := processes.exit_code(workload)) is None:
         if processes.exit_code(node) is not None:
             raise EngineError(f'the node ended; it wrote last:\n{processes.log_tail(node)}')
         if time.monotonic() > give_up_s:
@@ -113,7 +115,7 @@ def wait_for_load(processes: ChildProcesses, node: str, load: str, duration_s: f
             )
         time.sleep(_POLL_S)
     if code != 0:
-        raise EngineError(f'the load failed; it wrote last:\n{processes.log_tail(load)}')
+        raise EngineError(f'the load failed; it wrote last:\n{processes.log_tail(workload)}')
 
 
 def isolated_environment(

@@ -14,10 +14,10 @@ from rtformer_ros.tools.processes import (
     ChildProcesses,
     isolated_environment,
     ros_arguments,
-    wait_for_load,
+    wait_for_workload,
 )
 
-_NODE, _LOAD = 'segmentation_node', 'load_cameras'
+_NODE, _WORKLOAD = 'segmentation_node', 'camera_playback'
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def time_cameras(case: CamerasCase, model: Path, engine: str, threads: int) -> C
                 'batch_wait_ms': case.batch_wait_ms,
             }
             processes.start(_NODE, f'rtformer_ros.ros.programs.{_NODE}', ros_arguments(parameters))
-            load = {
+            workload = {
                 'cameras': list(case.cameras),
                 'width': case.width,
                 'height': case.height,
@@ -93,8 +93,10 @@ def time_cameras(case: CamerasCase, model: Path, engine: str, threads: int) -> C
                 'duration_s': case.duration_s,
                 'report': str(logs / 'report.json'),
             }
-            processes.start(_LOAD, f'rtformer_ros.ros.programs.{_LOAD}', ros_arguments(load))
-            wait_for_load(processes, _NODE, _LOAD, case.duration_s)
+            processes.start(
+                _WORKLOAD, f'rtformer_ros.ros.programs.{_WORKLOAD}', ros_arguments(workload)
+            )
+            wait_for_workload(processes, _NODE, _WORKLOAD, case.duration_s)
         report = json.loads((logs / 'report.json').read_text(encoding='utf-8'))
     cameras = tuple(_timing(name, report['cameras'][name]) for name in case.cameras)
     return CamerasTiming(

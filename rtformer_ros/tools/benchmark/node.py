@@ -13,10 +13,10 @@ from rtformer_ros.tools.processes import (
     ChildProcesses,
     isolated_environment,
     ros_arguments,
-    wait_for_load,
+    wait_for_workload,
 )
 
-_NODE, _LOAD = 'segmentation_node', 'load_one_camera'
+_NODE, _WORKLOAD = 'segmentation_node', 'node_benchmark'
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def time_node(case: NodeCase, model: Path, engine: str, threads: int) -> NodeTim
         with ChildProcesses(logs, environment) as processes:
             parameters = {'model': str(model), 'engine': engine, 'threads': threads}
             processes.start(_NODE, f'rtformer_ros.ros.programs.{_NODE}', ros_arguments(parameters))
-            load = {
+            workload = {
                 'width': case.width,
                 'height': case.height,
                 'encoding': case.encoding,
@@ -73,10 +73,11 @@ def time_node(case: NodeCase, model: Path, engine: str, threads: int) -> NodeTim
                 'report': str(logs / 'report.json'),
                 'process_id': processes.process_id(_NODE),
             }
-            processes.start(_LOAD, f'rtformer_ros.ros.programs.{_LOAD}', ros_arguments(load))
-            wait_for_load(
-                processes, _NODE, _LOAD, case.frames * (1 / case.rate_hz if case.rate_hz else 2.0)
+            processes.start(
+                _WORKLOAD, f'rtformer_ros.ros.programs.{_WORKLOAD}', ros_arguments(workload)
             )
+            frame_s = 1 / case.rate_hz if case.rate_hz else 2.0
+            wait_for_workload(processes, _NODE, _WORKLOAD, case.frames * frame_s)
         return _timing(case, json.loads((logs / 'report.json').read_text(encoding='utf-8')))
 
 

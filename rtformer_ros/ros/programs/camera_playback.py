@@ -1,4 +1,4 @@
-"""Play several cameras to the segmentation node at once, and write down what comes of each."""
+"""Playback of several cameras at once to the segmentation node, with a report on each."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ _QUIET_S = 2.0
 
 
 @dataclass(frozen=True)
-class Load:
-    """What to send; the fields are the parameters."""
+class PlaybackWorkload:
+    """Workload of several cameras; the fields are the parameters."""
 
     cameras: tuple[str, ...]
     width: int
@@ -60,14 +60,14 @@ class _Record:
     masks_s: dict[int, float] = field(default_factory=dict)
 
 
-class CameraLoad(Node):
-    """Cameras and listeners in one process, so that latency has one clock."""
+class CameraPlayback(Node):
+    """Publishers and subscribers of several cameras in one process: latency has one clock."""
 
     def __init__(self) -> None:
         """Declare the parameters; raises ConfigError for one that is not allowed."""
-        super().__init__('camera_load')
-        self._load = Load(**declare(self, _SPECS))  # type: ignore[arg-type]
-        names = self._load.cameras
+        super().__init__('camera_playback')
+        self._workload = PlaybackWorkload(**declare(self, _SPECS))  # type: ignore[arg-type]
+        names = self._workload.cameras
         qos = QoSProfile(depth=5)
         self._publishers_of = {
             name: self.create_publisher(Image, f'{name}/image', qos) for name in names
@@ -92,7 +92,7 @@ class CameraLoad(Node):
         for record in self._records.values():
             record.sent_s.clear()
             record.masks_s.clear()
-        self._film(stop, self._load.duration_s)
+        self._film(stop, self._workload.duration_s)
         after = self._next_statuses(stop)
         busy_s, runs = (
             float(after['segmentation'][key]) - float(before['segmentation'][key])
@@ -104,11 +104,11 @@ class CameraLoad(Node):
             'elapsed_s': self._elapsed_s(),
             'cameras': {name: self._report(name, before, after) for name in self._records},
         }
-        Path(self._load.report).write_text(json.dumps(report), encoding='utf-8')
+        Path(self._workload.report).write_text(json.dumps(report), encoding='utf-8')
 
     def _film(self, stop: threading.Event, duration_s: float) -> None:
         """Let each camera send for a while, the one shortly after the other."""
-        period_s = 1 / self._load.rate_hz
+        period_s = 1 / self._workload.rate_hz
         start_s = time.monotonic()
         threads = [
             threading.Thread(
@@ -128,11 +128,11 @@ class CameraLoad(Node):
     def _send_frames(
         self, name: str, start_s: float, duration_s: float, stop: threading.Event
     ) -> None:
-        message = new_image(self._load.height, self._load.width, 'rgb8')
+        message = new_image(self._workload.height, self._workload.width, 'rgb8')
         pixels = image_array(message)
         pixels[:] = np.random.default_rng(0).integers(0, 256, pixels.shape, np.uint8)
-        for number in range(round(duration_s * self._load.rate_hz)):
-            due_s = start_s + number / self._load.rate_hz
+        for number in range(round(duration_s * self._workload.rate_hz)):
+            due_s = start_s + number / self._workload.rate_hz
             if stop.wait(max(0.0, due_s - time.monotonic())):
                 return
             message.header.stamp = self.get_clock().now().to_msg()
@@ -187,7 +187,7 @@ class CameraLoad(Node):
 
 def main(args: list[str] | None = None) -> int:
     """Play the cameras and end; returns the exit code."""
-    return run_node('camera_load', CameraLoad, CameraLoad.play, args)
+    return run_node('camera_playback', CameraPlayback, CameraPlayback.play, args)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Load the segmentation node with frames, listen to it, and write down what it says of itself."""
+"""Benchmark of the segmentation node: frames of one camera, latencies, its own diagnostics."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ _WARM_UP_FRAMES = 10
 
 
 @dataclass(frozen=True)
-class Load:
-    """What to send; the fields are the parameters."""
+class Workload:
+    """Workload of one camera; the fields are the parameters."""
 
     width: int
     height: int
@@ -62,14 +62,14 @@ class Load:
     process_id: int
 
 
-class BenchmarkLoad(Node):
-    """A camera and a listener in one process, so that latency has one clock."""
+class NodeBenchmark(Node):
+    """Publisher and subscribers of one camera in one process, so that latency has one clock."""
 
     def __init__(self) -> None:
         """Declare the parameters; raises ConfigError for one that is not allowed."""
-        super().__init__('benchmark_load')
+        super().__init__('node_benchmark')
         values = declare(self, _SPECS)
-        self._load = Load(**values)  # type: ignore[arg-type]
+        self._workload = Workload(**values)  # type: ignore[arg-type]
         self._camera = self.create_publisher(Image, 'image', QoSProfile(depth=5))
         self._message = self._frame()
         self._sent_s: dict[int, float] = {}
@@ -77,7 +77,7 @@ class BenchmarkLoad(Node):
         self._resident_mib: list[float] = []
         self._arrived = threading.Event()
         self._status: dict[str, str] = {}
-        for topic in self._load.outputs.split(','):
+        for topic in self._workload.outputs.split(','):
             receive = self._receive_mask if topic == 'mask' else _ignore
             self.create_subscription(Image, f'/{_NODE}/{topic}', receive, QoSProfile(depth=5))
         self.create_subscription(DiagnosticArray, '/diagnostics', self._receive_status, 10)
@@ -90,21 +90,21 @@ class BenchmarkLoad(Node):
                 raise EngineError('the segmentation node does not subscribe; see its log')
         stop.wait(_SETTLE_S)
         next_s = time.monotonic()
-        for number in range(self._load.frames):
+        for number in range(self._workload.frames):
             self._send(number)
             if not self._arrived.wait(_MASK_TIMEOUT_S):
-                raise EngineError(f'no mask came for frame {number} of {self._load.frames}')
-            next_s += 1 / self._load.rate_hz if self._load.rate_hz else 0.0
+                raise EngineError(f'no mask came for frame {number} of {self._workload.frames}')
+            next_s += 1 / self._workload.rate_hz if self._workload.rate_hz else 0.0
             if stop.wait(max(0.0, next_s - time.monotonic())):
                 return
         self._status.clear()
         give_up_s = time.monotonic() + _MASK_TIMEOUT_S
         while not self._status and time.monotonic() < give_up_s:
             stop.wait(0.05)
-        Path(self._load.report).write_text(json.dumps(self._report()), encoding='utf-8')
+        Path(self._workload.report).write_text(json.dumps(self._report()), encoding='utf-8')
 
     def _frame(self) -> Image:
-        message = new_image(self._load.height, self._load.width, self._load.encoding)
+        message = new_image(self._workload.height, self._workload.width, self._workload.encoding)
         pixels = image_array(message)
         pixels[:] = np.random.default_rng(0).integers(0, 256, pixels.shape, np.uint8)
         return message
@@ -120,8 +120,8 @@ class BenchmarkLoad(Node):
         number = int(mask.header.frame_id)
         if number >= _WARM_UP_FRAMES:
             self._latencies_ms.append((time.monotonic() - self._sent_s.pop(number)) * 1e3)
-        if number % max(1, self._load.frames // 100) == 0 and self._load.process_id:
-            self._resident_mib.append(_resident_mib(self._load.process_id))
+        if number % max(1, self._workload.frames // 100) == 0 and self._workload.process_id:
+            self._resident_mib.append(_resident_mib(self._workload.process_id))
         self._arrived.set()
 
     def _receive_status(self, diagnostics: DiagnosticArray) -> None:
@@ -152,7 +152,7 @@ def _resident_mib(process_id: int) -> float:
 
 def main(args: list[str] | None = None) -> int:
     """Send the frames and end; returns the exit code."""
-    return run_node('benchmark_load', BenchmarkLoad, BenchmarkLoad.play, args)
+    return run_node('node_benchmark', NodeBenchmark, NodeBenchmark.play, args)
 
 
 if __name__ == '__main__':
