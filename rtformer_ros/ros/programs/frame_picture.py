@@ -1,4 +1,4 @@
-"""Bring together what belongs to one frame, and draw it for people."""
+"""Picture of one frame, drawn from messages that are matched by their stamps."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from rtformer_ros.drawing.ground_picture import CostGrid, RangeScan
 
-    Pixels = npt.NDArray[np.uint8]
-
 PICTURE_PARTS = frozenset({'image', 'mask', 'color_mask', 'overlay'})
 GROUND_PARTS = PICTURE_PARTS | {'camera_info', 'costmap', 'scan'}
 _WAITING_FRAMES = 8
@@ -38,21 +36,21 @@ class Ground:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class FramePicture:
     """
-    Input and outputs of one frame, all RGB but the mask.
+    Picture of the input and outputs of one frame, all RGB but the mask.
 
     image_hwc, color_hwc, overlay_hwc: uint8 [H, W, 3]; class_map_hw: uint8 [H, W]. The outputs
     may have another size than the input. ground: what planners get of it, where asked for.
     """
 
-    image_hwc: Pixels
-    class_map_hw: Pixels
-    color_hwc: Pixels
-    overlay_hwc: Pixels
+    image_hwc: npt.NDArray[np.uint8]
+    class_map_hw: npt.NDArray[np.uint8]
+    color_hwc: npt.NDArray[np.uint8]
+    overlay_hwc: npt.NDArray[np.uint8]
     ground: Ground | None = None
 
-    def draw(self, class_names: Sequence[str]) -> Pixels:
+    def draw(self, class_names: Sequence[str]) -> npt.NDArray[np.uint8]:
         """Return input | class colours, legend | overlay, side by side, uint8 [H, W, 3] RGB."""
         height, width = self.image_hwc.shape[:2]
         panels = [
@@ -65,14 +63,14 @@ class Snapshot:
         panels.append(('overlay', scale_image(self.overlay_hwc, height, width)))
         return draw_panels(panels)
 
-    def legend(self, class_names: Sequence[str], most_rows: int) -> Pixels | None:
+    def legend(self, class_names: Sequence[str], most_rows: int) -> npt.NDArray[np.uint8] | None:
         """Return rows for the classes that are there, largest first, uint8 RGB; None for none."""
         counts = np.bincount(self.class_map_hw.reshape(-1), minlength=256)
         counts[UNLABELED_ID] = 0
         class_ids = [int(i) for i in np.argsort(-counts, kind='stable') if counts[i]][:most_rows]
         if not class_ids:
             return None
-        # The colours are those of the picture, whatever the node was told to use.
+        # The colours are those of the picture, whatever the node's parameters say.
         colors = np.zeros((256, 3), np.uint8)
         flat_ids, flat_colors = self.class_map_hw.reshape(-1), self.color_hwc.reshape(-1, 3)
         for class_id in class_ids:
@@ -82,8 +80,8 @@ class Snapshot:
         return draw_legend(labels, colors, class_ids)
 
 
-class SnapshotTaker:
-    """Collects the parts of frames and keeps the last whole frame up to a given time."""
+class FrameCollector:
+    """Exact-time synchronizer of a frame's parts; keeps the last whole one up to a given time."""
 
     def __init__(self, until_s: float, wanted: frozenset[str] = PICTURE_PARTS) -> None:
         """
@@ -96,7 +94,7 @@ class SnapshotTaker:
         self._first_ns: int | None = None
         self._frames: dict[int, dict[str, Any]] = {}
         self._is_done = False
-        self.snapshot: Snapshot | None = None
+        self.picture: FramePicture | None = None
 
     def add(self, part: str, stamp_ns: int, value: object) -> None:
         """Note one part of a frame, of those of GROUND_PARTS; one not wanted is let go."""
@@ -107,7 +105,7 @@ class SnapshotTaker:
         parts = self._frames.setdefault(stamp_ns, {})
         parts[part] = value
         if parts.keys() == self._wanted:
-            self.snapshot = Snapshot(
+            self.picture = FramePicture(
                 parts['image'],
                 parts['mask'],
                 parts['color_mask'],

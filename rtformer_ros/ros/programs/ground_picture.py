@@ -1,4 +1,4 @@
-"""Read what planners get, and draw it beside the frame that it was made of."""
+"""Picture of costmap and scan beside the frame that they were made from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nav_msgs.msg import OccupancyGrid
     from sensor_msgs.msg import LaserScan
 
-    from rtformer_ros.ros.programs.frame_picture import Ground, Snapshot
+    from rtformer_ros.ros.programs.frame_picture import FramePicture, Ground
 
 
 @dataclass(frozen=True)
@@ -52,17 +52,17 @@ def range_scan(message: LaserScan) -> RangeScan:
 
 
 def draw_ground(
-    snapshot: Snapshot, ground: Ground, class_names: Sequence[str], mount: ListenerMount
+    frame: FramePicture, ground: Ground, class_names: Sequence[str], mount: ListenerMount
 ) -> npt.NDArray[np.uint8]:
     """
     Return overlay | costmap | scan | key side by side, uint8 [H, W, 3] RGB.
 
     Raises GeometryError for a calibration that does not fit the image.
     """
-    height, width = snapshot.image_hwc.shape[:2]
+    height, width = frame.image_hwc.shape[:2]
     camera = camera_model(ground.camera_info, height, width, is_rectified=False)
     pose = CameraPose.mounted(mount.height_m, math.radians(mount.pitch_deg))
     outputs = PlannerOutputs(ground.grid, ground.scan, camera, pose)
-    legend = snapshot.legend(class_names, PANEL_HEIGHT_PX // ROW_HEIGHT_PX)
+    legend = frame.legend(class_names, PANEL_HEIGHT_PX // ROW_HEIGHT_PX)
     text = describe_camera(camera, mount.height_m, mount.pitch_deg)
-    return draw_planner_picture(snapshot.overlay_hwc, outputs, legend, f'{text}{mount.note}')
+    return draw_planner_picture(frame.overlay_hwc, outputs, legend, f'{text}{mount.note}')

@@ -1,4 +1,4 @@
-"""Play a video, a folder, a device or a bag as a camera: image and camera_info."""
+"""Camera whose images come from a video, a folder, a device or a bag: image and camera_info."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _LAST_FRAME_TIMEOUT_S = 2.0
 
 
 class ImageSource(Node):
-    """A camera whose pictures come from files or a device."""
+    """Camera node: publishes images from files or a device, with their calibration."""
 
     def __init__(self) -> None:
         """

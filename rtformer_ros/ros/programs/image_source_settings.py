@@ -1,4 +1,4 @@
-"""Declare the parameters of the image source."""
+"""Parameters of the image source."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ _SPECS = (
 
 @dataclass(frozen=True)
 class ImageSourceSettings:
-    """What the image source plays and how; the fields are its parameters, described above."""
+    """Settings of the image source; the fields are its parameters, described above."""
 
     source: str
     topic: str

@@ -1,4 +1,4 @@
-"""Receive what the segmentation node publishes, and write it down: video, picture, figures."""
+"""Subscriber of what the segmentation node publishes: writes a video, a picture, figures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rtformer_ros.media.frames import scale_image
 from rtformer_ros.media.video_writer import VideoWriter
 from rtformer_ros.ros.input.image_messages import decode_message, image_array
 from rtformer_ros.ros.process.run_node import run_node
-from rtformer_ros.ros.programs.frame_picture import GROUND_PARTS, PICTURE_PARTS, SnapshotTaker
+from rtformer_ros.ros.programs.frame_picture import GROUND_PARTS, PICTURE_PARTS, FrameCollector
 from rtformer_ros.ros.programs.ground_picture import (
     ListenerMount,
     cost_grid,
@@ -42,7 +42,7 @@ PLANNER_PICTURE = 'planner.png'
 
 _QUEUE_DEPTH = 10
 _INFO_DEPTH = 1000
-_SNAPSHOT_S = 2.0
+_PICTURE_S = 2.0
 # A busy machine needs seconds to prepare the projections of a calibration.
 _FIRST_PROJECTION_TIMEOUT_S = 8.0
 _VIDEO_RATE_HZ = 10.0
@@ -51,10 +51,10 @@ _POLL_S = 0.1
 
 class ResultCollector(Node):
     """
-    Listens to a camera (image, camera_info) and to mask, color_mask and overlay made of it.
+    Subscriber of a camera (image, camera_info) and of mask, color_mask and overlay made from it.
 
-    Where it is told how high the camera is, it listens to costmap and scan too. Calibrations are
-    small and never lost, so they tell which frames were sent.
+    Where its parameters say how high the camera is, it subscribes to costmap and scan too.
+    Calibrations are small and never lost, so they show which frames were sent.
     """
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class ResultCollector(Node):
         self._record = ResultRecord()
         self._mount = self._declare_mount()
         parts = GROUND_PARTS if self._mount else PICTURE_PARTS
-        self._snapshots = SnapshotTaker(_SNAPSHOT_S, parts)
+        self._frames = FrameCollector(_PICTURE_S, parts)
         self._overlays: queue.SimpleQueue[tuple[int, npt.NDArray[np.uint8]]] = queue.SimpleQueue()
         self._last_news_s = time.monotonic()
         self._node_error = self._node_warning = ''
@@ -156,9 +156,9 @@ class ResultCollector(Node):
         )
 
     def _has_ground(self) -> bool:
-        """Tell whether a frame has costmap and scan, or need not."""
-        snapshot = self._snapshots.snapshot
-        return self._mount is None or (snapshot is not None and snapshot.ground is not None)
+        """Return whether a frame has costmap and scan, or need not."""
+        picture = self._frames.picture
+        return self._mount is None or (picture is not None and picture.ground is not None)
 
     def _check_ground(self) -> None:
         if self._has_ground():
@@ -171,13 +171,13 @@ class ResultCollector(Node):
         )
 
     def _write_summary(self, error: str) -> None:
-        snapshot = self._snapshots.snapshot
-        if snapshot is not None:
+        picture = self._frames.picture
+        if picture is not None:
             names = [name for name in self._class_names if name]
-            self._write_picture(PICTURE, snapshot.draw(names))
-            if self._mount and snapshot.ground:
-                picture = draw_ground(snapshot, snapshot.ground, names, self._mount)
-                self._write_picture(PLANNER_PICTURE, picture)
+            self._write_picture(PICTURE, picture.draw(names))
+            if self._mount and picture.ground:
+                planner_hwc = draw_ground(picture, picture.ground, names, self._mount)
+                self._write_picture(PLANNER_PICTURE, planner_hwc)
         text = json.dumps(self._record.summary(error), indent=2)
         (self._folder / SUMMARY).write_text(text + '\n', encoding='utf-8')
 
@@ -190,34 +190,34 @@ class ResultCollector(Node):
         self._last_news_s = time.monotonic()
         self._record.sent_ns.add(_stamp_ns(message.header))
         self._record.image_size = (message.height, message.width)
-        self._snapshots.add('camera_info', _stamp_ns(message.header), message)
+        self._frames.add('camera_info', _stamp_ns(message.header), message)
 
     def _on_image(self, message: Image) -> None:
-        self._snapshots.add('image', _stamp_ns(message.header), decode_message(message))
+        self._frames.add('image', _stamp_ns(message.header), decode_message(message))
 
     def _on_mask(self, message: Image) -> None:
         received_ns = self.get_clock().now().nanoseconds
         self._last_news_s = time.monotonic()
         stamp_ns, class_map = _stamp_ns(message.header), image_array(message)
         self._record.add_mask(stamp_ns, received_ns, class_map)
-        self._snapshots.add('mask', stamp_ns, class_map)
+        self._frames.add('mask', stamp_ns, class_map)
 
     def _on_color_mask(self, message: Image) -> None:
-        self._snapshots.add('color_mask', _stamp_ns(message.header), decode_message(message))
+        self._frames.add('color_mask', _stamp_ns(message.header), decode_message(message))
 
     def _on_overlay(self, message: Image) -> None:
         stamp_ns, overlay = _stamp_ns(message.header), decode_message(message)
         self._record.overlay_count += 1
-        self._snapshots.add('overlay', stamp_ns, overlay)
+        self._frames.add('overlay', stamp_ns, overlay)
         self._overlays.put((stamp_ns, overlay))
 
     def _on_costmap(self, message: OccupancyGrid) -> None:
         self._record.costmap_count += 1
-        self._snapshots.add('costmap', _stamp_ns(message.header), cost_grid(message))
+        self._frames.add('costmap', _stamp_ns(message.header), cost_grid(message))
 
     def _on_scan(self, message: LaserScan) -> None:
         self._record.scan_count += 1
-        self._snapshots.add('scan', _stamp_ns(message.header), range_scan(message))
+        self._frames.add('scan', _stamp_ns(message.header), range_scan(message))
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:

@@ -1,4 +1,4 @@
-"""Remember which frames were sent and which masks came back, and sum it up."""
+"""Record of which frames were sent and which masks came back, and its summary."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-Size = tuple[int, int]
+    from rtformer_ros.imaging.resize import Size
 
 
 @dataclass
 class ResultRecord:
     """
-    What came in while frames were played.
+    Record of what came in while frames were played.
 
-    Stamps are those of the message headers in nanoseconds; times are of the same clock.
+    Stamps are those of the message headers in nanoseconds; times are of the same clock. Sizes are
+    height and width.
     """
 
     sent_ns: set[int] = field(default_factory=set)
