@@ -1,4 +1,4 @@
-"""Spin a node whose quick callbacks must not wait for its slow ones."""
+"""Executor with dedicated threads, for a node whose quick callbacks must not wait for slow ones."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _SLOW_THREADS = 4
 _START_TIMEOUT_S = 0.01
 
 
-class SlowLaneExecutor(Executor):
+class DedicatedThreadExecutor(Executor):
     """
-    Runs callbacks in the spinning thread, but those of some callback groups in threads beside it.
+    Executor that spins in one thread, and runs the callbacks of some groups in dedicated ones.
 
     A MultiThreadedExecutor would do as well, at several times the CPU time a message: it looks
     through all entities again and again while a callback waits for its thread.
     """
 
     def __init__(self, slow_groups: AbstractSet[CallbackGroup]) -> None:
-        """Take the groups of the callbacks that may take long, which run one at a time in each."""
+        """Take the mutually exclusive callback groups whose callbacks may take long."""
         super().__init__()
         self._slow_groups = slow_groups
         self._threads = ThreadPoolExecutor(_SLOW_THREADS, thread_name_prefix='slow_callback')
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
-        """Wait for a callback and run it, or see to it that it runs."""
+        """Wait for a callback and run it, or hand it to a dedicated thread."""
         try:
             ready: tuple[Task, Any, Any] = self.wait_for_ready_callbacks(timeout_sec)
         except (ShutdownException, TimeoutException):

@@ -1,4 +1,4 @@
-"""Send what the ROS-free parts log to the node's logger."""
+"""Log handler that forwards the package's Python log records to a ROS logger."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PACKAGE_LOGGER = 'rtformer_ros'
 
 
 class RosLogHandler(logging.Handler):
-    """Hands records of Python's logging to a ROS logger."""
+    """Log handler: forwards records of Python's logging to a ROS logger."""
 
     def __init__(self, logger: RcutilsLogger) -> None:
         """Take the logger of a node."""
@@ -32,7 +32,7 @@ class RosLogHandler(logging.Handler):
 
 
 def bridge_logs(logger: RcutilsLogger) -> RosLogHandler:
-    """Start sending the package's records to a ROS logger; returns the handler, to remove it."""
+    """Add a handler for the package's records, and return it, to remove it."""
     handler = RosLogHandler(logger)
     package_logger = logging.getLogger(_PACKAGE_LOGGER)
     package_logger.setLevel(logging.INFO)

@@ -1,4 +1,4 @@
-"""Run a node as a process, and end it cleanly on SIGINT and SIGTERM."""
+"""Process of a node: executor in a thread, clean shutdown on SIGINT and SIGTERM."""
 
 from __future__ import annotations
 

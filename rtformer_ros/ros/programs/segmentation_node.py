@@ -1,4 +1,4 @@
-"""Run the segmentation node as a process."""
+"""Executable of the segmentation node."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 import threading
 
 from rtformer_ros.ros.node.node import SegmentationNode
-from rtformer_ros.ros.process.executor import SlowLaneExecutor
+from rtformer_ros.ros.process.executor import DedicatedThreadExecutor
 from rtformer_ros.ros.process.run_node import run_node
 
 # How often a thread that waits for the interpreter may ask for it. The default of 5 ms would be
@@ -22,7 +22,7 @@ def main(args: list[str] | None = None) -> int:
         SegmentationNode,
         _serve,
         args,
-        make_executor=lambda node: SlowLaneExecutor(node.slow_groups),
+        make_executor=lambda node: DedicatedThreadExecutor(node.slow_groups),
     )
 
 
