@@ -1,5 +1,5 @@
 """
-What a live stream of frames needs, without ROS: queue, rate, statistics, smoothing.
+What a live stream of frames needs, without ROS: queue, rate, cache, statistics, smoothing.
 
 Imports segmentation alone.
 """

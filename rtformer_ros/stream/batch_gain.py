@@ -1,4 +1,4 @@
-"""Learn whether an engine is quicker with several images at once."""
+"""Batching decision: whether an engine is quicker with several images at once, as measured."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TRIED_AGAIN_AFTER = 1000
 
 
 class BatchGain:
-    """Times runs with one image and with several, and says which way is better."""
+    """Running comparison of the time an image, alone and in a batch; not thread-safe."""
 
     def __init__(self) -> None:
         """Start without knowledge: both ways are tried first."""

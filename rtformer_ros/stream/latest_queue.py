@@ -1,4 +1,4 @@
-"""Keep the newest of what each of several senders leaves until somebody is ready for it."""
+"""Keep-last queue: what a slow consumer misses is the older, never the newest."""
 
 from __future__ import annotations
 
@@ -9,102 +9,106 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-Sender = TypeVar('Sender', bound=Hashable)
+Source = TypeVar('Source', bound=Hashable)
 Item = TypeVar('Item')
 
-# A sender that was silent for longer is not waited for.
+# A source that was silent for longer is not waited for.
 _ALIVE_S = 1.0
 
 
 @dataclass
-class _Place(Generic[Item]):
-    """Where one sender's item lies; left_s: when the last one came."""
+class _Slot(Generic[Item]):
+    """Slot of one source; put_s: when its last message came."""
 
     item: Item | None = None
-    left_s: float = float('-inf')
+    put_s: float = float('-inf')
 
 
-class Mailbox(Generic[Sender, Item]):
+class LatestQueue(Generic[Source, Item]):
     """
-    A place for one item of each sender, where a newer one displaces an older one that nobody took.
+    Queue that keeps the last message of each source (keep-last 1); thread-safe, one consumer.
 
-    So a consumer that is too slow never falls behind: it skips, and of all senders alike, since
-    the sender whose last turn is longest ago comes first. Thread-safe, for one consumer.
+    A consumer that is too slow never falls behind: it skips, and of all sources alike, since the
+    source whose last turn is longest ago comes first (round robin).
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start open and without senders; `clock` returns seconds and never goes back."""
+        """Start open and without sources; `clock` returns seconds and never goes back."""
         self._clock = clock
         self._changed = threading.Condition()
         # In the order of their last turns, the longest ago first.
-        self._places: OrderedDict[Sender, _Place[Item]] = OrderedDict()
+        self._slots: OrderedDict[Source, _Slot[Item]] = OrderedDict()
         self._closed = False
 
     def __len__(self) -> int:
-        """Return the number of senders."""
-        return len(self._places)
+        """Return the number of sources."""
+        return len(self._slots)
 
-    def admit(self, sender: Sender) -> None:
-        """Make a place for a sender."""
+    def add_source(self, source: Source) -> None:
+        """Accept messages of a source."""
         with self._changed:
-            self._places.setdefault(sender, _Place())
+            self._slots.setdefault(source, _Slot())
 
-    def dismiss(self, sender: Sender) -> None:
-        """Throw away what a sender left, and ignore it from now on."""
+    def remove_source(self, source: Source) -> None:
+        """Discard the message of a source, and ignore it from now on."""
         with self._changed:
-            self._places.pop(sender, None)
+            self._slots.pop(source, None)
             self._changed.notify()
 
-    def put(self, sender: Sender, item: Item) -> bool:
-        """Leave an item; returns whether it displaced one. Strangers and later ones are ignored."""
+    def put(self, source: Source, item: Item) -> bool:
+        """
+        Put a message; returns whether it displaced one.
+
+        That of an unknown source, or after `close`, is ignored.
+        """
         with self._changed:
-            place = self._places.get(sender)
-            if place is None or self._closed:
+            slot = self._slots.get(source)
+            if slot is None or self._closed:
                 return False
-            displaced = place.item is not None
-            place.item, place.left_s = item, self._clock()
+            displaced = slot.item is not None
+            slot.item, slot.put_s = item, self._clock()
             self._changed.notify()
             return displaced
 
-    def take(self, most: int = 1, wait_s: float = 0.0) -> list[tuple[Sender, Item]]:
+    def get(self, most: int = 1, wait_s: float = 0.0) -> list[tuple[Source, Item]]:
         """
-        Wait for an item and take up to `most`, one of each sender; none says it was closed.
+        Wait for a message and take up to `most`, one of each source; [] once it is closed.
 
-        wait_s: how long an item may wait for those of other senders, as long as there are fewer
-        than `most` and senders that were heard of lately have none.
+        wait_s: how long a message may wait for those of other sources, as long as there are fewer
+        than `most` and sources that were heard of lately have none.
         """
         with self._changed:
-            taken: list[tuple[Sender, Item]] = []
+            taken: list[tuple[Source, Item]] = []
             while not taken and not self._closed:
                 self._changed.wait_for(lambda: self._closed or self._waiting())
                 if wait_s > 0.0 and most > 1:
                     self._wait_for_others(most, wait_s)
                 taken = [] if self._closed else self._waiting()[:most]
-            for sender, _ in taken:
-                self._places[sender].item = None
-                self._places.move_to_end(sender)
+            for source, _ in taken:
+                self._slots[source].item = None
+                self._slots.move_to_end(source)
             return taken
 
     def close(self) -> None:
-        """Throw away what is there and let every `take` return nothing, now and later."""
+        """Discard all messages and let every `get` return nothing, now and later."""
         with self._changed:
             self._closed = True
-            self._places.clear()
+            self._slots.clear()
             self._changed.notify_all()
 
-    def _waiting(self) -> list[tuple[Sender, Item]]:
+    def _waiting(self) -> list[tuple[Source, Item]]:
         return [
-            (sender, place.item) for sender, place in self._places.items() if place.item is not None
+            (source, slot.item) for source, slot in self._slots.items() if slot.item is not None
         ]
 
     def _wait_for_others(self, most: int, wait_s: float) -> None:
-        lying_s = [place.left_s for place in self._places.values() if place.item is not None]
-        if lying_s:
-            timeout_s = min(lying_s) + wait_s - self._clock()
+        put_s = [slot.put_s for slot in self._slots.values() if slot.item is not None]
+        if put_s:
+            timeout_s = min(put_s) + wait_s - self._clock()
             self._changed.wait_for(lambda: self._is_complete(most), max(0.0, timeout_s))
 
     def _is_complete(self, most: int) -> bool:
         now_s = self._clock()
-        places = self._places.values()
-        alive = sum(place.item is not None or now_s - place.left_s < _ALIVE_S for place in places)
+        slots = self._slots.values()
+        alive = sum(slot.item is not None or now_s - slot.put_s < _ALIVE_S for slot in slots)
         return self._closed or len(self._waiting()) >= min(most, alive)

@@ -1,4 +1,4 @@
-"""Let frames through up to a rate."""
+"""Rate limiter for frames."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _EARLY = 0.1
 
 
 class RateLimit:
-    """Decides frame by frame; over a long time no more than the rate get through."""
+    """Rate limiter: over a long time no more frames pass than the rate allows."""
 
     def __init__(self, max_rate_hz: float) -> None:
         """Take the limit in frames per second; 0 is no limit."""

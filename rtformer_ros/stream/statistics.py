@@ -1,4 +1,4 @@
-"""Count frames and time their stages, over the recent past."""
+"""Stream statistics: counts of frames, rates, and latency of each stage over a sliding window."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 WINDOW_FRAMES = 300
-"""How many recent frames the percentiles and rates are taken over."""
+"""Length of the sliding window for percentiles and rates, in frames."""
 
 RATE_HORIZON_S = 10.0
-"""Frames older than this do not count for a rate."""
+"""Length of the sliding window for rates, in seconds."""
 
 STAGES = ('wait', 'convert', 'preprocess', 'infer', 'postprocess', 'publish')
 """
@@ -39,9 +39,9 @@ class Distribution:
 
 
 @dataclass(frozen=True)
-class StatisticsSnapshot:
+class Statistics:
     """
-    What FrameStatistics knew at one moment.
+    Statistics of a stream at one moment.
 
     counts: totals since the start ('received', 'segmented', 'failed' and one per cause of a
     drop). stages: distribution by stage, plus 'total' (arrival to published), 'overhead' (total
@@ -55,8 +55,8 @@ class StatisticsSnapshot:
     last_error: str
 
 
-class FrameStatistics:
-    """Collects what happens to frames; thread-safe."""
+class StatisticsCollector:
+    """Statistics collector of one stream of frames; thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Start with nothing; `clock` returns seconds and never goes back."""
@@ -109,11 +109,11 @@ class FrameStatistics:
             for stage, value_ms in values_ms.items():
                 self._stages.setdefault(stage, deque(maxlen=WINDOW_FRAMES)).append(value_ms)
 
-    def snapshot(self) -> StatisticsSnapshot:
-        """Return all of it as it is now."""
+    def statistics(self) -> Statistics:
+        """Return the statistics as they are now."""
         with self._lock:
             now_s = self._clock()
-            return StatisticsSnapshot(
+            return Statistics(
                 counts=dict(self._counts),
                 input_hz=_rate_hz(self._received_s, now_s),
                 output_hz=_rate_hz(self._segmented_s, now_s),
@@ -124,13 +124,13 @@ class FrameStatistics:
 
 @dataclass
 class StageClock:
-    """Measures the stages of one frame, each from the end of the one before; some come twice."""
+    """Stopwatch with a lap for each stage of a frame; laps of the same stage add up."""
 
     started_s: float
     stages_ms: dict[str, float] = field(default_factory=dict)
 
     def lap(self, stage: str) -> None:
-        """End a stage now."""
+        """End a stage now, and start the next."""
         now_s = time.monotonic()
         lap_ms = (now_s - self.started_s) * 1e3
         self.stages_ms[stage] = self.stages_ms.get(stage, 0.0) + lap_ms

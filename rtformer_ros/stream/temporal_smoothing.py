@@ -1,4 +1,4 @@
-"""Average classes over the frames of a camera, so that masks flicker less."""
+"""Temporal smoothing: an exponential average of classes over frames, so that masks flicker less."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from rtformer_ros.segmentation import Segmentation
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    Pixels = npt.NDArray[np.uint8]
-
 # Grey levels by which a blurred pixel changes when something moves there; noise stays below.
 _MOTION_LEVELS = 10
 _BLUR_PX = 5
@@ -24,20 +22,20 @@ _MAX_GAP_S = 2.0
 
 class TemporalSmoother:
     """
-    The average of past frames of one camera, kept at the network's size.
+    Exponential moving average of the classes of one camera, kept at the network's size.
 
-    Each pixel's confidences are averaged exponentially, and the class with the highest average
-    wins. Kept are a pixel's two strongest classes, which is the full average as long as no third
-    one interferes, at a cost that does not grow with the number of classes. Where the image itself
-    changed the past counts for nothing, so that what moves leaves no ghost behind; after a cut, a
-    pause or a jump back in time nothing of the past counts anywhere.
+    Each pixel's confidences are averaged, and the class with the highest average wins. Kept are a
+    pixel's two strongest classes, which is the full average as long as no third one interferes,
+    at a cost that does not grow with the number of classes. Where the image itself changed the
+    past counts for nothing, so that what moves leaves no ghost behind; after a cut, a pause or a
+    jump back in time nothing of the past counts anywhere.
     """
 
     def __init__(self, share: float) -> None:
         """Take the share of the past in each average, 0 to below 1; 0.8 averages 5 frames."""
         self._share = np.float32(share)
         self._stamp_s: float | None = None
-        self._gray_hw: Pixels = np.zeros((0, 0), np.uint8)
+        self._gray_hw: npt.NDArray[np.uint8] = np.zeros((0, 0), np.uint8)
         self._classes = (np.zeros((0, 0), np.uint8), np.zeros((0, 0), np.uint8))
         self._scores = (np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32))
 
@@ -46,7 +44,9 @@ class TemporalSmoother:
         """Return the share of the past."""
         return float(self._share)
 
-    def smooth(self, image_hwc: Pixels, result: Segmentation, stamp_s: float) -> Segmentation:
+    def smooth(
+        self, image_hwc: npt.NDArray[np.uint8], result: Segmentation, stamp_s: float
+    ) -> Segmentation:
         """
         Add a frame and return the averaged classes and confidences.
 
@@ -66,7 +66,9 @@ class TemporalSmoother:
         confidence_hw = np.asarray(cv2.convertScaleAbs(self._scores[0]), np.uint8)
         return Segmentation(self._classes[0].copy(), confidence_hw)
 
-    def _moved(self, gray_hw: Pixels, stamp_s: float) -> Pixels | None:
+    def _moved(
+        self, gray_hw: npt.NDArray[np.uint8], stamp_s: float
+    ) -> npt.NDArray[np.uint8] | None:
         """Return 1 where the image changed, else 0; None where the past is of another scene."""
         if self._stamp_s is None or self._gray_hw.shape != gray_hw.shape:
             return None
@@ -83,7 +85,7 @@ class TemporalSmoother:
         score_hw = result.confidence_hw.astype(np.float32)
         self._scores = (score_hw, np.zeros_like(score_hw))
 
-    def _add(self, result: Segmentation, moved_hw: Pixels) -> None:
+    def _add(self, result: Segmentation, moved_hw: npt.NDArray[np.uint8]) -> None:
         # OpenCV's masked operations throughout: NumPy's take several times as long.
         (first, second), (first_score, second_score) = self._classes, self._scores
         seen = result.class_map_hw

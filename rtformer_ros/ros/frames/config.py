@@ -1,4 +1,4 @@
-"""Hold the engine and all settings that one frame is made with."""
+"""Configuration of a frame: the engine and all settings that it is made with."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,18 +20,20 @@ from rtformer_ros.labels.class_options import (
 from rtformer_ros.labels.label_set import LabelClass, LabelSet, distinct_colors
 from rtformer_ros.labels.palette import palette_rgb
 from rtformer_ros.labels.published_classes import PublishedClass, published_classes
+from rtformer_ros.segmentation import UNLABELED_ID
 from rtformer_ros.segmenter import Segmenter, SegmentSettings
 
 if TYPE_CHECKING:
     from rtformer_ros.engines.base import Engine
     from rtformer_ros.geometry.cloud import CloudSettings
+    from rtformer_ros.labels.label_set import PlannerGroup
     from rtformer_ros.ros.interface.node_settings import FrameSettings
 
 
 @dataclass(frozen=True)
-class FramePlan:
+class FrameConfig:
     """
-    What a frame is made with, all of it or nothing: the engine, its settings, the looks.
+    Configuration of a frame, all of it or nothing: engine, settings, rendering, classes.
 
     classes: what the ids of a mask mean, see published_classes(). cloud: which points are made.
     settings: what all this was made from.
@@ -42,8 +45,22 @@ class FramePlan:
     cloud: CloudSettings
     settings: FrameSettings
 
+    @property
+    def engine(self) -> Engine:
+        """Return the engine that runs the frames."""
+        return self.segmenter.engine
 
-def make_plan(engine: Engine, settings: FrameSettings) -> FramePlan:
+    @cached_property
+    def group_by_id(self) -> dict[int, PlannerGroup]:
+        """
+        Return the planner group of each class that a mask may hold.
+
+        The unlabelled have none, so that no cost of 'other' makes them known, and no scan free.
+        """
+        return {each.class_id: each.group for each in self.classes if each.class_id != UNLABELED_ID}
+
+
+def configure_frames(engine: Engine, settings: FrameSettings) -> FrameConfig:
     """Fit the settings to the engine's classes; raises ConfigError where they do not fit."""
     labels = engine.description.labels
     segment = SegmentSettings(
@@ -55,32 +72,32 @@ def make_plan(engine: Engine, settings: FrameSettings) -> FramePlan:
     render = _render_settings(settings, labels)
     classes = published_classes(labels, segment.class_remap, render.palette_rgb, render.shown_ids)
     cloud = _cloud_settings(settings, labels)
-    return FramePlan(Segmenter(engine, segment), render, classes, cloud, settings)
+    return FrameConfig(Segmenter(engine, segment), render, classes, cloud, settings)
 
 
-class PlanSlot:
-    """The plan in force; it is never exchanged while a frame is being made."""
+class CurrentConfig:
+    """Holder of the current configuration, under a lock while a frame is made with it."""
 
     def __init__(self) -> None:
-        """Start without a plan."""
+        """Start without a configuration."""
         self._lock = threading.Lock()
-        self._plan: FramePlan | None = None
+        self._config: FrameConfig | None = None
 
     @property
-    def plan(self) -> FramePlan | None:
-        """Return the plan in force, to look at."""
-        return self._plan
+    def config(self) -> FrameConfig | None:
+        """Return the current configuration, to look at."""
+        return self._config
 
     @contextmanager
-    def in_use(self) -> Iterator[FramePlan | None]:
-        """Keep the plan in force while a frame is made with it."""
+    def in_use(self) -> Iterator[FrameConfig | None]:
+        """Lock the current configuration while a frame is made with it."""
         with self._lock:
-            yield self._plan
+            yield self._config
 
-    def replace(self, plan: FramePlan | None) -> None:
-        """Put another plan in force, after the frame that is being made."""
+    def replace(self, config: FrameConfig | None) -> None:
+        """Replace the configuration, after the frame that is being made."""
         with self._lock:
-            self._plan = plan
+            self._config = config
 
 
 def _render_settings(settings: FrameSettings, labels: LabelSet) -> RenderSettings:

@@ -1,4 +1,4 @@
-"""Let somebody have a frame on its way from the engine to the outputs."""
+"""Future of the next frame, for a service that waits for one."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class TappedFrame:
-    """A frame, the encoding of its message, and the milliseconds that each stage took."""
+class CapturedFrame:
+    """Frame with the encoding of its message, and the milliseconds that each stage took."""
 
     result: FrameResult
     encoding: str
     stages_ms: Mapping[str, float]
 
 
-class FrameTap:
-    """A place where the next frame is handed over, once for each time it is opened; thread-safe."""
+class NextFrame:
+    """Future of the next frame, set once for each request; thread-safe."""
 
     def __init__(self) -> None:
-        """Start closed."""
+        """Start without a request."""
         self._changed = threading.Condition()
-        self._is_open = False
-        self._frame: TappedFrame | None = None
+        self._is_requested = False
+        self._frame: CapturedFrame | None = None
 
     @property
-    def is_open(self) -> bool:
+    def is_requested(self) -> bool:
         """Return whether somebody waits for a frame."""
-        return self._is_open
+        return self._is_requested
 
-    def open(self) -> None:
-        """Ask for a frame."""
+    def request(self) -> None:
+        """Request the next frame."""
         with self._changed:
-            self._is_open, self._frame = True, None
+            self._is_requested, self._frame = True, None
 
-    def give(self, frame: TappedFrame) -> None:
-        """Hand a frame over, if it was asked for."""
+    def set(self, frame: CapturedFrame) -> None:
+        """Set the frame, if one was requested."""
         with self._changed:
-            if self._is_open:
-                self._is_open, self._frame = False, frame
+            if self._is_requested:
+                self._is_requested, self._frame = False, frame
                 self._changed.notify_all()
 
-    def wait(self, timeout_s: float) -> TappedFrame | None:
-        """Return the frame and close; None if there is none in time."""
+    def wait(self, timeout_s: float) -> CapturedFrame | None:
+        """Return the frame and end the request; None if there is none in time."""
         with self._changed:
             self._changed.wait_for(lambda: self._frame is not None, max(0.0, timeout_s))
-            frame, self._frame, self._is_open = self._frame, None, False
+            frame, self._frame, self._is_requested = self._frame, None, False
             return frame

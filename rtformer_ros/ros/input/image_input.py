@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rclpy.node import Node
     from rclpy.qos import QoSProfile
     from rclpy.subscription import Subscription
+    from std_msgs.msg import Header
 
     from rtformer_ros.ros.interface.node_settings import InputSettings
     from rtformer_ros.ros.interface.qos import IncompatibleQos
@@ -75,11 +76,6 @@ class CameraInput:
         self._incompatible_policy = ''
 
     @property
-    def infos(self) -> CameraInfoCache:
-        """Return the calibrations that came."""
-        return self._infos
-
-    @property
     def topic(self) -> str:
         """
         Return the full name of the image topic.
@@ -110,6 +106,10 @@ class CameraInput:
     def incompatible_policy(self) -> str:
         """Return the QoS policy by which a publisher was refused, '' where none was."""
         return self._incompatible_policy
+
+    def calibration(self, header: Header) -> CameraInfo | None:
+        """Return the calibration with the image's stamp, else the newest, else None."""
+        return self._infos.find(header)
 
     def start(self) -> None:
         """Subscribe."""

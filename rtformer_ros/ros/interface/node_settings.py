@@ -199,7 +199,7 @@ def _parameters_of(settings: type) -> tuple[str, ...]:
 MODEL_PARAMETERS = _parameters_of(ModelSettings)
 """The parameters that ModelSettings is read from."""
 
-PLAN_PARAMETERS = (*MODEL_PARAMETERS, *_parameters_of(FrameSettings))
+FRAME_CONFIG_PARAMETERS = (*MODEL_PARAMETERS, *_parameters_of(FrameSettings))
 """Those, and the parameters that FrameSettings is read from."""
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from rtformer_ros.engines import compiles, needs_build, open_engine
 from rtformer_ros.errors import ConfigError, RtformerError
-from rtformer_ros.ros.frames.config import PlanSlot, make_plan
-from rtformer_ros.ros.interface.node_settings import PLAN_PARAMETERS, NodeSettings
+from rtformer_ros.ros.frames.config import CurrentConfig, configure_frames
+from rtformer_ros.ros.interface.node_settings import FRAME_CONFIG_PARAMETERS, NodeSettings
 from rtformer_ros.ros.model.background_build import BackgroundBuild
 from rtformer_ros.ros.model.engine_request import engine_request
 from rtformer_ros.ros.model.state import (
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from rclpy.impl.rcutils_logger import RcutilsLogger
 
     from rtformer_ros.engines import Engine
-    from rtformer_ros.ros.frames.config import FramePlan
+    from rtformer_ros.ros.frames.config import FrameConfig
     from rtformer_ros.ros.interface.node_settings import FrameSettings, ModelSettings
     from rtformer_ros.ros.interface.parameter_spec import ParameterValue
     from rtformer_ros.ros.model.state import LoaderState
@@ -46,14 +46,14 @@ _FALLBACK_VALUES: Mapping[str, ParameterValue] = {'device': 'cpu', 'precision': 
 
 class ModelLoader:
     """
-    Opens models, at once or in the background, and activates the plan of the frames.
+    Opens models, at once or in the background, and activates the configuration of frames.
 
-    slot: the current plan. The methods are called one at a time; `status` may be read at any time.
+    current: the configuration of frames. The methods are called one at a time; `status` may be read at any time.
     """
 
     def __init__(self, logger: RcutilsLogger, on_build_done: Callable[[], None]) -> None:
         """Start without a model; on_build_done: called from another thread, see `adopt_build`."""
-        self.slot = PlanSlot()
+        self.current = CurrentConfig()
         self._background = BackgroundBuild(logger, on_build_done)
         self._logger = logger
         self._state: LoaderState = NoModel()
@@ -61,15 +61,15 @@ class ModelLoader:
     @property
     def status(self) -> ModelStatus:
         """Return how things are now."""
-        plan = self.slot.plan
-        engine = plan.segmenter.engine.description if plan else None
+        config = self.current.config
+        engine = config.engine.description if config else None
         return status_of(self._state, engine, self._background.progress)
 
     @property
     def current_values(self) -> Mapping[str, ParameterValue]:
-        """Return the parameters that the current plan was made with, of those that matter."""
+        """Return the parameters that the current configuration was made with, of those that matter."""
         values = self._open_state.settings.values
-        return {name: values[name] for name in PLAN_PARAMETERS}
+        return {name: values[name] for name in FRAME_CONFIG_PARAMETERS}
 
     # ---- the build ----------------------------------------------------------------------------
 
@@ -94,15 +94,15 @@ class ModelLoader:
         Without a model `configure` is what takes the engine. Returns whether all is well; False
         with a model says that it stays, and the parameters should be `current_values`.
         """
-        plan = self.slot.plan
+        config = self.current.config
         try:
-            if plan is None:
+            if config is None:
                 self._background.check()
             else:
                 engine = self._background.take()
-                self._exchange(plan, engine, settings, engine.description.passed_over)
+                self._exchange(config, engine, settings, engine.description.passed_over)
         except RtformerError as error:
-            self._fail_build(plan, str(error))
+            self._fail_build(config, str(error))
             return False
         return True
 
@@ -132,15 +132,15 @@ class ModelLoader:
     def release(self) -> None:
         """Close the engine and cancel a build."""
         self._background.cancel()
-        plan = self.slot.plan
-        self.slot.replace(None)
+        config = self.current.config
+        self.current.replace(None)
         self._state = release(self._state)
-        if plan is not None:
-            plan.segmenter.engine.close()
+        if config is not None:
+            config.engine.close()
 
     # ---- with a model -------------------------------------------------------------------------
 
-    def apply(self, plan: FramePlan, settings: NodeSettings) -> None:
+    def apply(self, config: FrameConfig, settings: NodeSettings) -> None:
         """
         Make the frames after the present one with other settings.
 
@@ -148,16 +148,16 @@ class ModelLoader:
         and changes nothing for settings that cannot be.
         """
         state, model = self._open_state, settings.model
-        if self._is_active(plan, model):
-            self._update_frames(plan, settings)
+        if self._is_active(config, model):
+            self._update_frames(config, settings)
             self._state = keep_model(state, settings)
             self._background.cancel()
         elif isinstance(state, RunningWhileBuilding) and model == state.building:
-            self._update_or_defer_frames(plan, settings, may_defer=state.has_deferred_frames)
+            self._update_or_defer_frames(config, settings, may_defer=state.has_deferred_frames)
         elif isinstance(state, Running) and model == state.failed_model:
-            self._update_frames(plan, settings)
+            self._update_frames(config, settings)
         else:
-            self._change_model(plan, settings)
+            self._change_model(config, settings)
 
     # ---- inside -------------------------------------------------------------------------------
 
@@ -174,15 +174,15 @@ class ModelLoader:
             self._start_build(settings.model)
             return self._use_fallback(settings)
         self.cancel_build()
-        self._activate(_plan_or_close(open_engine(request), settings.frame), settings)
+        self._activate(_config_or_close(open_engine(request), settings.frame), settings)
         return True
 
     def _use_build_or_fallback(self, settings: NodeSettings) -> bool:
         if not self._background.is_done:
             return self._use_fallback(settings)
         engine = self._background.take()
-        plan = _plan_or_close(engine, settings.frame)
-        self._activate(plan, settings, engine.description.passed_over)
+        config = _config_or_close(engine, settings.frame)
+        self._activate(config, settings, engine.description.passed_over)
         return True
 
     def _use_fallback(self, settings: NodeSettings) -> bool:
@@ -192,35 +192,35 @@ class ModelLoader:
         changes = {'engine': settings.engine_fallback, **_FALLBACK_VALUES}
         fallback = NodeSettings.from_values({**settings.values, **changes})
         try:
-            plan = _plan_or_close(open_engine(engine_request(fallback.model)), settings.frame)
+            config = _config_or_close(open_engine(engine_request(fallback.model)), settings.frame)
         except RtformerError as error:
             self._logger.warning(f'engine_fallback cannot run during the build: {error}')
             return False
-        self.slot.replace(plan)
+        self.current.replace(config)
         assert isinstance(self._state, BuildState), self._state
         self._state = activate_fallback(self._state, fallback)
-        self._logger.info(f'until the build is done: {_text(plan)}')
+        self._logger.info(f'until the build is done: {_text(config)}')
         return True
 
-    def _is_active(self, plan: FramePlan, settings: ModelSettings) -> bool:
+    def _is_active(self, config: FrameConfig, settings: ModelSettings) -> bool:
         """Tell whether the current engine is what these settings would open."""
         active = self._open_state.settings.model
         if settings == active:
             return True
         if replace(settings, build=active.build) != active:
             return False
-        is_compiled = compiles(plan.segmenter.engine.description.engine)
+        is_compiled = compiles(config.engine.description.engine)
         return not is_compiled and not needs_build(engine_request(settings))
 
-    def _change_model(self, plan: FramePlan, settings: NodeSettings) -> None:
+    def _change_model(self, config: FrameConfig, settings: NodeSettings) -> None:
         request = engine_request(settings.model)
         if not needs_build(request):
-            self._exchange(plan, open_engine(request), settings)
+            self._exchange(config, open_engine(request), settings)
             self._background.cancel()
             return
         new, old = settings.model, self._open_state.settings.model
         is_other = (new.model, new.labels) != (old.model, old.labels)
-        is_deferred = self._update_or_defer_frames(plan, settings, may_defer=is_other)
+        is_deferred = self._update_or_defer_frames(config, settings, may_defer=is_other)
         self._start_build(new, has_deferred_frames=is_deferred)
 
     def _start_build(self, model: ModelSettings, *, has_deferred_frames: bool = False) -> None:
@@ -228,26 +228,26 @@ class ModelLoader:
         self._background.start(model)
 
     def _exchange(
-        self, plan: FramePlan, engine: Engine, settings: NodeSettings, build_error: str = ''
+        self, config: FrameConfig, engine: Engine, settings: NodeSettings, build_error: str = ''
     ) -> None:
-        new = _plan_or_close(engine, settings.frame)
+        new = _config_or_close(engine, settings.frame)
         self._activate(new, settings, build_error)
-        plan.segmenter.engine.close()
+        config.engine.close()
         self._logger.info(f'exchanged the model: now {_text(new)}')
 
-    def _activate(self, plan: FramePlan, settings: NodeSettings, build_error: str = '') -> None:
-        self.slot.replace(plan)
+    def _activate(self, config: FrameConfig, settings: NodeSettings, build_error: str = '') -> None:
+        self.current.replace(config)
         self._state = activate(settings, build_error)
 
-    def _update_frames(self, plan: FramePlan, settings: NodeSettings) -> None:
+    def _update_frames(self, config: FrameConfig, settings: NodeSettings) -> None:
         """Make the frames of the current model with other settings; raises ConfigError."""
         state = self._open_state
         if settings.frame != state.settings.frame:
-            self.slot.replace(make_plan(plan.segmenter.engine, settings.frame))
+            self.current.replace(configure_frames(config.engine, settings.frame))
         self._state = update_frame_settings(state, settings)
 
     def _update_or_defer_frames(
-        self, plan: FramePlan, settings: NodeSettings, *, may_defer: bool
+        self, config: FrameConfig, settings: NodeSettings, *, may_defer: bool
     ) -> bool:
         """
         Make the frames with other settings until the model that is being built is there.
@@ -256,7 +256,7 @@ class ModelLoader:
         with which they came. Returns whether that is so; raises ConfigError where it may not be.
         """
         try:
-            self._update_frames(plan, settings)
+            self._update_frames(config, settings)
         except ConfigError as error:
             if not may_defer:
                 raise
@@ -264,26 +264,26 @@ class ModelLoader:
             return True
         return False
 
-    def _fail_build(self, plan: FramePlan | None, reason: str) -> None:
+    def _fail_build(self, config: FrameConfig | None, reason: str) -> None:
         state = self._state
         assert isinstance(state, BuildState), state
         what = f'cannot build {state.building.text}: {reason}'
         self._state = fail_build(state, reason)
-        if plan is None:
+        if config is None:
             self._logger.error(what)
         else:
             self._logger.error(
-                f'{what}. {_text(plan)} continues to run, and the parameters are set back to it'
+                f'{what}. {_text(config)} continues to run, and the parameters are set back to it'
             )
 
 
-def _text(plan: FramePlan) -> str:
-    return engine_text(plan.segmenter.engine.description)
+def _text(config: FrameConfig) -> str:
+    return engine_text(config.engine.description)
 
 
-def _plan_or_close(engine: Engine, settings: FrameSettings) -> FramePlan:
+def _config_or_close(engine: Engine, settings: FrameSettings) -> FrameConfig:
     try:
-        return make_plan(engine, settings)
+        return configure_frames(engine, settings)
     except RtformerError:
         engine.close()
         raise

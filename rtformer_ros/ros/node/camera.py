@@ -1,156 +1,223 @@
-"""Hold all that belongs to one camera: its input, its outputs, its counts."""
+"""Camera of the node: its subscriptions, publishers and statistics."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rtformer_ros.ros.frames.next_frame import FrameTap
+from rtformer_ros.geometry.ground_plane import GroundView
+from rtformer_ros.ros.frames.next_frame import CapturedFrame, NextFrame
 from rtformer_ros.ros.input.depth_input import DepthInput
 from rtformer_ros.ros.input.image_input import CameraInput, Frame
 from rtformer_ros.ros.node.camera_status import NO_SUBSCRIBER, PAUSED, CameraStatus
 from rtformer_ros.ros.output.makers import POINTS
 from rtformer_ros.ros.output.publishers import Outputs
+from rtformer_ros.stream.cached import Cached
 from rtformer_ros.stream.rate_limit import RateLimit
-from rtformer_ros.stream.statistics import FrameStatistics
+from rtformer_ros.stream.statistics import Statistics, StatisticsCollector
 from rtformer_ros.stream.temporal_smoothing import TemporalSmoother
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     import numpy as np
     import numpy.typing as npt
     from rclpy.callback_groups import CallbackGroup
     from rclpy.node import Node
+    from sensor_msgs.msg import CameraInfo, Image
     from std_msgs.msg import Header
 
     from rtformer_ros.engines.base import Engine
-    from rtformer_ros.ros.frames.config import FramePlan
+    from rtformer_ros.ros.frames.config import FrameConfig
+    from rtformer_ros.ros.frames.result import FrameResult
     from rtformer_ros.ros.interface.node_settings import CameraSettings
     from rtformer_ros.segmentation import Segmentation
-    from rtformer_ros.stream.latest_queue import Mailbox
-
-
-class CameraSmoothing:
-    """The past of one camera; forgotten with another engine or another share of the past."""
-
-    def __init__(self) -> None:
-        """Start without a past."""
-        self._smoother: TemporalSmoother | None = None
-        self._made_for: tuple[Engine, float] | None = None
-
-    def smooth(
-        self,
-        plan: FramePlan,
-        image_hwc: npt.NDArray[np.uint8],
-        result: Segmentation,
-        header: Header,
-    ) -> Segmentation:
-        """
-        Return the averaged result, or the result itself while nothing is to be averaged.
-
-        image_hwc: RGB, uint8 [H, W, 3], what the network saw; result: of that size.
-        """
-        share = plan.settings.temporal_smoothing
-        if share == 0.0:
-            self._smoother = self._made_for = None
-            return result
-        wanted = (plan.segmenter.engine, share)
-        if self._smoother is None or wanted != self._made_for:
-            self._smoother, self._made_for = TemporalSmoother(share), wanted
-        stamp_s = header.stamp.sec + 1e-9 * header.stamp.nanosec
-        return self._smoother.smooth(image_hwc, result, stamp_s)
+    from rtformer_ros.stream.latest_queue import LatestQueue
 
 
 class Camera:
     """
-    One camera of the node.
+    Camera of the node: what the callbacks, the worker and the services ask of it.
 
     name: '' for a camera whose topics are `image` and `~/mask`; else they are `NAME/image` and
-    `~/NAME/mask`. is_paused: its frames are left out. tap: where somebody gets its next frame.
+    `~/NAME/mask`. is_paused: its frames are left out. ground_view: cache of the ground as it sees
+    it, by calibration and pose, which all its outputs share.
     """
 
     def __init__(
         self, node: Node, callback_group: CallbackGroup, name: str, settings: CameraSettings
     ) -> None:
-        """Keep what is needed; nothing is offered before `offer`, or heard before `start`."""
+        """Keep what is needed; nothing is published before `offer`, or received before `start`."""
         self.name = name
         self.is_paused = False
-        self.tap = FrameTap()
-        self.statistics = FrameStatistics()
-        self.smoothing = CameraSmoothing()
-        self.outputs = Outputs(node, name)
-        self.input = CameraInput(node, callback_group, settings.input, self._accept, name)
-        self.depth = DepthInput(node, callback_group, settings.input.depth, name)
+        self.ground_view = Cached(GroundView)
         self._settings = settings
+        self._outputs = Outputs(node, name)
+        self._input = CameraInput(node, callback_group, settings.input, self._accept, name)
+        self._depth = DepthInput(node, callback_group, settings.input.depth, name)
         self._rate_limit = RateLimit(settings.max_rate_hz)
-        self._mailbox: Mailbox[Camera, Frame] | None = None
+        self._statistics = StatisticsCollector()
+        self._smoother = Cached(_new_smoother)
+        self._next_frame = NextFrame()
+        self._queue: LatestQueue[Camera, Frame] | None = None
+
+    @property
+    def topic(self) -> str:
+        """Return the full name of the image topic."""
+        return self._input.topic
 
     @property
     def status(self) -> CameraStatus:
         """Return how things are now."""
         return CameraStatus(
             name=self.name,
-            topic=self.input.topic,
-            publisher_count=self.input.publisher_count,
-            silent_s=self.input.silent_s,
-            incompatible_policy=self.input.incompatible_policy,
-            unserved_outputs=self.outputs.unserved_topics,
-            idle=self._settings.lazy and not self.outputs.wanted(),
+            topic=self.topic,
+            publisher_count=self._input.publisher_count,
+            silent_s=self._input.silent_s,
+            incompatible_policy=self._input.incompatible_policy,
+            unserved_outputs=self._outputs.unserved_topics,
+            idle=self._settings.lazy and not self.wanted(),
             is_paused=self.is_paused,
         )
 
-    def offer(self, plan: FramePlan | None) -> None:
-        """Offer the outputs."""
-        self.outputs.configure(self._settings.output, plan)
+    @property
+    def statistics(self) -> Statistics:
+        """Return the statistics of its frames as they are now."""
+        return self._statistics.statistics()
 
-    def start(self, mailbox: Mailbox[Camera, Frame]) -> None:
-        """Subscribe; frames go to the mailbox."""
-        self._mailbox = mailbox
-        mailbox.admit(self)
-        self.input.start()
+    # ---- life -------------------------------------------------------------------------------
+
+    def offer(self, config: FrameConfig | None) -> None:
+        """Offer the outputs."""
+        self._outputs.configure(self._settings.output, config)
+
+    def start(self, queue: LatestQueue[Camera, Frame]) -> None:
+        """Subscribe; frames go to the queue."""
+        self._queue = queue
+        queue.add_source(self)
+        self._input.start()
 
     def stop(self) -> None:
-        """Unsubscribe, and take back the frame that waits; harmless when nothing is subscribed."""
-        self.input.stop()
-        self.depth.stop()
-        mailbox, self._mailbox = self._mailbox, None
-        if mailbox is not None:
-            mailbox.dismiss(self)
+        """Unsubscribe, and discard the frame that waits; harmless when nothing is subscribed."""
+        self._input.stop()
+        self._depth.stop()
+        queue, self._queue = self._queue, None
+        if queue is not None:
+            queue.remove_source(self)
 
     def close(self) -> None:
-        """Unsubscribe and withdraw the outputs."""
+        """Unsubscribe, withdraw the outputs, and forget what was kept for them."""
         self.stop()
-        self.outputs.close()
+        self._outputs.close()
+        self.ground_view.clear()
 
     def configure(self, settings: CameraSettings) -> None:
-        """Take other settings for input and rate; `offer` puts those of the outputs in force."""
-        self.input.configure(settings.input)
-        self.depth.configure(settings.input.depth)
+        """Take other settings for input and rate; `offer` applies those of the outputs."""
+        self._input.configure(settings.input)
+        self._depth.configure(settings.input.depth)
         if settings.max_rate_hz != self._settings.max_rate_hz:
             self._rate_limit = RateLimit(settings.max_rate_hz)
         self._settings = settings
 
     def follow_graph(self) -> None:
-        """Look whether publishers and subscribers still fit; call it about once a second."""
-        self.input.follow_publishers()
-        self.outputs.check_subscribers()
-        self.depth.follow(self._mailbox is not None and POINTS in self.outputs.wanted())
+        """Check whether publishers and subscribers still fit; call it about once a second."""
+        self._input.follow_publishers()
+        self._outputs.check_subscribers()
+        self._depth.follow(self._queue is not None and POINTS in self.wanted())
+
+    # ---- a frame's way ----------------------------------------------------------------------
+
+    def wanted(self) -> frozenset[str]:
+        """Return the topics that have a subscriber and need a frame."""
+        return self._outputs.wanted()
+
+    def find_depth(self, header: Header) -> Image | None:
+        """Return the depth image nearest in stamp that has come, None where none is near enough."""
+        return self._depth.find(header)
+
+    def calibration(self, header: Header) -> CameraInfo | None:
+        """Return the calibration with the image's stamp, else the newest, else None."""
+        return self._input.calibration(header)
+
+    def smooth(
+        self,
+        config: FrameConfig,
+        image_hwc: npt.NDArray[np.uint8],
+        result: Segmentation,
+        header: Header,
+    ) -> Segmentation:
+        """
+        Return the average with past frames, or the result itself where nothing is averaged.
+
+        The past is forgotten with another engine or another share of the past. image_hwc: RGB,
+        uint8 [H, W, 3], what the network saw; result: of that size.
+        """
+        share = config.settings.temporal_smoothing
+        if share == 0.0:
+            self._smoother.clear()
+            return result
+        stamp_s = header.stamp.sec + 1e-9 * header.stamp.nanosec
+        return self._smoother(config.engine, share).smooth(image_hwc, result, stamp_s)
+
+    def publish(self, frame: FrameResult, wanted: AbstractSet[str], depth: Image | None) -> None:
+        """
+        Publish a frame on the wanted topics that are offered.
+
+        depth: what `find_depth` returned when the frame came. Raises ImageError when a picture
+        cannot be packed.
+        """
+        self._outputs.publish(frame, wanted - {POINTS})
+        if POINTS in wanted:
+            # Last, and with no lock held: the others do not wait for a depth image to come.
+            nearest = self._depth.wait_for(frame.header, depth)
+            self._outputs.publish(replace(frame, depth=nearest), frozenset({POINTS}))
+
+    def complete(self, frame: CapturedFrame, stamp_age_ms: float | None) -> None:
+        """Hand a published frame to whoever requested the next one, and count it."""
+        self._next_frame.set(frame)
+        self._statistics.segmented(frame.stages_ms, stamp_age_ms)
+
+    def drop(self, cause: str) -> None:
+        """Count a frame that was left out for that cause."""
+        self._statistics.dropped(cause)
+
+    def fail(self, cause: str, error: str) -> None:
+        """Count a frame that an error ended, and remember the error."""
+        self._statistics.failed(cause, error)
+
+    def request_frame(self) -> None:
+        """Request the next frame, also where nobody subscribes to an output."""
+        self._next_frame.request()
+
+    def wait_for_frame(self, timeout_s: float) -> CapturedFrame | None:
+        """Return the frame that was requested; None if there is none in time."""
+        return self._next_frame.wait(timeout_s)
+
+    # ---- received ---------------------------------------------------------------------------
 
     def _accept(self, frame: Frame) -> None:
-        mailbox = self._mailbox
-        if mailbox is None:
+        queue = self._queue
+        if queue is None:
             return
-        self.statistics.received()
+        self._statistics.received()
         cause = self._why_not(frame)
         if cause:
-            self.statistics.dropped(cause)
-        elif mailbox.put(self, frame):
-            self.statistics.dropped('newer frame')
+            self.drop(cause)
+        elif queue.put(self, frame):
+            self.drop('newer frame')
 
     def _why_not(self, frame: Frame) -> str:
         """Return why a frame is left out, '' where it is not."""
         if self.is_paused:
             return PAUSED
-        if self.tap.is_open:
+        if self._next_frame.is_requested:
             return ''
-        if self._settings.lazy and not self.outputs.wanted():
+        if self._settings.lazy and not self.wanted():
             return NO_SUBSCRIBER
         return '' if self._rate_limit.allows(frame.received_s) else 'rate limit'
+
+
+def _new_smoother(engine: Engine, share: float) -> TemporalSmoother:
+    """Return one without a past; engine: whose results it averages, and no other's."""
+    del engine
+    return TemporalSmoother(share)

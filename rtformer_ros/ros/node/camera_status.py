@@ -1,4 +1,4 @@
-"""Say how one camera is doing."""
+"""Status of one camera, for its diagnostics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rtformer_ros.stream.statistics import StatisticsSnapshot
+    from rtformer_ros.stream.statistics import Statistics
 
 DROP_CAUSES = {
     'newer frame': 'a newer frame came while it waited',
@@ -33,7 +33,7 @@ _SILENT_S = 3.0
 @dataclass(frozen=True)
 class CameraStatus:
     """
-    What is known of one camera at one moment.
+    Status of one camera at one moment.
 
     name: '' for the only camera of a node that has no names for them. topic: the image topic's
     full name; silent_s: seconds since the last frame, None before the first; incompatible_policy:
@@ -51,7 +51,7 @@ class CameraStatus:
     idle: bool
     is_paused: bool
 
-    def warning(self, statistics: StatisticsSnapshot, last_counts: Mapping[str, int]) -> str:
+    def warning(self, statistics: Statistics, last_counts: Mapping[str, int]) -> str:
         """Return what is wrong, '' for nothing; last_counts: those of a period ago."""
         warning = self._input_warning() or _frame_warning(statistics, last_counts)
         if warning:
@@ -60,8 +60,8 @@ class CameraStatus:
             return f'a subscriber of {topic} gets nothing: {reason}'
         return ''
 
-    def all_well(self, statistics: StatisticsSnapshot) -> str:
-        """Return what goes on where there is nothing to warn of."""
+    def all_well(self, statistics: Statistics) -> str:
+        """Return the status in words where there is nothing to warn of."""
         if self.is_paused:
             return 'paused by ~/set_enabled'
         if self.idle:
@@ -91,7 +91,7 @@ class CameraStatus:
         return ''
 
 
-def _frame_warning(statistics: StatisticsSnapshot, last_counts: Mapping[str, int]) -> str:
+def _frame_warning(statistics: Statistics, last_counts: Mapping[str, int]) -> str:
     news = {cause: count - last_counts.get(cause, 0) for cause, count in statistics.counts.items()}
     for cause in ('failed', 'malformed'):
         if news.get(cause, 0) > 0:
@@ -105,7 +105,7 @@ def _frame_warning(statistics: StatisticsSnapshot, last_counts: Mapping[str, int
     return ''
 
 
-def frame_values(statistics: StatisticsSnapshot) -> dict[str, str]:
+def frame_values(statistics: Statistics) -> dict[str, str]:
     """Return rates, counts and times of frames as names and values for people."""
     counts = statistics.counts
     values = {

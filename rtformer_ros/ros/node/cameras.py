@@ -1,4 +1,4 @@
-"""Keep the set of cameras, which may change while the others go on."""
+"""Set of the node's cameras, which may change while frames flow."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from rclpy.callback_groups import CallbackGroup
     from rclpy.node import Node
 
-    from rtformer_ros.ros.frames.config import FramePlan
+    from rtformer_ros.ros.frames.config import FrameConfig
     from rtformer_ros.ros.input.image_input import Frame
     from rtformer_ros.ros.interface.node_settings import CameraSettings
-    from rtformer_ros.stream.latest_queue import Mailbox
+    from rtformer_ros.stream.latest_queue import LatestQueue
 
 
 class Cameras:
-    """The cameras of the node, in the order of their names' list; thread-safe."""
+    """Set of the node's cameras, in the order of their names' list; thread-safe."""
 
     def __init__(
         self,
@@ -36,12 +36,12 @@ class Cameras:
         self._lock = threading.RLock()
         self._is_offered = False
         self._is_paused = False
-        self._mailbox: Mailbox[Camera, Frame] | None = None
-        # Never changed in place, so that others may go through it meanwhile.
+        self._queue: LatestQueue[Camera, Frame] | None = None
+        # Never changed in place, so that others may iterate over it at any time.
         self._cameras = tuple(self._new(name) for name in names)
 
     def __iter__(self) -> Iterator[Camera]:
-        """Go through the cameras as they are now."""
+        """Iterate over the cameras as they are now."""
         return iter(self._cameras)
 
     @property
@@ -59,26 +59,26 @@ class Cameras:
     @property
     def topics(self) -> str:
         """Return the names of all image topics."""
-        return ', '.join(camera.input.topic for camera in self._cameras)
+        return ', '.join(camera.topic for camera in self._cameras)
 
-    def offer(self, plan: FramePlan | None) -> None:
+    def offer(self, config: FrameConfig | None) -> None:
         """Offer the outputs of all cameras."""
         with self._lock:
             self._is_offered = True
             for camera in self._cameras:
-                camera.offer(plan)
+                camera.offer(config)
 
-    def start(self, mailbox: Mailbox[Camera, Frame]) -> None:
+    def start(self, queue: LatestQueue[Camera, Frame]) -> None:
         """Subscribe to all cameras."""
         with self._lock:
-            self._mailbox = mailbox
+            self._queue = queue
             for camera in self._cameras:
-                camera.start(mailbox)
+                camera.start(queue)
 
     def stop(self) -> None:
         """Unsubscribe."""
         with self._lock:
-            self._mailbox = None
+            self._queue = None
             for camera in self._cameras:
                 camera.stop()
 
@@ -91,12 +91,12 @@ class Cameras:
                 camera.close()
 
     def configure(
-        self, names: Sequence[str], settings: CameraSettings, plan: FramePlan | None
+        self, names: Sequence[str], settings: CameraSettings, config: FrameConfig | None
     ) -> None:
         """
-        Have exactly these cameras with these settings; those that do not change go on undisturbed.
+        Have exactly these cameras with these settings; those that do not change are not disturbed.
 
-        plan: what frames are made with from now on.
+        config: the current configuration of frames.
         """
         with self._lock:
             self._settings = settings
@@ -104,15 +104,15 @@ class Cameras:
             for camera in kept.values():
                 camera.configure(settings)
                 if self._is_offered:
-                    camera.offer(plan)
+                    camera.offer(config)
             before = self._cameras
-            self._cameras = tuple(kept.get(name) or self._opened(name, plan) for name in names)
+            self._cameras = tuple(kept.get(name) or self._opened(name, config) for name in names)
             for camera in before:
                 if camera.name not in kept:
                     camera.close()
 
     def follow_graph(self) -> None:
-        """Look whether publishers and subscribers still fit; call it about once a second."""
+        """Check whether publishers and subscribers still fit; call it about once a second."""
         with self._lock:
             for camera in self._cameras:
                 camera.follow_graph()
@@ -122,14 +122,14 @@ class Cameras:
         camera.is_paused = self._is_paused
         return camera
 
-    def _opened(self, name: str, plan: FramePlan | None) -> Camera:
+    def _opened(self, name: str, config: FrameConfig | None) -> Camera:
         """Return a camera that is as far in life as the others."""
         camera = self._new(name)
         try:
             if self._is_offered:
-                camera.offer(plan)
-            if self._mailbox is not None:
-                camera.start(self._mailbox)
+                camera.offer(config)
+            if self._queue is not None:
+                camera.start(self._queue)
         except Exception:
             camera.close()
             raise

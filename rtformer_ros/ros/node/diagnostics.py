@@ -1,4 +1,4 @@
-"""Say on /diagnostics how the node and its cameras are doing."""
+"""Diagnostics: status of the node and its cameras as a diagnostic_msgs/DiagnosticArray."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from rtformer_ros.ros.node.camera_status import frame_values
-from rtformer_ros.stream.statistics import StatisticsSnapshot
+from rtformer_ros.stream.statistics import Statistics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from rtformer_ros.ros.model.status import ModelStatus
     from rtformer_ros.ros.node.camera_status import CameraStatus
 
-    CameraReport = tuple[CameraStatus, StatisticsSnapshot]
+    CameraReport = tuple[CameraStatus, Statistics]
     Verdict = tuple[bytes, str]
 
 
 @dataclass(frozen=True)
 class NodeStatus:
     """
-    What the node knows of itself at one moment.
+    Status of the node at one moment.
 
-    state: the lifecycle state's label. model: what segments and what is being built. frame_error:
+    state: the lifecycle state's label. model: what runs and what is being built. frame_error:
     how the engine failed on the last frame, '' where it did not. busy_s: seconds that went into
     frames since the activation; engine_runs: runs since then, which may be fewer than frames.
     """
@@ -42,7 +42,7 @@ class NodeStatus:
 
 class Diagnostics:
     """
-    Makes the messages; remembers the last counts, to see what a period brought.
+    Diagnostics of the node: makes the messages, and judges what came since the last one.
 
     A message has a status for the node and one for each camera; a single camera without a name
     shares the node's.
@@ -89,7 +89,7 @@ class Diagnostics:
         return self._report('segmentation', _node_verdict(node) or verdict, values)
 
     def _camera_verdict(
-        self, node: NodeStatus, camera: CameraStatus, frames: StatisticsSnapshot
+        self, node: NodeStatus, camera: CameraStatus, frames: Statistics
     ) -> Verdict:
         if node.state != 'active':
             return DiagnosticStatus.OK, f'not active ({node.state})'
@@ -110,7 +110,7 @@ class Diagnostics:
 
 
 def _node_verdict(node: NodeStatus) -> Verdict | None:
-    """Return what the node itself has to say, None where the cameras decide."""
+    """Return level and message of the node itself, None where the cameras decide."""
     engine_error = node.model.error or node.frame_error
     if engine_error:
         return DiagnosticStatus.ERROR, f'engine failed: {engine_error}'
@@ -119,9 +119,7 @@ def _node_verdict(node: NodeStatus) -> Verdict | None:
     return None
 
 
-def _worst(
-    names: Sequence[str], verdicts: Sequence[Verdict], frames: StatisticsSnapshot
-) -> Verdict:
+def _worst(names: Sequence[str], verdicts: Sequence[Verdict], frames: Statistics) -> Verdict:
     """Return the first of the verdicts with the highest level, and whose it is."""
     level = max(level for level, _ in verdicts)
     troubled = [
@@ -136,14 +134,14 @@ def _worst(
     return level, f'segmenting {len(names)} cameras at {frames.output_hz:.1f} Hz'
 
 
-def _sum(parts: Sequence[StatisticsSnapshot]) -> StatisticsSnapshot:
-    """Return counts and rates of all together; times can only be told of a single one."""
+def _sum(parts: Sequence[Statistics]) -> Statistics:
+    """Return counts and rates of all together; times are those of a single one alone."""
     if len(parts) == 1:
         return parts[0]
     counts: Counter[str] = Counter()
     for part in parts:
         counts.update(part.counts)
-    return StatisticsSnapshot(
+    return Statistics(
         counts=counts,
         input_hz=sum(part.input_hz for part in parts),
         output_hz=sum(part.output_hz for part in parts),

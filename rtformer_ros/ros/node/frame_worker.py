@@ -1,4 +1,4 @@
-"""Segment the frames of all cameras, one batch after the other, in a thread of its own."""
+"""Worker thread: segments the frames of all cameras, one batch after the other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage
 
 from rtformer_ros.errors import EngineClosed, EngineError, ImageError, RtformerError
-from rtformer_ros.ros.frames.next_frame import TappedFrame
+from rtformer_ros.ros.frames.next_frame import CapturedFrame
 from rtformer_ros.ros.frames.result import FrameResult
 from rtformer_ros.ros.input.camera_pose import CameraMount
 from rtformer_ros.ros.input.image_messages import decode_compressed_message, decode_message
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from std_msgs.msg import Header
 
     from rtformer_ros.engines.base import EngineDescription
-    from rtformer_ros.ros.frames.config import FramePlan, PlanSlot
+    from rtformer_ros.ros.frames.config import CurrentConfig, FrameConfig
     from rtformer_ros.ros.input.image_input import Frame
     from rtformer_ros.ros.node.camera import Camera
-    from rtformer_ros.segmentation import SegmentationBatch
-    from rtformer_ros.stream.latest_queue import Mailbox
+    from rtformer_ros.segmentation import Segmentation
+    from rtformer_ros.stream.latest_queue import LatestQueue
 
 _LOG_PERIOD_S = 5.0
 # Beyond this the stamp is not of this machine's clock (a bag, an unsynchronised camera).
@@ -43,7 +43,7 @@ _PLAUSIBLE_AGE_MS = 60_000.0
 
 @dataclass(frozen=True)
 class _Job:
-    """A frame on its way: whose it is, its pixels as they came and at the network's size."""
+    """Frame in the worker: whose it is, its pixels as they came and at the network's size."""
 
     camera: Camera
     message: Image | CompressedImage
@@ -62,16 +62,20 @@ class _Job:
 
 class FrameWorker:
     """
-    Takes frames from a mailbox until that is closed; no frame's failure ends it.
+    Worker thread that takes frames from a queue until that is closed; no frame's failure ends it.
 
-    Frames of several cameras share a run of the engine where that is quicker than a run for each,
-    which is found out by trying. `engine_error` is the message of the engine's last failure, ''
+    Frames of several cameras are inferred as one batch where that is quicker than one by one,
+    which is measured. `engine_error` is the message of the engine's last failure, ''
     after a frame that went well; `busy_s` the time since the start that went into frames; `runs`
     how often the engine ran.
     """
 
     def __init__(
-        self, node: Node, mailbox: Mailbox[Camera, Frame], slot: PlanSlot, batch_wait_s: float
+        self,
+        node: Node,
+        queue: LatestQueue[Camera, Frame],
+        current: CurrentConfig,
+        batch_wait_s: float,
     ) -> None:
         """
         Start the thread.
@@ -80,8 +84,8 @@ class FrameWorker:
         changed at any time.
         """
         self._node = node
-        self._mailbox = mailbox
-        self._slot = slot
+        self._queue = queue
+        self._current = current
         self.batch_wait_s = batch_wait_s
         self.engine_error = ''
         self.busy_s = 0.0
@@ -94,84 +98,84 @@ class FrameWorker:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> bool:
-        """Close the mailbox and wait; returns whether the thread ended in time."""
-        self._mailbox.close()
+        """Close the queue and wait; returns whether the thread ended in time."""
+        self._queue.close()
         self._thread.join(timeout_s)
         self._mount.close()
         return not self._thread.is_alive()
 
     def _work(self) -> None:
-        while frames := self._mailbox.take(self._most(), self.batch_wait_s):
+        while frames := self._queue.get(self._most(), self.batch_wait_s):
             started_s = time.monotonic()
-            with self._slot.in_use() as plan:
-                if plan is not None:
-                    self._make(frames, plan)
+            with self._current.in_use() as config:
+                if config is not None:
+                    self._make(frames, config)
             self.busy_s += time.monotonic() - started_s
 
     def _most(self) -> int:
         """Return how many frames the next run should take."""
-        return len(self._mailbox) if self._gain.pays else 1
+        return len(self._queue) if self._gain.pays else 1
 
-    def _make(self, frames: list[tuple[Camera, Frame]], plan: FramePlan) -> None:
-        """Make one frame of each camera; whatever goes wrong is logged, counted and over."""
+    def _make(self, frames: list[tuple[Camera, Frame]], config: FrameConfig) -> None:
+        """Make one frame of each camera; whatever goes wrong is logged and counted."""
         jobs: list[_Job] = []
         for camera, frame in frames:
             with self._survived(camera):
-                jobs.append(_prepare(camera, frame, plan, len(jobs)))
-        if len(jobs) > 1 and self._segment_together(jobs, plan):
+                jobs.append(_prepare(camera, frame, config, len(jobs)))
+        if len(jobs) > 1 and self._segment_together(jobs, config):
             return
         for job in jobs:
             with self._survived(job.camera):
-                self._segment([job], plan)
+                self._segment([job], config)
 
-    def _segment_together(self, jobs: list[_Job], plan: FramePlan) -> bool:
+    def _segment_together(self, jobs: list[_Job], config: FrameConfig) -> bool:
         """Return whether it went well; a frame of one camera must not cost the others theirs."""
         try:
-            self._segment(jobs, plan)
-        except Exception:  # noqa: BLE001  it comes again, and is told, with the frame it is due to
+            self._segment(jobs, config)
+        except Exception:  # noqa: BLE001  it comes again, and is logged, with the frame it is due to
             return False
         return True
 
-    def _segment(self, jobs: list[_Job], plan: FramePlan) -> None:
+    def _segment(self, jobs: list[_Job], config: FrameConfig) -> None:
         """Run the engine once and publish what it returns; raises what the engine does."""
         for job in jobs:
             job.clock.lap('wait')
         started_s = time.monotonic()
-        batch = plan.segmenter.infer(*(job.network_image_hwc for job in jobs))
+        batch = config.segmenter.infer(*(job.network_image_hwc for job in jobs))
         run_ms = (time.monotonic() - started_s) * 1e3
         for job in jobs:
             job.clock.lap('infer')
         self.engine_error = ''
         self.runs += 1
-        self._note_run(plan.segmenter.engine.description, len(jobs), run_ms)
+        self._note_run(config.engine.description, len(jobs), run_ms)
         for index, job in enumerate(jobs):
             with self._survived(job.camera):
-                self._publish(job, batch, index, plan)
+                self._publish(job, batch[index], config)
 
-    def _publish(self, job: _Job, batch: SegmentationBatch, index: int, plan: FramePlan) -> None:
+    def _publish(self, job: _Job, inferred: Segmentation, config: FrameConfig) -> None:
         camera, clock, header = job.camera, job.clock, job.message.header
         clock.lap('wait')
         size = (job.image_hwc.shape[0], job.image_hwc.shape[1])
-        result = camera.smoothing.smooth(plan, job.network_image_hwc, batch[index], header)
-        segmentation = plan.segmenter.postprocess(
-            result, size, with_confidence=need_confidence(job.wanted)
+        smoothed = camera.smooth(config, job.network_image_hwc, inferred, header)
+        segmentation = config.segmenter.postprocess(
+            smoothed, size, with_confidence=need_confidence(job.wanted)
         )
         clock.lap('postprocess')
-        camera_info = camera.input.infos.find(header)
-        settings = plan.settings
-        find_pose = partial(self._mount.pose, settings.camera, settings.base_frame, header.frame_id)
+        settings = config.settings
         frame = FrameResult(
-            header, plan, job.image_hwc, segmentation, camera_info, find_pose=find_pose
+            header=header,
+            config=config,
+            image_hwc=job.image_hwc,
+            segmentation=segmentation,
+            camera_info=camera.calibration(header),
+            find_pose=partial(
+                self._mount.pose, settings.camera, settings.base_frame, header.frame_id
+            ),
+            ground_view=camera.ground_view,
         )
-        camera.outputs.publish(frame, job.wanted - {POINTS})
-        if POINTS in job.wanted:
-            # Last, and with no lock held: the others do not wait for a depth image to come.
-            frame = replace(frame, depth=camera.depth.wait_for(header, job.depth))
-            camera.outputs.publish(frame, frozenset({POINTS}))
+        camera.publish(frame, job.wanted, job.depth)
         clock.lap('publish')
-        if camera.tap.is_open:
-            camera.tap.give(TappedFrame(frame, job.encoding, clock.stages_ms))
-        camera.statistics.segmented(clock.stages_ms, self._age_ms(header))
+        camera.complete(CapturedFrame(frame, job.encoding, clock.stages_ms), self._age_ms(header))
 
     def _note_run(self, engine: EngineDescription, images: int, run_ms: float) -> None:
         if engine is not self._gain_is_of:
@@ -189,7 +193,7 @@ class FrameWorker:
         try:
             yield
         except EngineClosed:
-            camera.statistics.dropped('stopped')
+            camera.drop('stopped')
         except ImageError as error:
             self._note_failure(camera, 'malformed', str(error))
         except RtformerError as error:
@@ -205,21 +209,21 @@ class FrameWorker:
         self._node.get_logger().error(
             f'dropped a frame{whose} ({cause}): {error}', throttle_duration_sec=_LOG_PERIOD_S
         )
-        camera.statistics.failed(cause, error)
+        camera.fail(cause, error)
 
 
-def _prepare(camera: Camera, frame: Frame, plan: FramePlan, index: int) -> _Job:
+def _prepare(camera: Camera, frame: Frame, config: FrameConfig, index: int) -> _Job:
     """Bring a frame to the network's size; raises ImageError for one that cannot be read."""
     clock = StageClock(frame.received_s)
     clock.lap('wait')
-    wanted, message = camera.outputs.wanted(), frame.message
+    wanted, message = camera.wanted(), frame.message
     if isinstance(message, CompressedImage):
         image_hwc = decode_compressed_message(message)
     else:
         image_hwc = decode_message(message)
     clock.lap('convert')
-    network_image_hwc = plan.segmenter.preprocess(image_hwc, index)
+    network_image_hwc = config.segmenter.preprocess(image_hwc, index)
     clock.lap('preprocess')
     # It may be forgotten when a slow engine is done with the image.
-    depth = camera.depth.find(message.header) if POINTS in wanted else None
+    depth = camera.find_depth(message.header) if POINTS in wanted else None
     return _Job(camera, message, wanted, image_hwc, network_image_hwc, clock, depth)

@@ -1,4 +1,4 @@
-"""Lead the segmentation node through its life: configure, activate, change, end."""
+"""Lifecycle node that segments: its transitions, its parameters, its timers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rtformer_ros.ros.node.diagnostics import Diagnostics, NodeStatus
 from rtformer_ros.ros.node.frame_worker import FrameWorker
 from rtformer_ros.ros.node.services import Services
 from rtformer_ros.ros.process.log_bridge import bridge_logs
-from rtformer_ros.stream.latest_queue import Mailbox
+from rtformer_ros.stream.latest_queue import LatestQueue
 
 if TYPE_CHECKING:
     from rclpy.callback_groups import CallbackGroup
@@ -42,11 +42,11 @@ _BUILD_REPORT_PERIOD_S = 4.0
 
 class SegmentationNode(LifecycleNode):
     """
-    A managed node that turns camera images into masks.
+    Lifecycle (managed) node that turns camera images into masks.
 
     Parameters and transitions run in the default callback group, one at a time, while the cameras
-    and the timers have groups of their own: so frames flow on while an engine is loaded, given an
-    executor that runs these groups in threads of their own (SlowLaneExecutor).
+    and the timers have callback groups of their own: so frames flow on while an engine is loaded,
+    given an executor that runs the slow groups in other threads (DedicatedThreadExecutor).
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class SegmentationNode(LifecycleNode):
         # In the default group, like all that changes the model.
         self._build_done = self.create_guard_condition(self._use_build)
         self._models = ModelLoader(self.get_logger(), self._build_done.trigger)
-        self._slot = self._models.slot
+        self._current = self._models.current
         self._camera_group = MutuallyExclusiveCallbackGroup()
         self._cameras = Cameras(
             self, self._camera_group, self._settings.cameras, self._settings.camera
@@ -78,7 +78,7 @@ class SegmentationNode(LifecycleNode):
 
     @property
     def slow_groups(self) -> frozenset[CallbackGroup]:
-        """Return the groups whose callbacks may take long, for an executor to run them aside."""
+        """Return the callback groups whose callbacks may take long, for the executor."""
         return frozenset({self.default_callback_group, self._offered_services.slow_group})
 
     def _start_timers(self) -> None:
@@ -113,7 +113,7 @@ class SegmentationNode(LifecycleNode):
             if not self._models.configure(self._settings):
                 self.get_logger().info('cannot configure before the model is built')
                 return TransitionCallbackReturn.FAILURE
-            self._cameras.offer(self._slot.plan)
+            self._cameras.offer(self._current.config)
         except RtformerError as error:
             self.get_logger().error(f'cannot configure: {error}')
             self._release()
@@ -122,9 +122,9 @@ class SegmentationNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe to the cameras and segment."""
-        mailbox: Mailbox[Camera, Frame] = Mailbox()
-        self._worker = FrameWorker(self, mailbox, self._slot, self._settings.batch_wait_s)
-        self._cameras.start(mailbox)
+        queue: LatestQueue[Camera, Frame] = LatestQueue()
+        self._worker = FrameWorker(self, queue, self._current, self._settings.batch_wait_s)
+        self._cameras.start(queue)
         engine = self._models.status.engine
         assert engine is not None
         self.get_logger().info(f'active: {engine_text(engine)}, images from {self._cameras.topics}')
@@ -156,9 +156,9 @@ class SegmentationNode(LifecycleNode):
         self._autostart_timer.cancel()
         self._models.cancel_build()
         self._cameras.stop()
-        plan = self._slot.plan
-        if plan is not None and self._worker is not None:
-            plan.segmenter.engine.close()
+        config = self._current.config
+        if config is not None and self._worker is not None:
+            config.engine.close()
         if self._stop_worker():
             self._release()
         self._models.cancel_build(_BUILD_END_TIMEOUT_S)
@@ -194,34 +194,34 @@ class SegmentationNode(LifecycleNode):
         return SetParametersResult(successful=True)
 
     def _apply(self, settings: NodeSettings) -> None:
-        """Put other settings in force, all or none."""
-        plan = self._slot.plan
-        if plan is not None:
-            self._models.apply(plan, settings)
+        """Apply other settings, all or none."""
+        config = self._current.config
+        if config is not None:
+            self._models.apply(config, settings)
         elif settings.autostart and self._models.may_configure_now(settings):
             self._autostart_timer.reset()
-        self._cameras.configure(settings.cameras, settings.camera, self._slot.plan)
+        self._cameras.configure(settings.cameras, settings.camera, self._current.config)
         if self._worker is not None:
             self._worker.batch_wait_s = settings.batch_wait_s
         self._diagnostics_timer.timer_period_ns = int(settings.diagnostics_period_s * 1e9)
         self._settings = settings
 
     def _use_build(self) -> None:
-        """Go on with the model that was built, or say with the parameters that it was not."""
+        """Continue with the model that was built, or reset the parameters where it was not."""
         if not self._models.is_build_done:
             return
         is_well = self._models.adopt_build(self._settings)
-        if self._slot.plan is not None:
+        if self._current.config is not None:
             if not is_well:
                 self._set_back()
-            self._cameras.offer(self._slot.plan)
+            self._cameras.offer(self._current.config)
         elif is_well and self._settings.autostart:
             self._autostart()
         elif is_well:
             self.get_logger().info('the model is built: configure it now')
 
     def _set_back(self) -> None:
-        """Set the parameters to what the model in force was opened with."""
+        """Set the parameters to what the current model was opened with."""
         wanted, current = self._settings.values, self._models.current_values
         changes = [Parameter(n, value=v) for n, v in current.items() if wanted[n] != v]
         self.set_parameters_atomically(changes)
@@ -245,5 +245,5 @@ class SegmentationNode(LifecycleNode):
 
     def _report(self) -> None:
         stamp = self.get_clock().now().to_msg()
-        cameras = [(camera.status, camera.statistics.snapshot()) for camera in self._cameras]
+        cameras = [(camera.status, camera.statistics) for camera in self._cameras]
         self._diagnostics_publisher.publish(self._diagnostics.message(stamp, self._status, cameras))

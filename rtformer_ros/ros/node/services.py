@@ -1,4 +1,4 @@
-"""Pause the node, and write down a frame, on request."""
+"""Services of the node: ~/set_enabled (std_srvs/SetBool) and ~/snapshot (std_srvs/Trigger)."""
 
 from __future__ import annotations
 
@@ -7,25 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from std_srvs.srv import SetBool, Trigger
 
-from rtformer_ros.drawing.rendering import Rendering
 from rtformer_ros.errors import RtformerError
 from rtformer_ros.ros.node.snapshot import (
-    FrameRecord,
-    default_record_folder,
-    engine_facts,
-    frame_facts,
-    version_facts,
-    write_frame_records,
+    FrameSnapshot,
+    default_snapshot_folder,
+    node_facts,
+    write_snapshot,
 )
 
 if TYPE_CHECKING:
     from rclpy.node import Node
 
-    from rtformer_ros.ros.frames.next_frame import TappedFrame
+    from rtformer_ros.ros.frames.next_frame import CapturedFrame
     from rtformer_ros.ros.interface.node_settings import NodeSettings
     from rtformer_ros.ros.node.camera import Camera
     from rtformer_ros.ros.node.cameras import Cameras
@@ -33,9 +29,9 @@ if TYPE_CHECKING:
 
 class Services:
     """
-    `~/set_enabled` and `~/snapshot`.
+    Service servers of the node.
 
-    The second waits for a frame: its callback group, `slow_group`, must not hold up the camera's.
+    ~/snapshot waits for a frame: its callback group, `slow_group`, must not block the cameras'.
     """
 
     def __init__(
@@ -94,51 +90,32 @@ class Services:
         why = f'no frame within {timeout_s:g} s: {"; ".join(missing)}'
         if not frames:
             return False, why
-        settings, engine = self._settings(), frames[0][1].result.plan.segmenter.engine
-        folder = write_frame_records(
-            Path(settings.snapshot_folder) if settings.snapshot_folder else default_record_folder(),
+        settings, any_result = self._settings(), frames[0][1].result
+        wanted = settings.snapshot_folder
+        folder = write_snapshot(
+            Path(wanted) if wanted else default_snapshot_folder(),
             self._node.get_name(),
-            [_record(camera, frame) for camera, frame in frames],
-            {
-                'node': self._node.get_fully_qualified_name(),
-                'versions': version_facts(),
-                'engine': engine_facts(engine.description),
-                'parameters': settings.values,
-            },
+            [FrameSnapshot.of(camera, frame) for camera, frame in frames],
+            node_facts(self._node.get_fully_qualified_name(), any_result.config, settings),
         )
         return True, f'{folder}{f" ({why})" if missing else ""}'
 
     def _wait_for_frames(
         self, timeout_s: float
-    ) -> tuple[list[tuple[Camera, TappedFrame]], list[str]]:
+    ) -> tuple[list[tuple[Camera, CapturedFrame]], list[str]]:
         """Return the next frame of each camera, and what is wrong with those that have none."""
         cameras = list(self._cameras)
         for camera in cameras:
-            camera.tap.open()
+            camera.request_frame()
         deadline_s = time.monotonic() + timeout_s
         frames, missing = [], []
         for camera in cameras:
-            frame = camera.tap.wait(deadline_s - time.monotonic())
+            frame = camera.wait_for_frame(deadline_s - time.monotonic())
             if frame is not None:
                 frames.append((camera, frame))
                 continue
-            statistics = camera.statistics.snapshot()
+            statistics = camera.statistics
             reason = camera.status.warning(statistics, {}) or 'its frames are not segmented in time'
             error = f' ({statistics.last_error})' if statistics.last_error else ''
             missing.append(f'{camera.name}{": " if camera.name else ""}{reason}{error}')
         return frames, missing
-
-
-def _record(camera: Camera, frame: TappedFrame) -> FrameRecord:
-    result = frame.result
-    # Not the frame's own pictures: they lie in messages that the next frame is drawn into.
-    rendering = Rendering(result.plan.render, result.image_hwc, result.segmentation)
-    overlay_hwc = np.empty((*rendering.size, 3), np.uint8)
-    rendering.overlay(overlay_hwc)
-    return FrameRecord(
-        camera.name,
-        result.image_hwc,
-        result.segmentation.class_map_hw,
-        overlay_hwc,
-        frame_facts(camera, frame),
-    )

@@ -1,4 +1,4 @@
-"""Keep what a bug report needs of some frames: pictures, and a JSON of what is known."""
+"""Snapshot for a bug report: pictures of a frame of each camera, and a JSON of what is known."""
 
 from __future__ import annotations
 
@@ -8,58 +8,90 @@ import platform
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rclpy.utilities import get_rmw_implementation_identifier
 
 import rtformer_ros
+from rtformer_ros.drawing.rendering import Rendering
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.imaging.codecs import encode_png
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     import numpy.typing as npt
-
-    Pixels = npt.NDArray[np.uint8]
     from sensor_msgs.msg import CameraInfo
 
     from rtformer_ros.engines import EngineDescription
-    from rtformer_ros.ros.frames.next_frame import TappedFrame
+    from rtformer_ros.ros.frames.config import FrameConfig
+    from rtformer_ros.ros.frames.next_frame import CapturedFrame
+    from rtformer_ros.ros.interface.node_settings import NodeSettings
     from rtformer_ros.ros.node.camera import Camera
-    from rtformer_ros.stream.statistics import StatisticsSnapshot
-
 
 FACTS_FILE = 'snapshot.json'
 
+_LIBRARIES = ('numpy', 'cv2', 'onnxruntime', 'torch', 'tensorrt')
+
 
 @dataclass(frozen=True)
-class FrameRecord:
+class FrameSnapshot:
     """
-    One frame of one camera.
+    Snapshot of one frame of one camera.
 
     name: the camera's, '' for one without. image_hwc, overlay_hwc: RGB, uint8 [H, W, 3], of sizes
     of their own. class_map_hw: uint8 [H, W]. facts: what else is known of it, for JSON.
     """
 
     name: str
-    image_hwc: Pixels
-    class_map_hw: Pixels
-    overlay_hwc: Pixels
+    image_hwc: npt.NDArray[np.uint8]
+    class_map_hw: npt.NDArray[np.uint8]
+    overlay_hwc: npt.NDArray[np.uint8]
     facts: Mapping[str, Any]
 
+    @classmethod
+    def of(cls, camera: Camera, frame: CapturedFrame) -> FrameSnapshot:
+        """Return a frame of that camera, and how it and those before it went."""
+        result = frame.result
+        # Not the frame's own pictures: they lie in messages that the next frame is drawn into.
+        rendering = Rendering(result.config.render, result.image_hwc, result.segmentation)
+        overlay_hwc = np.empty((*rendering.size, 3), np.uint8)
+        rendering.overlay(overlay_hwc)
+        return cls(
+            camera.name,
+            result.image_hwc,
+            result.segmentation.class_map_hw,
+            overlay_hwc,
+            _frame_facts(camera, frame),
+        )
 
-def default_record_folder() -> Path:
+    def write(self, folder: Path) -> Mapping[str, Any]:
+        """Write the pictures into a folder of its name; returns the facts, with the files."""
+        pictures = {
+            'input': self.image_hwc,
+            'mask': self.class_map_hw,
+            'overlay': self.overlay_hwc,
+        }
+        (folder / self.name).mkdir(exist_ok=True)
+        files = {}
+        for name, pixels in pictures.items():
+            path = folder / self.name / f'{name}.png'
+            path.write_bytes(encode_png(pixels).tobytes())
+            files[name] = str(path.relative_to(folder))
+        return {'files': files, **self.facts}
+
+
+def default_snapshot_folder() -> Path:
     """Return $ROS_HOME/rtformer_ros/snapshots, or ~/.ros/rtformer_ros/snapshots."""
     return Path(os.environ.get('ROS_HOME') or '~/.ros') / 'rtformer_ros' / 'snapshots'
 
 
-def write_frame_records(
-    folder: Path, title: str, records: Sequence[FrameRecord], facts: Mapping[str, Any]
+def write_snapshot(
+    folder: Path, title: str, frames: Sequence[FrameSnapshot], facts: Mapping[str, Any]
 ) -> Path:
     """
     Write frames into a new folder and return it.
@@ -75,8 +107,8 @@ def write_frame_records(
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix='.unfinished_', dir=folder))
         try:
-            frames = {record.name: _write(unfinished, record) for record in records}
-            document = {'made': made.isoformat(), **facts, 'frames': frames}
+            frame_facts = {frame.name: frame.write(unfinished) for frame in frames}
+            document = {'made': made.isoformat(), **facts, 'frames': frame_facts}
             text = json.dumps(document, indent=2, default=str)
             (unfinished / FACTS_FILE).write_text(f'{text}\n')
             unfinished.chmod(0o755)
@@ -93,26 +125,17 @@ def write_frame_records(
     return place.resolve()
 
 
-def _write(folder: Path, record: FrameRecord) -> Mapping[str, Any]:
-    """Write the pictures of a frame and return its facts, with the names of the files."""
-    pictures = {
-        'input': record.image_hwc,
-        'mask': record.class_map_hw,
-        'overlay': record.overlay_hwc,
+def node_facts(node: str, config: FrameConfig, settings: NodeSettings) -> dict[str, Any]:
+    """Return what is known of the node: its full name, versions, engine and parameters."""
+    return {
+        'node': node,
+        'versions': _version_facts(),
+        'engine': _engine_facts(config.engine.description),
+        'parameters': settings.values,
     }
-    (folder / record.name).mkdir(exist_ok=True)
-    files = {}
-    for name, pixels in pictures.items():
-        path = folder / record.name / f'{name}.png'
-        path.write_bytes(encode_png(pixels).tobytes())
-        files[name] = str(path.relative_to(folder))
-    return {'files': files, **record.facts}
 
 
-_LIBRARIES = ('numpy', 'cv2', 'onnxruntime', 'torch', 'tensorrt')
-
-
-def version_facts() -> dict[str, str]:
+def _version_facts() -> dict[str, str]:
     """Return the versions of this package and of what it runs on, libraries if they are loaded."""
     loaded = {name: sys.modules[name] for name in _LIBRARIES if name in sys.modules}
     return {
@@ -125,8 +148,7 @@ def version_facts() -> dict[str, str]:
     }
 
 
-def engine_facts(engine: EngineDescription) -> dict[str, Any]:
-    """Return what runs the model."""
+def _engine_facts(engine: EngineDescription) -> dict[str, Any]:
     return {
         'name': engine.engine,
         'device': engine.device,
@@ -139,12 +161,11 @@ def engine_facts(engine: EngineDescription) -> dict[str, Any]:
     }
 
 
-def frame_facts(camera: Camera, frame: TappedFrame) -> dict[str, Any]:
-    """Return where a frame came from and how it and those before it went."""
+def _frame_facts(camera: Camera, frame: CapturedFrame) -> dict[str, Any]:
     result = frame.result
     height, width = result.image_hwc.shape[:2]
     return {
-        'topic': camera.input.topic,
+        'topic': camera.topic,
         'frame_id': result.header.frame_id,
         'stamp': {'sec': result.header.stamp.sec, 'nanosec': result.header.stamp.nanosec},
         'encoding': frame.encoding,
@@ -152,17 +173,7 @@ def frame_facts(camera: Camera, frame: TappedFrame) -> dict[str, Any]:
         'height': height,
         'camera_info': _camera_info_facts(result.camera_info),
         'times_ms': dict(frame.stages_ms),
-        'statistics': _statistics_facts(camera.statistics.snapshot()),
-    }
-
-
-def _statistics_facts(statistics: StatisticsSnapshot) -> dict[str, Any]:
-    return {
-        'counts': dict(statistics.counts),
-        'input_hz': statistics.input_hz,
-        'output_hz': statistics.output_hz,
-        'stages': {stage: vars(times) for stage, times in statistics.stages.items()},
-        'last_error': statistics.last_error,
+        'statistics': asdict(camera.statistics),
     }
 
 

@@ -1,4 +1,4 @@
-"""Tell late subscribers too what the ids of a mask mean, once for each change."""
+"""Latched topics (transient local) about the classes: what the ids of a mask mean."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
     from rclpy.publisher import Publisher
     from std_msgs.msg import Header
 
-    from rtformer_ros.ros.frames.config import FramePlan
+    from rtformer_ros.ros.frames.config import FrameConfig
 
 
 @dataclass(frozen=True)
 class ClassTopic:
     """
-    A latched topic under ~/ about the classes.
+    Latched topic under ~/ about the classes.
 
     find_type: returns its message class, or None where the package of it is not installed. make:
-    turns a plan into a message. has_header: whether the message carries the mask's header, so
-    that it waits for the first frame.
+    makes the message of a configuration. has_header: whether the message carries the mask's
+    header, so that it waits for the first frame.
     """
 
     find_type: Callable[[], type | None]
-    make: Callable[[FramePlan], Any]
+    make: Callable[[FrameConfig], Any]
     has_header: bool = False
 
 
@@ -52,17 +52,17 @@ def _label_info_type() -> type | None:
     return LabelInfo
 
 
-def make_label_info(plan: FramePlan) -> Any:
+def make_label_info(config: FrameConfig) -> Any:
     """Return a vision_msgs/LabelInfo without header; needs vision_msgs."""
     from vision_msgs.msg import LabelInfo, VisionClass
 
     return LabelInfo(
-        class_map=[VisionClass(class_id=c.class_id, class_name=c.name) for c in plan.classes],
-        threshold=float(plan.segmenter.settings.confidence_threshold),
+        class_map=[VisionClass(class_id=c.class_id, class_name=c.name) for c in config.classes],
+        threshold=float(config.settings.confidence_threshold),
     )
 
 
-def make_labels(plan: FramePlan) -> String:
+def make_labels(config: FrameConfig) -> String:
     """
     Return the classes as a JSON object in a std_msgs/String.
 
@@ -70,9 +70,9 @@ def make_labels(plan: FramePlan) -> String:
     {id, name, color: [r, g, b], group, shown}.
     """
     content = {
-        'label_set': plan.segmenter.engine.description.labels.name,
+        'label_set': config.engine.description.labels.name,
         'unlabeled_id': UNLABELED_ID,
-        'confidence_threshold': plan.segmenter.settings.confidence_threshold,
+        'confidence_threshold': config.settings.confidence_threshold,
         'classes': [
             {
                 'id': c.class_id,
@@ -81,15 +81,15 @@ def make_labels(plan: FramePlan) -> String:
                 'group': c.group,
                 'shown': c.is_shown,
             }
-            for c in plan.classes
+            for c in config.classes
         ],
     }
     return String(data=json.dumps(content, ensure_ascii=False))
 
 
-def make_legend(plan: FramePlan) -> Image:
+def make_legend(config: FrameConfig) -> Image:
     """Return names and colours of the classes that pictures show, as an rgb8 image."""
-    rows = [(c.name, c.color_rgb) for c in plan.classes if c.is_shown]
+    rows = [(c.name, c.color_rgb) for c in config.classes if c.is_shown]
     legend_hwc = draw_rows(rows or [('no class is shown', (255, 255, 255))])
     message = new_image(legend_hwc.shape[0], legend_hwc.shape[1], 'rgb8')
     image_array(message)[:] = legend_hwc
@@ -114,9 +114,9 @@ LATCHED = QoSProfile(
 
 class ClassPublishers:
     """
-    The latched topics of one camera; not thread-safe.
+    Publishers of the latched topics of one camera; not thread-safe.
 
-    A message goes out when the classes or their looks change, and one with a header also when
+    A message is published when the classes or their looks change, and one with a header also when
     the camera's frame does, with the first frame that shows it.
     """
 
@@ -126,20 +126,20 @@ class ClassPublishers:
         self._prefix = prefix
         self._publishers: dict[str, Publisher] = {}
         self._sent: dict[str, Any] = {}
-        # What waits for a frame's header, by topic, and the plan and frame of the last look.
+        # What waits for a frame's header, by topic; what the last frame was made with.
         self._waiting: dict[str, Any] = {}
-        self._plan: FramePlan | None = None
+        self._config: FrameConfig | None = None
         self._frame_id: str | None = None
 
-    def configure(self, topics: AbstractSet[str], plan: FramePlan | None) -> None:
-        """Offer exactly these topics, and publish what is new in the plan."""
+    def configure(self, topics: AbstractSet[str], config: FrameConfig | None) -> None:
+        """Offer exactly these topics, and publish what the configuration changes."""
         for topic in self._publishers.keys() - topics:
             self._node.destroy_publisher(self._publishers.pop(topic))
             self._sent.pop(topic, None)
             self._waiting.pop(topic, None)
         is_new = {topic for topic in topics - self._publishers.keys() if self._offer(topic)}
-        if plan is not None and (is_new or plan is not self._plan):
-            self._announce(plan)
+        if config is not None and (is_new or config is not self._config):
+            self._announce(config)
 
     def wanted(self) -> frozenset[str]:
         """Return the topics that have a subscriber and wait for a frame to be published with."""
@@ -147,15 +147,15 @@ class ClassPublishers:
             topic for topic in self._waiting if self._publishers[topic].get_subscription_count()
         )
 
-    def follow(self, header: Header, plan: FramePlan) -> None:
+    def follow(self, header: Header, config: FrameConfig) -> None:
         """Publish what waits for a frame's header, or has had one of another frame_id."""
-        if plan is not self._plan:
-            self._announce(plan)
+        if config is not self._config:
+            self._announce(config)
         if header.frame_id != self._frame_id:
             self._frame_id = header.frame_id
             for topic in self._publishers:
                 if CLASS_TOPICS[topic].has_header:
-                    self._waiting[topic] = CLASS_TOPICS[topic].make(plan)
+                    self._waiting[topic] = CLASS_TOPICS[topic].make(config)
         if not self._waiting:
             return
         for topic, message in self._waiting.items():
@@ -163,16 +163,16 @@ class ClassPublishers:
             self._publishers[topic].publish(message)
         self._waiting.clear()
 
-    def _announce(self, plan: FramePlan) -> None:
-        self._plan = plan
+    def _announce(self, config: FrameConfig) -> None:
+        self._config = config
         for topic, publisher in self._publishers.items():
             row = CLASS_TOPICS[topic]
-            message = row.make(plan)
+            message = row.make(config)
             if message == self._sent.get(topic):
                 continue
             self._sent[topic] = message
             if row.has_header:
-                self._waiting[topic] = row.make(plan)
+                self._waiting[topic] = row.make(config)
             else:
                 publisher.publish(message)
 

@@ -1,4 +1,4 @@
-"""Make ~/costmap: what the ground around the robot costs a planner."""
+"""Converter for ~/costmap: nav_msgs/OccupancyGrid of what the ground costs a planner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from rclpy.time import Time
 from std_msgs.msg import Header
 
 from rtformer_ros.geometry.costmap import CostmapMemory, CostmapProjection
-from rtformer_ros.ros.output.ground_view import find_ground_view, group_by_id
+from rtformer_ros.ros.output.ground_view import find_ground_view
+from rtformer_ros.stream.cached import Cached
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,39 +23,33 @@ if TYPE_CHECKING:
 
 
 class CostmapMaker:
-    """Makes the grids of one camera; keeps its projection, and a memory where asked to."""
+    """Converter of one camera's frames; caches its projection, and a memory where asked to."""
 
     def __init__(self) -> None:
         """Start with neither."""
-        self._key: object = None
-        self._projection: CostmapProjection | None = None
-        self._memory: CostmapMemory | None = None
-        self._memory_of: CostmapOptions | None = None
+        self._projection = Cached(CostmapProjection)
+        self._memory = Cached(_new_memory)
 
     def __call__(self, frame: FrameResult) -> OccupancyGrid:
         """Return the grid in the base frame; raises GeometryError where there is none."""
-        settings = frame.plan.settings
-        costs = self._project(frame, settings.costmap.grid).costs(frame.segmentation)
-        costs = self._blend(costs, settings.costmap, frame)
-        return _message(costs, settings.costmap.grid, frame.header, settings.base_frame)
-
-    def _project(self, frame: FrameResult, grid: CostmapSettings) -> CostmapProjection:
-        view, groups = find_ground_view(frame), group_by_id(frame.plan)
-        key = (view, grid, groups)
-        if self._projection is None or key != self._key:
-            self._projection = CostmapProjection(view, grid, groups)
-            self._key = key
-        return self._projection
+        settings = frame.config.settings
+        grid = settings.costmap.grid
+        projection = self._projection(find_ground_view(frame), grid, frame.config.group_by_id)
+        costs = self._blend(projection.costs(frame.segmentation), settings.costmap, frame)
+        return _message(costs, grid, frame.header, settings.base_frame)
 
     def _blend(
         self, costs: npt.NDArray[np.int8], options: CostmapOptions, frame: FrameResult
     ) -> npt.NDArray[np.int8]:
         if not options.decay_s:
-            self._memory = None
+            self._memory.clear()
             return costs
-        if self._memory is None or options != self._memory_of:
-            self._memory, self._memory_of = CostmapMemory(options.decay_s), options
-        return self._memory.blend(costs, Time.from_msg(frame.header.stamp).nanoseconds / 1e9)
+        stamp_s = Time.from_msg(frame.header.stamp).nanoseconds / 1e9
+        return self._memory(options).blend(costs, stamp_s)
+
+
+def _new_memory(options: CostmapOptions) -> CostmapMemory:
+    return CostmapMemory(options.decay_s)
 
 
 def _message(

@@ -1,4 +1,4 @@
-"""Make ~/points: the depth image as a cloud of labelled points."""
+"""Converter for ~/points: sensor_msgs/PointCloud2 of the depth image, with class labels."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rtformer_ros.geometry.voxels import thin_to_voxels
 from rtformer_ros.imaging.depth import decode_depth
 from rtformer_ros.labels.palette import colorize
 from rtformer_ros.ros.input.camera_info import camera_model
+from rtformer_ros.stream.cached import Cached
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -34,12 +35,11 @@ _FIELDS = [
 
 
 class PointsMaker:
-    """Makes the clouds of one camera; keeps its projection and a message to fill again."""
+    """Converter of one camera's frames; caches its projection, and a message to fill again."""
 
     def __init__(self) -> None:
         """Start with neither."""
-        self._key: object = None
-        self._projection: CloudProjection | None = None
+        self._projection = Cached(CloudProjection)
         self._message = PointCloud2()
 
     def __call__(self, frame: FrameResult) -> PointCloud2:
@@ -55,12 +55,15 @@ class PointsMaker:
 
     def _make(self, frame: FrameResult) -> PointCloud2:
         depth_hw = _depth(frame)
-        projection = self._project(frame, (depth_hw.shape[0], depth_hw.shape[1]))
-        options = frame.plan.settings.points
+        settings = frame.config.settings
+        height, width = depth_hw.shape[0], depth_hw.shape[1]
+        model = camera_model(frame.camera_info, height, width, settings.camera.is_rectified)
+        projection = self._projection(model, frame.config.cloud)
+        options = settings.points
         colors_hwc = (
             frame.image_hwc
             if options.color == 'image'
-            else colorize(frame.segmentation.class_map_hw, frame.plan.render.palette_rgb)
+            else colorize(frame.segmentation.class_map_hw, frame.config.render.palette_rgb)
         )
         if not options.voxel_m:
             message = self._organised_message(projection.shape)
@@ -73,14 +76,6 @@ class PointsMaker:
             message.data = array.array('B', thinned.tobytes())
         message.header = frame.header
         return message
-
-    def _project(self, frame: FrameResult, size: tuple[int, int]) -> CloudProjection:
-        is_rectified = frame.plan.settings.camera.is_rectified
-        model = camera_model(frame.camera_info, *size, is_rectified)
-        key = (model, frame.plan.cloud)
-        if self._projection is None or key != self._key:
-            self._projection, self._key = CloudProjection(model, frame.plan.cloud), key
-        return self._projection
 
     def _organised_message(self, shape: tuple[int, int]) -> PointCloud2:
         message = self._message

@@ -1,4 +1,4 @@
-"""Publish what somebody listens to, and make nothing else."""
+"""Publishers of one camera's outputs: a message is made only for topics with a subscriber."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rclpy.node import Node
     from rclpy.publisher import Publisher
 
-    from rtformer_ros.ros.frames.config import FramePlan
+    from rtformer_ros.ros.frames.config import FrameConfig
     from rtformer_ros.ros.frames.result import FrameResult
     from rtformer_ros.ros.interface.node_settings import OutputSettings, TopicQos
     from rtformer_ros.ros.output.makers import ImageOutput
@@ -33,7 +33,7 @@ _LOG_PERIOD_S = 5.0
 
 class Outputs:
     """
-    The publishers of one camera; thread-safe.
+    Publishers of one camera; thread-safe.
 
     Image messages are filled in place and used again for the next frame, which saves an
     allocation and a conversion a frame; rclpy has copied them when `publish` returns.
@@ -55,7 +55,7 @@ class Outputs:
         self._classes = ClassPublishers(node, self._prefix)
         self._incompatible: dict[str, str] = {}
         self._unmakable: dict[str, str] = {}
-        self._told_s: dict[str, float] = {}
+        self._warned_s: dict[str, float] = {}
 
     @property
     def unserved_topics(self) -> dict[str, str]:
@@ -64,11 +64,11 @@ class Outputs:
             reasons = {**self._unmakable, **self._incompatible}
         return {f'{self._prefix}{topic}': reason for topic, reason in reasons.items()}
 
-    def configure(self, settings: OutputSettings, plan: FramePlan | None) -> None:
+    def configure(self, settings: OutputSettings, config: FrameConfig | None) -> None:
         """
         Offer exactly these topics with this QoS; those that do not change stay as they are.
 
-        What the plan says of the classes is published at once.
+        What the configuration says of the classes is published at once.
         """
         with self._lock:
             for topic in [t for t, qos in self._qos.items() if settings.topics.get(t) != qos]:
@@ -76,7 +76,7 @@ class Outputs:
             for topic, qos in settings.topics.items():
                 if topic not in self._publishers:
                     self._offer(topic, qos)
-            self._classes.configure(settings.class_topics, plan)
+            self._classes.configure(settings.class_topics, config)
 
     def close(self) -> None:
         """Withdraw all topics, and forget what was kept from frame to frame."""
@@ -121,10 +121,10 @@ class Outputs:
         Publish one frame on those of the wanted topics that are offered, under its own header.
 
         Raises ImageError when a picture cannot be packed. An output that the frame's geometry
-        does not allow is left out, which the log and `unserved_topics` tell.
+        does not allow is left out, which the log and `unserved_topics` report.
         """
         with self._lock:
-            self._classes.follow(frame.header, frame.plan)
+            self._classes.follow(frame.header, frame.config)
             topics = wanted & self._publishers.keys()
             for name, output in IMAGE_OUTPUTS.items():
                 if name in topics or f'{name}{COMPRESSED}' in topics:
@@ -144,7 +144,7 @@ class Outputs:
             self._publishers[name].publish(message)
         if f'{name}{COMPRESSED}' in topics:
             is_png = output.compressed_format == 'png'
-            quality = frame.plan.render.jpeg_quality
+            quality = frame.config.render.jpeg_quality
             packed = encode_png(pixels) if is_png else encode_jpeg(pixels, quality)
             data = array.array('B')
             data.frombytes(packed.data)
@@ -159,8 +159,8 @@ class Outputs:
             self._unmakable[name] = str(error)
             # rclpy's own throttle would let one topic of one camera silence all others.
             now_s = time.monotonic()
-            if now_s - self._told_s.get(name, -math.inf) >= _LOG_PERIOD_S:
-                self._told_s[name] = now_s
+            if now_s - self._warned_s.get(name, -math.inf) >= _LOG_PERIOD_S:
+                self._warned_s[name] = now_s
                 self._node.get_logger().warning(f'cannot make {self._prefix}{name}: {error}')
             return
         self._unmakable.pop(name, None)

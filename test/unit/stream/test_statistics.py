@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rtformer_ros.stream.statistics import Distribution, FrameStatistics, StageClock
+from rtformer_ros.stream.statistics import Distribution, StageClock, StatisticsCollector
 
 
 class Clock:
@@ -17,8 +17,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def statistics(clock) -> FrameStatistics:
-    return FrameStatistics(clock)
+def collector(clock) -> StatisticsCollector:
+    return StatisticsCollector(clock)
 
 
 @pytest.mark.parametrize('count', [1, 2, 19, 100, 301])
@@ -29,30 +29,30 @@ def test_distribution_is_that_of_numpy(count):
         assert value == np.percentile(values, q, method='nearest')
 
 
-def test_rate_is_the_frames_per_second(clock, statistics):
+def test_rate_is_the_frames_per_second(clock, collector):
     for _ in range(50):
-        statistics.received()
+        collector.received()
         clock.now_s += 0.1
-    assert statistics.snapshot().input_hz == pytest.approx(10.0)
+    assert collector.statistics().input_hz == pytest.approx(10.0)
     clock.now_s += 3.0
-    assert statistics.snapshot().input_hz < 8.0
+    assert collector.statistics().input_hz < 8.0
     clock.now_s += 20.0
-    assert statistics.snapshot().input_hz == 0.0
+    assert collector.statistics().input_hz == 0.0
 
 
-def test_counts_stages_and_errors(statistics):
-    statistics.received()
-    statistics.dropped('newer frame')
-    statistics.failed('malformed', 'short data')
+def test_counts_stages_and_errors(collector):
+    collector.received()
+    collector.dropped('newer frame')
+    collector.failed('malformed', 'short data')
     for infer_ms in (10.0, 20.0, 30.0):
-        statistics.segmented({'wait': 1.0, 'infer': infer_ms, 'publish': 2.0}, stamp_ms=None)
-    snapshot = statistics.snapshot()
-    assert snapshot.counts == {'received': 1, 'newer frame': 1, 'malformed': 1, 'segmented': 3}
-    assert snapshot.last_error == 'short data'
-    assert snapshot.stages['infer'] == Distribution(20.0, 30.0, 30.0)
-    assert snapshot.stages['total'] == Distribution(23.0, 33.0, 33.0)
-    assert snapshot.stages['overhead'] == Distribution(3.0, 3.0, 3.0)
-    assert 'stamp' not in snapshot.stages
+        collector.segmented({'wait': 1.0, 'infer': infer_ms, 'publish': 2.0}, stamp_ms=None)
+    statistics = collector.statistics()
+    assert statistics.counts == {'received': 1, 'newer frame': 1, 'malformed': 1, 'segmented': 3}
+    assert statistics.last_error == 'short data'
+    assert statistics.stages['infer'] == Distribution(20.0, 30.0, 30.0)
+    assert statistics.stages['total'] == Distribution(23.0, 33.0, 33.0)
+    assert statistics.stages['overhead'] == Distribution(3.0, 3.0, 3.0)
+    assert 'stamp' not in statistics.stages
 
 
 def test_stages_follow_each_other_without_gaps():
