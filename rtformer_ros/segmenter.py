@@ -1,4 +1,4 @@
-"""Lead an image through an engine: resize, infer, remap, threshold, output size."""
+"""Inference pipeline of an image: resize, engine, class remap, threshold, output size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OutputSize = Literal['source', 'network'] | Size
 @dataclass(frozen=True)
 class SegmentSettings:
     """
-    How a frame is led through an engine.
+    Settings of the pre- and post-processing of a frame.
 
     resize: how it is brought to the network's size. output_size: size of the result; 'network' is
     the network's size without letterbox bars. class_remap: the id that is put for each id, as 256
@@ -38,7 +38,7 @@ class SegmentSettings:
 
 class Segmenter:
     """
-    An engine together with the settings of its frames.
+    Inference pipeline: an engine with its pre- and post-processing.
 
     The three steps may be called one by one, so that a caller can time them or batch the middle
     one; `segment` does all. Not thread-safe: it reuses the buffer of the network's images.

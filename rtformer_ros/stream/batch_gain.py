@@ -24,7 +24,7 @@ class BatchGain:
 
     @property
     def pays(self) -> bool:
-        """Tell whether the next run should take several images, where there are several."""
+        """Return whether the next run should take several images, where there are several."""
         if len(self._together_ms) < _SAMPLES:
             # In turns, so that other programs disturb both ways alike.
             return len(self._together_ms) < len(self._alone_ms)

@@ -16,7 +16,7 @@ class RateLimit:
         self._due_s: float | None = None
 
     def allows(self, now_s: float) -> bool:
-        """Tell whether the frame that arrives now may pass; `now_s` never goes back."""
+        """Return whether the frame that arrives now may pass; `now_s` never goes back."""
         if self._period_s == 0.0:
             return True
         if self._due_s is None:

@@ -1,5 +1,5 @@
 """
-Say what one frame is made with, and what became of it.
+Frame: the configuration it is made with, its result, and the future of the next one.
 
 Imports interface.
 """

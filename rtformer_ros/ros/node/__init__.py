@@ -1,5 +1,5 @@
 """
-The node: its life, its cameras, its worker thread, its services and diagnostics.
+Lifecycle node: its cameras, its worker thread, its services and diagnostics.
 
 Imports all rooms of ros but programs.
 """

@@ -1,5 +1,5 @@
 """
-Turn our values into ROS messages.
+Converters and publishers: from our values to ROS messages.
 
 Imports interface, input and frames.
 """

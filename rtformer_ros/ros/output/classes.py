@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +42,6 @@ class ClassTopic:
     has_header: bool = False
 
 
-@cache
 def _label_info_type() -> type | None:
     try:
         from vision_msgs.msg import LabelInfo

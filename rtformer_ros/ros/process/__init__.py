@@ -1,5 +1,5 @@
 """
-Run any node as a process: executor, signals, logs.
+Process of any node: executor, signals, logs.
 
 Imports nothing of this package but errors.
 """

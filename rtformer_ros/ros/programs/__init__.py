@@ -1,5 +1,5 @@
 """
-The executables, and what only they need.
+Executables, and what only they need.
 
 May import every room of ros; nothing imports a program.
 """
