@@ -48,7 +48,8 @@ class ModelLoader:
     """
     Opens models, at once or in the background, and activates the configuration of frames.
 
-    current: the configuration of frames. The methods are called one at a time; `status` may be read at any time.
+    current: the configuration of frames. The methods are called one at a time; `status` may be
+    read at any time.
     """
 
     def __init__(self, logger: RcutilsLogger, on_build_done: Callable[[], None]) -> None:
@@ -67,7 +68,7 @@ class ModelLoader:
 
     @property
     def current_values(self) -> Mapping[str, ParameterValue]:
-        """Return the parameters that the current configuration was made with, of those that matter."""
+        """Return the parameters that the current model and frames were configured with."""
         values = self._open_state.settings.values
         return {name: values[name] for name in FRAME_CONFIG_PARAMETERS}
 

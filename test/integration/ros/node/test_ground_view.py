@@ -3,15 +3,15 @@
 from functools import cached_property
 
 import pytest
-import ros_peer
-from depth_camera import info_of
 from nav_msgs.msg import OccupancyGrid
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from ros_peer import noise
 from sensor_msgs.msg import LaserScan
 
+import ros_peer
+from depth_camera import info_of
 from ground_scene import Lens
-from rtformer_ros.engines import open_engine
+from ros_peer import noise
+from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.geometry.ground_plane import GroundView
 from rtformer_ros.ros.frames.config import CurrentConfig, configure_frames
 from rtformer_ros.ros.interface.node_settings import NodeSettings
@@ -44,7 +44,7 @@ class Rig:
                 computed.append(self)
                 return super().points_hw2
 
-        self.engine = open_engine(model, 'onnxruntime', threads=1)
+        self.engine = open_engine(EngineRequest(model, 'onnxruntime', threads=1))
         self.received = {
             (name, topic): peer.collect(f'{peer.node.get_name()}/{name}/{topic}', kind)
             for name in NAMES
