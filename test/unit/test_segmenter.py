@@ -17,6 +17,10 @@ class BrightestChannel(Engine):
             EngineDescription('brightest', 'cpu', Path('none'), 12, 16, LabelSet.generic(3))
         )
 
+    @classmethod
+    def open(cls, request):
+        return cls()
+
     def _run(self, images_nhwc):
         ids = images_nhwc.argmax(axis=3).astype(np.uint8)
         return SegmentationBatch(ids, images_nhwc.max(axis=3))
