@@ -15,13 +15,12 @@ from launch_ros.parameter_descriptions import ParameterValue
 from rtformer_ros.files.fastdds_profile import profile_variables
 from rtformer_ros.files.packaged_files import find_topic_names
 from rtformer_ros.ros.interface.remaps import (
-    DEFAULT_DEPTH,
-    DEFAULT_IMAGE,
     CameraTopics,
     load_topic_names,
     one_camera,
     several_cameras,
 )
+from rtformer_ros.ros.interface.topics import DEPTH_TOPIC, IMAGE_TOPIC
 
 BOOLS = ['true', 'false', 'True', 'False']
 SHARE = Path(get_package_share_directory('rtformer_ros'))
@@ -45,10 +44,10 @@ OTHERS = {
         "Names of several cameras, as in 'front,left'; image, camera_info and depth then have "
         '{camera} for the name, as in /{camera}/image_raw; empty: one camera',
     ),
-    'image': (DEFAULT_IMAGE, "Camera topic, without '/compressed'"),
+    'image': (IMAGE_TOPIC, "Camera topic, without '/compressed'"),
     'camera_info': ('', "Topic of the CameraInfo; empty: 'camera_info' beside the camera topic"),
     'depth': (
-        DEFAULT_DEPTH,
+        DEPTH_TOPIC,
         'Topic of the depth image aligned to the camera, for ~/points',
     ),
     'compat': (

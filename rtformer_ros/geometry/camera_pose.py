@@ -45,7 +45,7 @@ class CameraPose:
             )
 
     @classmethod
-    def mounted(
+    def from_angles(
         cls,
         height_m: float,
         pitch_rad: float = 0.0,
@@ -55,7 +55,7 @@ class CameraPose:
         left_m: float = 0.0,
     ) -> CameraPose:
         """
-        Return the pose of a camera that is mounted so.
+        Return the pose of a camera from its extrinsics as people measure them.
 
         The angles are those of a URDF origin, turning the camera's body about fixed axes: roll
         about x, then pitch about y, then yaw about z. Positive pitch looks down, positive roll

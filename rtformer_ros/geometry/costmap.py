@@ -57,7 +57,8 @@ class CostmapSettings:
     costs: by planner group. uncertain_cost: 0..100, what a pixel costs whose confidence is 0;
     between, the cost is confidence * cost + (1 - confidence) * uncertain_cost.
     min_confidence: 0..1; less sure pixels are unknown. obstacle_depth_m: how thick an obstacle is
-    drawn, as the camera sees its front only; what lies behind is unknown.
+    drawn, as the camera sees its front only; what lies behind is unknown. decay_s: within how many
+    seconds a CostmapMemory forgets earlier frames; 0 keeps none.
     """
 
     size_m: float = 20.0
@@ -66,6 +67,7 @@ class CostmapSettings:
     uncertain_cost: int = 50
     min_confidence: float = 0.0
     obstacle_depth_m: float = 0.3
+    decay_s: float = 0.0
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a grid that has no cells or too many."""

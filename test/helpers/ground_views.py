@@ -21,7 +21,7 @@ def view_of(scene: Scene) -> GroundView:
     lens, mount = scene.lens, scene.mount
     camera = CameraModel(lens.height, lens.width, lens.k, lens.model, lens.d)
     pitch_rad, roll_rad = np.radians([mount.pitch_deg, mount.roll_deg])
-    pose = CameraPose.mounted(mount.height_m, pitch_rad, roll_rad, forward_m=mount.forward_m)
+    pose = CameraPose.from_angles(mount.height_m, pitch_rad, roll_rad, forward_m=mount.forward_m)
     return GroundView(camera, pose)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rtformer_ros.ros.interface.parameters import SPECS
-from rtformer_ros.ros.output.makers import output_topics
+from rtformer_ros.ros.interface.topics import output_topics
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / 'README.md').read_text()

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from rtformer_ros.ros.output.classes import CLASS_TOPICS
-from rtformer_ros.ros.output.makers import IMAGE_OUTPUTS, MESSAGE_OUTPUTS
+from rtformer_ros.ros.output.converters import IMAGE_OUTPUTS, MESSAGE_OUTPUTS
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
 NODE = '/segmentation_node'

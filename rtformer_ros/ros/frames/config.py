@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rtformer_ros.engines.base import Engine
     from rtformer_ros.geometry.cloud import CloudSettings
     from rtformer_ros.labels.label_set import PlannerGroup
-    from rtformer_ros.ros.interface.node_settings import FrameSettings
+    from rtformer_ros.ros.interface.settings import FrameSettings
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ def _render_settings(settings: FrameSettings, labels: LabelSet) -> RenderSetting
 def _cloud_settings(settings: FrameSettings, labels: LabelSet) -> CloudSettings:
     shown = parse_class_filter(settings.points.class_filter, labels)
     if shown is None:
-        return settings.points.cloud
-    return replace(settings.points.cloud, shown_ids=bytes(int(i in shown) for i in range(256)))
+        return settings.points
+    return replace(settings.points, shown_ids=bytes(int(i in shown) for i in range(256)))
 
 
 def _recolored(labels: LabelSet) -> LabelSet:

@@ -13,7 +13,7 @@ from rtformer_ros.geometry.camera_pose import CameraPose
 if TYPE_CHECKING:
     from rclpy.node import Node
 
-    from rtformer_ros.ros.interface.projection_settings import MountSettings
+    from rtformer_ros.ros.interface.settings import CameraPoseSettings
 
 
 # A new pose costs new projections, some 100 ms each, so a base that trembles keeps its old one;
@@ -22,7 +22,7 @@ _SAME_ANGLE_RAD = math.radians(0.05)
 _SAME_DISTANCE_M = 0.005
 
 
-class CameraMount:
+class CameraPoseSource:
     """
     Gives camera poses, from parameters or from TF, which it listens to once it is asked for.
 
@@ -36,7 +36,7 @@ class CameraMount:
         self._listener: Any = None
         self._poses: dict[tuple[str, str], CameraPose] = {}
 
-    def pose(self, settings: MountSettings, base_frame: str, camera_frame: str) -> CameraPose:
+    def pose(self, settings: CameraPoseSettings, base_frame: str, camera_frame: str) -> CameraPose:
         """
         Return the pose of a camera's optical frame in the base frame.
 
@@ -50,7 +50,7 @@ class CameraMount:
                 'the camera has no pose: set camera.height_m, its height above the ground in '
                 'metres, and camera.pitch_deg, or camera.pose_source to tf'
             )
-        return CameraPose.mounted(
+        return CameraPose.from_angles(
             settings.height_m,
             settings.pitch_rad,
             settings.roll_rad,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sensor_msgs.msg import Image
 
 from rtformer_ros.ros.interface.qos import SubscriptionEventCallbacks, input_profile
+from rtformer_ros.ros.interface.topics import DEPTH_TOPIC
 
 if TYPE_CHECKING:
     from rclpy.callback_groups import CallbackGroup
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
     from rclpy.subscription import Subscription
     from std_msgs.msg import Header
 
-    from rtformer_ros.ros.interface.node_settings import DepthSettings
-
-DEPTH_TOPIC = 'depth/image'
+    from rtformer_ros.ros.interface.settings import DepthSettings
 
 _KEPT = 8
 # A sensor that was silent for longer is not waited for.

@@ -14,6 +14,12 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from rtformer_ros.ros.input.camera_info import CameraInfoCache
 from rtformer_ros.ros.interface.qos import SubscriptionEventCallbacks, input_profile
+from rtformer_ros.ros.interface.topics import (
+    CAMERA_INFO_TOPIC,
+    COMPRESSED,
+    COMPRESSED_TOPIC,
+    IMAGE_TOPIC,
+)
 
 if TYPE_CHECKING:
     from rclpy.callback_groups import CallbackGroup
@@ -22,18 +28,14 @@ if TYPE_CHECKING:
     from rclpy.subscription import Subscription
     from std_msgs.msg import Header
 
-    from rtformer_ros.ros.interface.node_settings import InputSettings
     from rtformer_ros.ros.interface.qos import IncompatibleQos
-
-IMAGE_TOPIC = 'image'
-COMPRESSED_TOPIC = 'image/compressed'
-CAMERA_INFO_TOPIC = 'camera_info'
+    from rtformer_ros.ros.interface.settings import InputSettings
 
 _REMEMBERED_STAMPS = 64
 
 
 @dataclass(frozen=True)
-class Frame:
+class ReceivedImage:
     """An image message and when it arrived, in seconds of time.monotonic()."""
 
     message: Image | CompressedImage
@@ -52,7 +54,7 @@ class CameraInput:
         node: Node,
         callback_group: CallbackGroup,
         settings: InputSettings,
-        on_frame: Callable[[Frame], None],
+        on_image: Callable[[ReceivedImage], None],
         prefix: str = '',
     ) -> None:
         """
@@ -64,7 +66,7 @@ class CameraInput:
         self._prefix = f'{prefix}/' if prefix else ''
         self._group = callback_group
         self._settings = settings
-        self._on_frame = on_frame
+        self._on_image = on_image
         self._infos = CameraInfoCache()
         # Parameters and transitions change the subscriptions in another thread than the timer.
         self._lock = threading.RLock()
@@ -89,7 +91,7 @@ class CameraInput:
         name = f'{self._prefix}{COMPRESSED_TOPIC}'
         compressed = self._node.resolve_topic_name(name)
         default = self._node.resolve_topic_name(name, only_expand=True)
-        return compressed if compressed != default else f'{image}/compressed'
+        return compressed if compressed != default else f'{image}{COMPRESSED}'
 
     @property
     def publisher_count(self) -> int:
@@ -210,7 +212,7 @@ class CameraInput:
             return
         received_s = time.monotonic()
         self._last_frame_s = received_s
-        self._on_frame(Frame(message, received_s))
+        self._on_image(ReceivedImage(message, received_s))
 
     def _note_incompatible(self, event: IncompatibleQos) -> None:
         policy = qos_policy_name_from_kind(event.last_policy_kind)

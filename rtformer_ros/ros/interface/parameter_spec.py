@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Iterable
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import ParameterException
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 ParameterValue: TypeAlias = bool | int | float | str | tuple[str, ...]
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
 @dataclass(frozen=True)
 class ParameterSpec:
     """
@@ -26,7 +30,10 @@ class ParameterSpec:
 
     minimum, maximum: the range of a number, both included. choices: all values a text may have.
     read_only: it is tied to the process and cannot change while the node runs. A tuple of texts is
-    a string array in ROS.
+    a string array in ROS. unit: of a number, '' where it has none. details: what the documentation
+    says beyond the description, in Markdown. settings_field: the field of the node's settings that
+    it fills, as in 'frame.camera.pitch_rad'; '' for that of its own name in its group's section.
+    convert: turns a value into that field's; may raise ConfigError.
     """
 
     name: str
@@ -36,11 +43,24 @@ class ParameterSpec:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     read_only: bool = False
+    _: KW_ONLY
+    unit: str = ''
+    details: str = ''
+    settings_field: str = ''
+    convert: Callable[[Any], Any] = _as_it_is
 
     @property
     def ros_default(self) -> bool | int | float | str | list[str]:
         """Return the default as ROS and YAML take it."""
         return list(self.default) if isinstance(self.default, tuple) else self.default
+
+    @property
+    def range_text(self) -> str:
+        """Return the range with the unit, as in '0 to 1000 ms'; '' where there is none."""
+        if self.minimum is None or self.maximum is None:
+            return ''
+        # Ten digits: the six of a plain g would write the largest number of MiB as 1.04858e+06.
+        return f'{self.minimum:.10g} to {self.maximum:.10g} {self.unit}'.rstrip()
 
     def descriptor(self) -> ParameterDescriptor:
         """Return what ROS tells people about this parameter and checks by itself."""
@@ -99,6 +119,26 @@ class ParameterSpec:
     @property
     def _is_list(self) -> bool:
         return isinstance(self.default, tuple)
+
+
+@dataclass(frozen=True)
+class ParameterGroup:
+    """
+    Parameters that belong together.
+
+    section: the part of the node's settings that they fill, '' for the whole. note: what holds for
+    all of them, in plain sentences.
+    """
+
+    title: str
+    section: str
+    specs: tuple[ParameterSpec, ...]
+    note: str = ''
+
+    def settings_field(self, spec: ParameterSpec) -> str:
+        """Return the field of the node's settings that one of the parameters fills."""
+        own = f'{self.section}.{spec.name}' if self.section else spec.name
+        return spec.settings_field or own
 
 
 def declare(node: Node, specs: Iterable[ParameterSpec]) -> dict[str, ParameterValue]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rclpy.node import Node
 
-    from rtformer_ros.ros.interface.node_settings import TopicQos
+    from rtformer_ros.ros.interface.settings import TopicQos
 
 __all__ = [
     'IncompatibleQos',

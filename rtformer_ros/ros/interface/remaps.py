@@ -7,13 +7,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rtformer_ros.errors import ConfigError
+from rtformer_ros.ros.interface.topics import (
+    CAMERA_INFO_TOPIC,
+    COMPRESSED,
+    COMPRESSED_TOPIC,
+    DEPTH_TOPIC,
+    IMAGE_TOPIC,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-DEFAULT_IMAGE = 'image'
-DEFAULT_DEPTH = 'depth/image'
 
 _CAMERA = '{camera}'
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -36,10 +40,10 @@ class CameraTopics:
         """Return pairs of the node's own name of an input and the topic's."""
         prefix = f'{self.camera}/' if self.camera else ''
         return [
-            (f'{prefix}image', self.image),
-            (f'{prefix}image/compressed', f'{self.image}/compressed'),
-            (f'{prefix}camera_info', self.camera_info),
-            (f'{prefix}depth/image', self.depth),
+            (f'{prefix}{IMAGE_TOPIC}', self.image),
+            (f'{prefix}{COMPRESSED_TOPIC}', f'{self.image}{COMPRESSED}'),
+            (f'{prefix}{CAMERA_INFO_TOPIC}', self.camera_info),
+            (f'{prefix}{DEPTH_TOPIC}', self.depth),
         ]
 
 
@@ -64,7 +68,7 @@ def load_topic_names(path: Path) -> dict[str, str]:
 
 
 def one_camera(
-    image: str, camera_info: str = '', depth: str = DEFAULT_DEPTH, names: Mapping[str, str] = _NONE
+    image: str, camera_info: str = '', depth: str = DEPTH_TOPIC, names: Mapping[str, str] = _NONE
 ) -> CameraTopics:
     """
     Return the topics of a node's only camera.
@@ -72,14 +76,14 @@ def one_camera(
     image, camera_info, depth: what the user asks for. A default is looked up in `names`; ''
     as camera_info is the one in `names`, else the one beside the image.
     """
-    image = names.get(image, image) if image == DEFAULT_IMAGE else image
-    depth = names.get(depth, depth) if depth == DEFAULT_DEPTH else depth
-    default = names.get('camera_info') or _beside(image)
+    image = names.get(image, image) if image == IMAGE_TOPIC else image
+    depth = names.get(depth, depth) if depth == DEPTH_TOPIC else depth
+    default = names.get(CAMERA_INFO_TOPIC) or _beside(image)
     return CameraTopics('', image, camera_info or default, depth)
 
 
 def several_cameras(
-    cameras: Sequence[str], image: str, camera_info: str = '', depth: str = DEFAULT_DEPTH
+    cameras: Sequence[str], image: str, camera_info: str = '', depth: str = DEPTH_TOPIC
 ) -> list[CameraTopics]:
     """
     Return the topics of cameras, in whose names {camera} stands for the camera's.
@@ -87,7 +91,7 @@ def several_cameras(
     Defaults are the node's own (front/image, ...). Raises ConfigError when the image is one and
     the same for all.
     """
-    if len(cameras) > 1 and image != DEFAULT_IMAGE and _CAMERA not in image:
+    if len(cameras) > 1 and image != IMAGE_TOPIC and _CAMERA not in image:
         raise ConfigError(
             f"image is '{image}' for {len(cameras)} cameras; put {_CAMERA} where their names differ"
         )
@@ -95,8 +99,8 @@ def several_cameras(
 
 
 def _named_camera(camera: str, image: str, camera_info: str, depth: str) -> CameraTopics:
-    image = f'{camera}/image' if image == DEFAULT_IMAGE else image.replace(_CAMERA, camera)
-    depth = f'{camera}/{depth}' if depth == DEFAULT_DEPTH else depth.replace(_CAMERA, camera)
+    image = f'{camera}/{IMAGE_TOPIC}' if image == IMAGE_TOPIC else image.replace(_CAMERA, camera)
+    depth = f'{camera}/{depth}' if depth == DEPTH_TOPIC else depth.replace(_CAMERA, camera)
     return CameraTopics(
         camera, image, camera_info.replace(_CAMERA, camera) or _beside(image), depth
     )
@@ -104,4 +108,4 @@ def _named_camera(camera: str, image: str, camera_info: str, depth: str) -> Came
 
 def _beside(image: str) -> str:
     folder = image.rpartition('/')[0]
-    return f'{folder}/camera_info' if folder else 'camera_info'
+    return f'{folder}/{CAMERA_INFO_TOPIC}' if folder else CAMERA_INFO_TOPIC

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rclpy.impl.rcutils_logger import RcutilsLogger
 
     from rtformer_ros.engines import Engine
-    from rtformer_ros.ros.interface.node_settings import ModelSettings
+    from rtformer_ros.ros.interface.settings import ModelSettings
 
 
 class BuildThread:

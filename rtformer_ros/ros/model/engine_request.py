@@ -9,7 +9,7 @@ from rtformer_ros.files.packaged_files import find_labels, find_model
 from rtformer_ros.labels.label_set import load_labels
 
 if TYPE_CHECKING:
-    from rtformer_ros.ros.interface.node_settings import ModelSettings
+    from rtformer_ros.ros.interface.settings import ModelSettings
 
 
 def engine_request(settings: ModelSettings, watch: BuildWatch | None = None) -> EngineRequest:

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     from rtformer_ros.engines import Engine
     from rtformer_ros.ros.frames.config import FrameConfig
-    from rtformer_ros.ros.interface.node_settings import FrameSettings, ModelSettings
     from rtformer_ros.ros.interface.parameter_spec import ParameterValue
+    from rtformer_ros.ros.interface.settings import FrameSettings, ModelSettings
     from rtformer_ros.ros.model.state import LoaderState
 
 # A compiler times the kernels of the device, which must have no other work while it does.

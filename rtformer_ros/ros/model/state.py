@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rtformer_ros.ros.interface.node_settings import ModelSettings, NodeSettings
+    from rtformer_ros.ros.interface.node_settings import NodeSettings
+    from rtformer_ros.ros.interface.settings import ModelSettings
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from rtformer_ros.geometry.ground_plane import GroundView
 from rtformer_ros.ros.frames.next_frame import CapturedFrame, NextFrame
 from rtformer_ros.ros.input.depth_input import DepthInput
-from rtformer_ros.ros.input.image_input import CameraInput, Frame
+from rtformer_ros.ros.input.image_input import CameraInput, ReceivedImage
+from rtformer_ros.ros.interface.topics import POINTS
 from rtformer_ros.ros.node.camera_status import NO_SUBSCRIBER, PAUSED, CameraStatus
-from rtformer_ros.ros.output.makers import POINTS
 from rtformer_ros.ros.output.publishers import Outputs
 from rtformer_ros.stream.cached import Cached
 from rtformer_ros.stream.rate_limit import RateLimit
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rtformer_ros.engines.base import Engine
     from rtformer_ros.ros.frames.config import FrameConfig
     from rtformer_ros.ros.frames.result import FrameResult
-    from rtformer_ros.ros.interface.node_settings import CameraSettings
+    from rtformer_ros.ros.interface.settings import CameraSettings
     from rtformer_ros.segmentation import Segmentation
     from rtformer_ros.stream.latest_queue import LatestQueue
 
@@ -59,7 +59,7 @@ class Camera:
         self._statistics = StatisticsCollector()
         self._smoother = Cached(_new_smoother)
         self._next_frame = NextFrame()
-        self._queue: LatestQueue[Camera, Frame] | None = None
+        self._queue: LatestQueue[Camera, ReceivedImage] | None = None
 
     @property
     def topic(self) -> str:
@@ -91,7 +91,7 @@ class Camera:
         """Offer the outputs."""
         self._outputs.configure(self._settings.output, config)
 
-    def start(self, queue: LatestQueue[Camera, Frame]) -> None:
+    def start(self, queue: LatestQueue[Camera, ReceivedImage]) -> None:
         """Subscribe; frames go to the queue."""
         self._queue = queue
         queue.add_source(self)
@@ -195,7 +195,7 @@ class Camera:
 
     # ---- received ---------------------------------------------------------------------------
 
-    def _accept(self, frame: Frame) -> None:
+    def _accept(self, frame: ReceivedImage) -> None:
         queue = self._queue
         if queue is None:
             return
@@ -206,7 +206,7 @@ class Camera:
         elif queue.put(self, frame):
             self.drop('newer frame')
 
-    def _why_not(self, frame: Frame) -> str:
+    def _why_not(self, frame: ReceivedImage) -> str:
         """Return why a frame is left out, '' where it is not."""
         if self.is_paused:
             return PAUSED

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rclpy.node import Node
 
     from rtformer_ros.ros.frames.config import FrameConfig
-    from rtformer_ros.ros.input.image_input import Frame
-    from rtformer_ros.ros.interface.node_settings import CameraSettings
+    from rtformer_ros.ros.input.image_input import ReceivedImage
+    from rtformer_ros.ros.interface.settings import CameraSettings
     from rtformer_ros.stream.latest_queue import LatestQueue
 
 
@@ -36,7 +36,7 @@ class Cameras:
         self._lock = threading.RLock()
         self._is_offered = False
         self._is_paused = False
-        self._queue: LatestQueue[Camera, Frame] | None = None
+        self._queue: LatestQueue[Camera, ReceivedImage] | None = None
         # Never changed in place, so that others may iterate over it at any time.
         self._cameras = tuple(self._new(name) for name in names)
 
@@ -68,7 +68,7 @@ class Cameras:
             for camera in self._cameras:
                 camera.offer(config)
 
-    def start(self, queue: LatestQueue[Camera, Frame]) -> None:
+    def start(self, queue: LatestQueue[Camera, ReceivedImage]) -> None:
         """Subscribe to all cameras."""
         with self._lock:
             self._queue = queue

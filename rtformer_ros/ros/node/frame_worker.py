@@ -16,9 +16,9 @@ from sensor_msgs.msg import CompressedImage
 from rtformer_ros.errors import EngineClosed, EngineError, ImageError, RtformerError
 from rtformer_ros.ros.frames.next_frame import CapturedFrame
 from rtformer_ros.ros.frames.result import FrameResult
-from rtformer_ros.ros.input.camera_pose import CameraMount
+from rtformer_ros.ros.input.camera_pose import CameraPoseSource
 from rtformer_ros.ros.input.image_messages import decode_compressed_message, decode_message
-from rtformer_ros.ros.output.makers import POINTS, need_confidence
+from rtformer_ros.ros.interface.topics import POINTS, need_confidence
 from rtformer_ros.stream.batch_gain import BatchGain
 from rtformer_ros.stream.statistics import StageClock
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from rtformer_ros.engines.base import EngineDescription
     from rtformer_ros.ros.frames.config import CurrentConfig, FrameConfig
-    from rtformer_ros.ros.input.image_input import Frame
+    from rtformer_ros.ros.input.image_input import ReceivedImage
     from rtformer_ros.ros.node.camera import Camera
     from rtformer_ros.segmentation import Segmentation
     from rtformer_ros.stream.latest_queue import LatestQueue
@@ -73,7 +73,7 @@ class FrameWorker:
     def __init__(
         self,
         node: Node,
-        queue: LatestQueue[Camera, Frame],
+        queue: LatestQueue[Camera, ReceivedImage],
         current: CurrentConfig,
         batch_wait_s: float,
     ) -> None:
@@ -90,7 +90,7 @@ class FrameWorker:
         self.engine_error = ''
         self.busy_s = 0.0
         self.runs = 0
-        self._mount = CameraMount(node)
+        self._poses = CameraPoseSource(node)
         self._gain = BatchGain()
         self._gain_is_of: EngineDescription | None = None
         # A daemon: an engine that hangs must not keep the process alive.
@@ -101,7 +101,7 @@ class FrameWorker:
         """Close the queue and wait; returns whether the thread ended in time."""
         self._queue.close()
         self._thread.join(timeout_s)
-        self._mount.close()
+        self._poses.close()
         return not self._thread.is_alive()
 
     def _work(self) -> None:
@@ -116,7 +116,7 @@ class FrameWorker:
         """Return how many frames the next run should take."""
         return len(self._queue) if self._gain.pays else 1
 
-    def _make(self, frames: list[tuple[Camera, Frame]], config: FrameConfig) -> None:
+    def _make(self, frames: list[tuple[Camera, ReceivedImage]], config: FrameConfig) -> None:
         """Make one frame of each camera; whatever goes wrong is logged and counted."""
         jobs: list[_Job] = []
         for camera, frame in frames:
@@ -169,7 +169,7 @@ class FrameWorker:
             segmentation=segmentation,
             camera_info=camera.calibration(header),
             find_pose=partial(
-                self._mount.pose, settings.camera, settings.base_frame, header.frame_id
+                self._poses.pose, settings.camera, settings.base_frame, header.frame_id
             ),
             ground_view=camera.ground_view,
         )
@@ -212,7 +212,7 @@ class FrameWorker:
         camera.fail(cause, error)
 
 
-def _prepare(camera: Camera, frame: Frame, config: FrameConfig, index: int) -> _Job:
+def _prepare(camera: Camera, frame: ReceivedImage, config: FrameConfig, index: int) -> _Job:
     """Bring a frame to the network's size; raises ImageError for one that cannot be read."""
     clock = StageClock(frame.received_s)
     clock.lap('wait')

@@ -30,7 +30,7 @@ from rtformer_ros.stream.latest_queue import LatestQueue
 if TYPE_CHECKING:
     from rclpy.callback_groups import CallbackGroup
 
-    from rtformer_ros.ros.input.image_input import Frame
+    from rtformer_ros.ros.input.image_input import ReceivedImage
     from rtformer_ros.ros.node.camera import Camera
 
 _FOLLOW_PERIOD_S = 1.0
@@ -122,7 +122,7 @@ class SegmentationNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe to the cameras and segment."""
-        queue: LatestQueue[Camera, Frame] = LatestQueue()
+        queue: LatestQueue[Camera, ReceivedImage] = LatestQueue()
         self._worker = FrameWorker(self, queue, self._current, self._settings.batch_wait_s)
         self._cameras.start(queue)
         engine = self._models.status.engine

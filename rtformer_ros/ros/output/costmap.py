@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 
     from rtformer_ros.geometry.costmap import CostmapSettings
     from rtformer_ros.ros.frames.result import FrameResult
-    from rtformer_ros.ros.interface.projection_settings import CostmapOptions
 
 
-class CostmapMaker:
+class CostmapConverter:
     """Converter of one camera's frames; caches its projection, and a memory where asked to."""
 
     def __init__(self) -> None:
@@ -33,23 +32,23 @@ class CostmapMaker:
     def __call__(self, frame: FrameResult) -> OccupancyGrid:
         """Return the grid in the base frame; raises GeometryError where there is none."""
         settings = frame.config.settings
-        grid = settings.costmap.grid
+        grid = settings.costmap
         projection = self._projection(find_ground_view(frame), grid, frame.config.group_by_id)
-        costs = self._blend(projection.costs(frame.segmentation), settings.costmap, frame)
+        costs = self._blend(projection.costs(frame.segmentation), grid, frame)
         return _message(costs, grid, frame.header, settings.base_frame)
 
     def _blend(
-        self, costs: npt.NDArray[np.int8], options: CostmapOptions, frame: FrameResult
+        self, costs: npt.NDArray[np.int8], grid: CostmapSettings, frame: FrameResult
     ) -> npt.NDArray[np.int8]:
-        if not options.decay_s:
+        if not grid.decay_s:
             self._memory.clear()
             return costs
         stamp_s = Time.from_msg(frame.header.stamp).nanoseconds / 1e9
-        return self._memory(options).blend(costs, stamp_s)
+        return self._memory(grid).blend(costs, stamp_s)
 
 
-def _new_memory(options: CostmapOptions) -> CostmapMemory:
-    return CostmapMemory(options.decay_s)
+def _new_memory(grid: CostmapSettings) -> CostmapMemory:
+    return CostmapMemory(grid.decay_s)
 
 
 def _message(

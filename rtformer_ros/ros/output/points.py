@@ -34,7 +34,7 @@ _FIELDS = [
 ]
 
 
-class PointsMaker:
+class PointsConverter:
     """Converter of one camera's frames; caches its projection, and a message to fill again."""
 
     def __init__(self) -> None:

@@ -14,8 +14,9 @@ from rtformer_ros.errors import GeometryError
 from rtformer_ros.imaging.codecs import encode_jpeg, encode_png
 from rtformer_ros.ros.input.image_messages import image_array, new_image
 from rtformer_ros.ros.interface.qos import PublisherEventCallbacks, output_profile, unmet_policies
+from rtformer_ros.ros.interface.topics import COMPRESSED, FRAME_OUTPUTS, qos_topic
 from rtformer_ros.ros.output.classes import ClassPublishers
-from rtformer_ros.ros.output.makers import COMPRESSED, IMAGE_OUTPUTS, MESSAGE_OUTPUTS, qos_topic
+from rtformer_ros.ros.output.converters import IMAGE_OUTPUTS, MESSAGE_OUTPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from rtformer_ros.ros.frames.config import FrameConfig
     from rtformer_ros.ros.frames.result import FrameResult
-    from rtformer_ros.ros.interface.node_settings import OutputSettings, TopicQos
-    from rtformer_ros.ros.output.makers import ImageOutput
+    from rtformer_ros.ros.interface.settings import OutputSettings, TopicQos
+    from rtformer_ros.ros.output.converters import ImageOutput
 
 _LOG_PERIOD_S = 5.0
 
@@ -51,7 +52,7 @@ class Outputs:
         self._publishers: dict[str, Publisher] = {}
         self._qos: dict[str, TopicQos] = {}
         self._images: dict[str, Image] = {}
-        self._makers = {name: row.new_maker() for name, row in MESSAGE_OUTPUTS.items()}
+        self._converters = {name: row.new_converter() for name, row in MESSAGE_OUTPUTS.items()}
         self._classes = ClassPublishers(node, self._prefix)
         self._incompatible: dict[str, str] = {}
         self._unmakable: dict[str, str] = {}
@@ -84,7 +85,7 @@ class Outputs:
             for topic in list(self._publishers):
                 self._withdraw(topic)
             self._classes.configure(frozenset(), None)
-            self._makers = {name: row.new_maker() for name, row in MESSAGE_OUTPUTS.items()}
+            self._converters = {name: row.new_converter() for name, row in MESSAGE_OUTPUTS.items()}
             self._images.clear()
 
     def check_subscribers(self) -> None:
@@ -143,18 +144,18 @@ class Outputs:
         if name in topics:
             self._publishers[name].publish(message)
         if f'{name}{COMPRESSED}' in topics:
-            is_png = output.compressed_format == 'png'
+            file_format = FRAME_OUTPUTS[name].compressed_format
             quality = frame.config.render.jpeg_quality
-            packed = encode_png(pixels) if is_png else encode_jpeg(pixels, quality)
+            packed = encode_png(pixels) if file_format == 'png' else encode_jpeg(pixels, quality)
             data = array.array('B')
             data.frombytes(packed.data)
             self._publishers[f'{name}{COMPRESSED}'].publish(
-                CompressedImage(header=frame.header, format=output.compressed_format, data=data)
+                CompressedImage(header=frame.header, format=file_format, data=data)
             )
 
     def _publish_message(self, name: str, frame: FrameResult) -> None:
         try:
-            message = self._makers[name](frame)
+            message = self._converters[name](frame)
         except GeometryError as error:
             self._unmakable[name] = str(error)
             # rclpy's own throttle would let one topic of one camera silence all others.
@@ -175,7 +176,7 @@ class Outputs:
 
     def _offer(self, topic: str, qos: TopicQos) -> None:
         name = f'{self._prefix}{topic}'
-        is_latched = topic in MESSAGE_OUTPUTS and MESSAGE_OUTPUTS[topic].is_latched
+        is_latched = topic in FRAME_OUTPUTS and FRAME_OUTPUTS[topic].is_latched
         self._publishers[topic] = self._node.create_publisher(
             _message_type(topic),
             name,

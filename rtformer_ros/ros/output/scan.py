@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rtformer_ros.ros.frames.result import FrameResult
 
 
-class ScanMaker:
+class ScanConverter:
     """Converter of one camera's frames; caches its projection."""
 
     def __init__(self) -> None:

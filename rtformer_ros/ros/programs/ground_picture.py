@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ListenerMount:
+class DemoCameraPose:
     """Where the listener takes the camera to be, as the node does; note: what to say of it."""
 
     height_m: float
@@ -52,7 +52,7 @@ def range_scan(message: LaserScan) -> RangeScan:
 
 
 def draw_ground(
-    frame: FramePicture, ground: Ground, class_names: Sequence[str], mount: ListenerMount
+    frame: FramePicture, ground: Ground, class_names: Sequence[str], camera_pose: DemoCameraPose
 ) -> npt.NDArray[np.uint8]:
     """
     Return overlay | costmap | scan | key side by side, uint8 [H, W, 3] RGB.
@@ -61,8 +61,8 @@ def draw_ground(
     """
     height, width = frame.image_hwc.shape[:2]
     camera = camera_model(ground.camera_info, height, width, is_rectified=False)
-    pose = CameraPose.mounted(mount.height_m, math.radians(mount.pitch_deg))
+    pose = CameraPose.from_angles(camera_pose.height_m, math.radians(camera_pose.pitch_deg))
     outputs = PlannerOutputs(ground.grid, ground.scan, camera, pose)
     legend = frame.legend(class_names, PANEL_HEIGHT_PX // ROW_HEIGHT_PX)
-    text = describe_camera(camera, mount.height_m, mount.pitch_deg)
-    return draw_planner_picture(frame.overlay_hwc, outputs, legend, f'{text}{mount.note}')
+    text = describe_camera(camera, camera_pose.height_m, camera_pose.pitch_deg)
+    return draw_planner_picture(frame.overlay_hwc, outputs, legend, f'{text}{camera_pose.note}')

@@ -24,7 +24,7 @@ from rtformer_ros.ros.input.image_messages import decode_message, image_array
 from rtformer_ros.ros.process.run_node import run_node
 from rtformer_ros.ros.programs.frame_picture import GROUND_PARTS, PICTURE_PARTS, FrameCollector
 from rtformer_ros.ros.programs.ground_picture import (
-    ListenerMount,
+    DemoCameraPose,
     cost_grid,
     draw_ground,
     range_scan,
@@ -69,22 +69,22 @@ class ResultCollector(Node):
         except OSError as error:
             raise ConfigError(f'cannot make the output folder {self._folder}: {error}') from error
         self._record = ResultRecord()
-        self._mount = self._declare_mount()
-        parts = GROUND_PARTS if self._mount else PICTURE_PARTS
+        self._camera_pose = self._declare_camera_pose()
+        parts = GROUND_PARTS if self._camera_pose else PICTURE_PARTS
         self._frames = FrameCollector(_PICTURE_S, parts)
         self._overlays: queue.SimpleQueue[tuple[int, npt.NDArray[np.uint8]]] = queue.SimpleQueue()
         self._last_news_s = time.monotonic()
         self._node_error = self._node_warning = ''
         self._subscribe()
 
-    def _declare_mount(self) -> ListenerMount | None:
+    def _declare_camera_pose(self) -> DemoCameraPose | None:
         """Return where the camera is; without a height no costmap and scan are listened to."""
-        mount = ListenerMount(
+        pose = DemoCameraPose(
             self.declare_parameter('camera.height_m', 0.0).value,
             self.declare_parameter('camera.pitch_deg', 0.0).value,
             self.declare_parameter('camera.note', '').value,
         )
-        return mount if mount.height_m > 0 else None
+        return pose if pose.height_m > 0 else None
 
     def _subscribe(self) -> None:
         reliable = QoSProfile(depth=_QUEUE_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
@@ -94,7 +94,7 @@ class ResultCollector(Node):
         self.create_subscription(Image, 'mask', self._on_mask, reliable)
         self.create_subscription(Image, 'color_mask', self._on_color_mask, reliable)
         self.create_subscription(Image, 'overlay', self._on_overlay, reliable)
-        if self._mount:
+        if self._camera_pose:
             self.create_subscription(OccupancyGrid, 'costmap', self._on_costmap, reliable)
             self.create_subscription(LaserScan, 'scan', self._on_scan, reliable)
         self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
@@ -158,7 +158,7 @@ class ResultCollector(Node):
     def _has_ground(self) -> bool:
         """Return whether a frame has costmap and scan, or need not."""
         picture = self._frames.picture
-        return self._mount is None or (picture is not None and picture.ground is not None)
+        return self._camera_pose is None or (picture is not None and picture.ground is not None)
 
     def _check_ground(self) -> None:
         if self._has_ground():
@@ -175,8 +175,8 @@ class ResultCollector(Node):
         if picture is not None:
             names = [name for name in self._class_names if name]
             self._write_picture(PICTURE, picture.draw(names))
-            if self._mount and picture.ground:
-                planner_hwc = draw_ground(picture, picture.ground, names, self._mount)
+            if self._camera_pose and picture.ground:
+                planner_hwc = draw_ground(picture, picture.ground, names, self._camera_pose)
                 self._write_picture(PLANNER_PICTURE, planner_hwc)
         text = json.dumps(self._record.summary(error), indent=2)
         (self._folder / SUMMARY).write_text(text + '\n', encoding='utf-8')

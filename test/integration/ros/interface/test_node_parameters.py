@@ -11,8 +11,8 @@ from closed_form_models import expected_class_map
 from ros_peer import NODE, number_of, values_of
 from rtformer_ros.ros.input.image_messages import image_array
 from rtformer_ros.ros.interface.parameters import SPECS, publish_parameter
-from rtformer_ros.ros.interface.projection_parameters import PROJECTION_SPECS
-from rtformer_ros.ros.output.makers import output_topics, tunable_topics
+from rtformer_ros.ros.interface.projection_parameters import PROJECTION_GROUPS
+from rtformer_ros.ros.interface.topics import output_topics, tunable_topics
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
@@ -291,7 +291,7 @@ def test_input_qos_changes(topic, peer, camera, start_node):
 
 def test_every_parameter_that_can_change_has_a_test_above():
     # What makes costmaps, scans and points is changed in test_node_projections.
-    projection = {spec.name for spec in PROJECTION_SPECS}
+    projection = {spec.name for group in PROJECTION_GROUPS for spec in group.specs}
     tested = {'model', *VISIBLE, *OTHERS, *map(publish_parameter, output_topics())} | projection
     for topic in (*tunable_topics(), 'image', 'camera_info', 'depth'):
         tested |= {f'qos.{topic}.reliability', f'qos.{topic}.depth'}

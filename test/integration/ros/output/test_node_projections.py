@@ -11,7 +11,7 @@ from closed_form_models import brightest_channel
 from depth_camera import DepthCamera, info_of
 from ground_scene import BOX, GROUND, PLUMB_BOB, SLANTED, Lens, Mount, Scene, tangents
 from ros_peer import NODE, number_of
-from rtformer_ros.ros.interface.projection_parameters import PROJECTION_SPECS
+from rtformer_ros.ros.interface.projection_parameters import PROJECTION_GROUPS
 
 SCENE = Scene(PLUMB_BOB, SLANTED[1])
 # The closed-form model's classes: 0 red, an obstacle; 1 green, drivable; 2 blue, sky.
@@ -342,7 +342,8 @@ TRIED_ABOVE = {'camera.pose_source', 'costmap.decay_s', 'depth.max_stamp_differe
 
 
 def test_every_parameter_takes_effect_on_the_next_frame(peer, connect, depth_camera, start_node):
-    assert CHANGES.keys() | TRIED_ABOVE == {spec.name for spec in PROJECTION_SPECS}
+    specs = [spec for group in PROJECTION_GROUPS for spec in group.specs]
+    assert CHANGES.keys() | TRIED_ABOVE == {spec.name for spec in specs}
     start_node(**{'camera.height_m': 1.0, 'camera.pitch_deg': 20.0})
     received = {topic: connect(topic, kind) for topic, kind in KINDS.items()}
     info = info_of(SMALL)

@@ -21,7 +21,7 @@ def test_degrees_and_texts_become_what_projections_take():
     )
     assert settings.camera.pitch_rad == math.pi / 2
     unknown = dict.fromkeys(('drivable', 'obstacle', 'dynamic', 'other'), -1)
-    assert settings.costmap.grid.costs == GroupCosts(walkable=7, sky=3, **unknown)
+    assert settings.costmap.costs == GroupCosts(walkable=7, sky=3, **unknown)
     assert settings.scan.free_groups == ('walkable',)
 
 

@@ -11,7 +11,7 @@ from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.packaged_files import find_topic_names
 from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.ros.interface.remaps import load_topic_names, one_camera, several_cameras
-from rtformer_ros.ros.output.makers import output_topics
+from rtformer_ros.ros.interface.topics import output_topics
 
 CONFIG = Path(__file__).resolve().parents[4] / 'config'
 PACKAGED = sorted(path.stem for path in CONFIG.glob('compat/*.yaml'))

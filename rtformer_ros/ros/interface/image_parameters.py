@@ -1,0 +1,125 @@
+"""List the parameters of the cameras, and of the masks and pictures that are made of an image."""
+
+from __future__ import annotations
+
+from rtformer_ros.ros.interface.conversions import (
+    is_compressed,
+    read_camera_names,
+    read_output_size,
+    seconds_of_ms,
+)
+from rtformer_ros.ros.interface.parameter_spec import ParameterGroup, ParameterSpec
+
+_CAMERAS = ParameterGroup(
+    'Cameras',
+    'camera',
+    (
+        ParameterSpec(
+            'cameras',
+            (),
+            "Names of the cameras, as in ['front', 'left']: each has its topics NAME/image, "
+            'NAME/camera_info and ~/NAME/mask; empty is one camera with image, camera_info and '
+            '~/mask',
+            settings_field='cameras',
+            convert=read_camera_names,
+        ),
+        ParameterSpec(
+            'batch_wait_ms',
+            0.0,
+            'Milliseconds that a frame waits for those of other cameras, to be segmented with them '
+            'where the engine is quicker so; 0 takes those that are there',
+            0.0,
+            1000.0,
+            unit='ms',
+            settings_field='batch_wait_s',
+            convert=seconds_of_ms,
+        ),
+        ParameterSpec(
+            'image_transport',
+            'raw',
+            "Subscribe to 'image' (raw) or to 'image/compressed' (compressed)",
+            choices=('raw', 'compressed'),
+            settings_field='camera.input.compressed',
+            convert=is_compressed,
+        ),
+        ParameterSpec(
+            'max_rate_hz',
+            0.0,
+            'Most frames to segment per second, in Hz, of each camera; 0 is no limit',
+            0.0,
+            1000.0,
+            unit='Hz',
+        ),
+        ParameterSpec(
+            'lazy', True, 'Segment only while somebody subscribes to an output; false: always'
+        ),
+    ),
+)
+_MASKS = ParameterGroup(
+    'Masks',
+    'frame',
+    (
+        ParameterSpec(
+            'resize',
+            'stretch',
+            "How a frame is brought to the network's size: stretch, or letterbox (keeps its shape)",
+            choices=('stretch', 'letterbox'),
+        ),
+        ParameterSpec(
+            'output_size',
+            'source',
+            "Size of the outputs: 'source' (the camera's), 'network', or 'WIDTHxHEIGHT' in pixels",
+            details='Ids are never interpolated.',
+            convert=read_output_size,
+        ),
+        ParameterSpec(
+            'class_remap',
+            '',
+            "Classes to publish as another class or id 0..255: 'Pavement=Road, Tree=255' "
+            '(255 is unlabelled)',
+        ),
+        ParameterSpec(
+            'confidence_threshold',
+            0.0,
+            'Softmax probability, 0 to 1, below which a pixel is published as 255 (unlabelled)',
+            0.0,
+            1.0,
+        ),
+        ParameterSpec(
+            'temporal_smoothing',
+            0.0,
+            'Share of the past in the average of classes over frames, 0 to 0.95; 0 is off. Where '
+            'the image changes the past does not count',
+            0.0,
+            0.95,
+            details='So nothing drags a ghost. 0.8 takes 45 % off the flicker of the bundled clip: '
+            '3.2 % of the pixels change class from frame to frame, then 1.8 %.',
+        ),
+    ),
+)
+_PICTURES = ParameterGroup(
+    'Pictures',
+    'frame',
+    (
+        ParameterSpec(
+            'overlay_alpha', 0.5, 'Share of the class colour in the overlay, 0 to 1', 0.0, 1.0
+        ),
+        ParameterSpec(
+            'palette',
+            'labels',
+            'Class colours: those of the label set, or distinct ones for any number of classes',
+            choices=('labels', 'distinct'),
+        ),
+        ParameterSpec(
+            'colors', '', "Colours of single classes over the palette: 'Road=#804080, 10=#0080c0'"
+        ),
+        ParameterSpec(
+            'class_filter',
+            '',
+            "Classes to show in color_mask and overlay: 'Road, Car'; '' shows all",
+        ),
+        ParameterSpec('jpeg_quality', 90, 'JPEG quality of compressed pictures, 1 to 100', 1, 100),
+    ),
+)
+
+IMAGE_GROUPS = (_CAMERAS, _MASKS, _PICTURES)

@@ -1,0 +1,80 @@
+"""List the parameters of the model and of the engine that runs it."""
+
+from __future__ import annotations
+
+from rtformer_ros.engines import engine_names
+from rtformer_ros.ros.interface.conversions import read_engine_fallback, read_network_size
+from rtformer_ros.ros.interface.parameter_spec import ParameterGroup, ParameterSpec
+
+MODEL_GROUP = ParameterGroup(
+    'Model and engine',
+    'model',
+    (
+        ParameterSpec(
+            'model',
+            '',
+            'Model file: .onnx, a .safetensors / .pdparams checkpoint, or a TensorRT plan '
+            "(.engine, .plan); a path or the name of a packaged model; '' is the packaged default",
+        ),
+        ParameterSpec(
+            'engine',
+            'auto',
+            'What runs the model; auto picks the best that works here and logs why',
+            choices=('auto', *engine_names()),
+            details='`tensorrt` runs .onnx files, which it compiles, and plans; `onnxruntime` runs '
+            '.onnx files; `torch` runs checkpoints.',
+        ),
+        ParameterSpec('device', 'auto', "Device of the engine: 'auto', 'cpu', 'cuda' or 'cuda:N'"),
+        ParameterSpec(
+            'threads', 0, 'CPU threads of the engine; 0 leaves one core free for ROS', 0, 256
+        ),
+        ParameterSpec(
+            'network_size',
+            '',
+            "Input size 'WIDTHxHEIGHT' in pixels for models that take any size; '' is the model's "
+            'own',
+            convert=read_network_size,
+        ),
+        ParameterSpec(
+            'labels',
+            '',
+            "Label set: a YAML file or the name of a packaged one (camvid); '' is the model's own",
+            details='Packaged sets: `camvid`, `cityscapes`, `ade20k`, `cocostuff`.',
+        ),
+        ParameterSpec(
+            'precision',
+            'auto',
+            "What the engine computes in; auto is the model file's, or what the device is best at",
+            choices=('auto', 'fp32', 'fp16'),
+            details='For engines that choose it when they open.',
+        ),
+        ParameterSpec(
+            'engine_fallback',
+            'none',
+            'Engine that segments on the CPU while the first model is built; none waits for the '
+            'build',
+            choices=('none', *engine_names()),
+            details='With `onnxruntime` the node is active at once and segments on the CPU, slower '
+            'and under a warning, until it changes over between two frames.',
+            settings_field='engine_fallback',
+            convert=read_engine_fallback,
+        ),
+        ParameterSpec(
+            'build.workspace_mib',
+            1024,
+            'Scratch memory in MiB that the compiler of an engine may take',
+            1,
+            1_048_576,
+            unit='MiB',
+        ),
+        ParameterSpec(
+            'build.optimization_level',
+            3,
+            'How hard the compiler of an engine tries: 0 (quick to build) to 5 (quick to run)',
+            0,
+            5,
+        ),
+    ),
+    'A model that must be compiled first, as for tensorrt, is built in the background; build.* is '
+    'for such engines alone.',
+)

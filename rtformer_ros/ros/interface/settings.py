@@ -1,0 +1,152 @@
+"""Hold the settings that the parts of the node take, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from rtformer_ros.geometry.cloud import CloudSettings
+from rtformer_ros.ros.interface.topics import class_topics, frame_topics, qos_topic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rtformer_ros.engines import BuildOptions, EnginePrecision
+    from rtformer_ros.geometry.costmap import CostmapSettings
+    from rtformer_ros.geometry.scan import ScanSettings
+    from rtformer_ros.imaging.resize import ResizeMode, Size
+    from rtformer_ros.segmenter import OutputSize
+
+Reliability = Literal['auto', 'reliable', 'best_effort']
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Which model runs on what; a change of any of it opens a new engine."""
+
+    model: str
+    engine: str
+    device: str
+    threads: int
+    network_size: Size | None
+    labels: str
+    precision: EnginePrecision
+    build: BuildOptions
+
+    @property
+    def text(self) -> str:
+        """Return which model it is and for what."""
+        return f'{self.model or "the packaged model"} for engine {self.engine}'
+
+
+@dataclass(frozen=True)
+class CameraPoseSettings:
+    """
+    The extrinsics of the cameras; see CameraPose.from_angles for the angles' signs.
+
+    pose_source: whether the numbers here count or the transform of TF. is_rectified: the images
+    are, so P of the calibration holds, and no distortion.
+    """
+
+    pose_source: Literal['parameters', 'tf']
+    height_m: float
+    pitch_rad: float
+    roll_rad: float
+    yaw_rad: float
+    forward_m: float
+    left_m: float
+    is_rectified: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointsSettings(CloudSettings):
+    """
+    The cloud, the side of its voxels (0: organised, none), and what is shown in which colour.
+
+    class_filter: text, read into shown_ids once the labels are known; '' shows all.
+    """
+
+    voxel_m: float
+    class_filter: str
+    color: Literal['class', 'image']
+
+
+@dataclass(frozen=True)
+class FrameSettings:
+    """How frames become outputs; texts about classes are read once the labels are known."""
+
+    resize: ResizeMode
+    output_size: OutputSize
+    class_remap: str
+    confidence_threshold: float
+    temporal_smoothing: float
+    overlay_alpha: float
+    palette: Literal['labels', 'distinct']
+    colors: str
+    class_filter: str
+    jpeg_quality: int
+    base_frame: str
+    camera: CameraPoseSettings
+    costmap: CostmapSettings
+    scan: ScanSettings
+    points: PointsSettings
+
+
+@dataclass(frozen=True)
+class TopicQos:
+    """Reliability and queue depth (messages) of one topic."""
+
+    reliability: Reliability
+    depth: int
+
+
+@dataclass(frozen=True)
+class DepthSettings:
+    """How depth images are received, and which of them belong to an image."""
+
+    qos: TopicQos
+    max_stamp_difference_s: float
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """Where frames come from and how many are taken."""
+
+    compressed: bool
+    image_qos: TopicQos
+    camera_info_qos: TopicQos
+    depth: DepthSettings
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """
+    Which topics under ~/ are offered, and how.
+
+    publish: for each output whether it is; qos: of those that have one of their own.
+    """
+
+    publish: Mapping[str, bool]
+    qos: Mapping[str, TopicQos]
+
+    @property
+    def topics(self) -> dict[str, TopicQos]:
+        """Return the topics that are made for each frame, and their QoS."""
+        return {
+            topic: self.qos[qos_topic(topic)] for topic in frame_topics() if self.publish[topic]
+        }
+
+    @property
+    def class_topics(self) -> frozenset[str]:
+        """Return the topics about the classes."""
+        return frozenset(topic for topic in class_topics() if self.publish[topic])
+
+
+@dataclass(frozen=True)
+class CameraSettings:
+    """What holds for each camera: its input, its outputs, and which of its frames are segmented."""
+
+    input: InputSettings
+    output: OutputSettings
+    max_rate_hz: float
+    lazy: bool
