@@ -9,7 +9,7 @@ ARGS ?=
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo benchmark structure lint test clean find-python
+.PHONY: help setup demo benchmark parameters structure lint test clean find-python
 
 prepared = $(or $(PYTHON),python3) scripts/environment.py
 
@@ -18,6 +18,7 @@ help:
 	@echo 'make demo VIEW=planner   costmap and scan beside the overlay, see demo_output/planner.png'
 	@echo 'make test                lint, types and all tests'
 	@echo 'make benchmark           speed of each stage on this machine'
+	@echo 'make parameters          write config/seg.yaml and docs/parameters.md anew'
 	@echo 'make structure           folders, arrows, circles and sizes of the code'
 	@echo 'make setup               the set-up alone, as the demo needs it'
 	@echo 'make lint                ruff and mypy alone'
@@ -37,6 +38,9 @@ demo: find-python
 
 benchmark: find-python
 	@$(prepared) demo python -m rtformer_ros.tools.benchmark $(ARGS)
+
+parameters: find-python
+	@$(prepared) demo python -m rtformer_ros.ros.programs.parameter_files $(ARGS)
 
 structure: find-python
 	@$(or $(PYTHON),python3) scripts/structure.py $(ARGS)

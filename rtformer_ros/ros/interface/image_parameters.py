@@ -118,7 +118,14 @@ _PICTURES = ParameterGroup(
             '',
             "Classes to show in color_mask and overlay: 'Road, Car'; '' shows all",
         ),
-        ParameterSpec('jpeg_quality', 90, 'JPEG quality of compressed pictures, 1 to 100', 1, 100),
+        ParameterSpec(
+            'jpeg_quality',
+            90,
+            'JPEG quality of compressed pictures, 1 to 100',
+            1,
+            100,
+            details='Of `~/color_mask/compressed` and `~/overlay/compressed`.',
+        ),
     ),
 )
 
