@@ -3,12 +3,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ground_scene import BOX, GROUND, PINHOLE, SCENES, SKY, Mount, Scene, scene_name
+from ground_scene import BOX, GROUND, PINHOLE, SCENES, SKY, Extrinsics, Scene, scene_name
 from ground_views import GROUPS, PATH, sure, view_of
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.geometry.costmap import CostmapProjection, CostmapSettings, GroupCosts
 
-EMPTY = Scene(PINHOLE, Mount(pitch_deg=5.0), ())
+EMPTY = Scene(PINHOLE, Extrinsics(pitch_deg=5.0), ())
 
 
 def centres(settings):
@@ -38,7 +38,7 @@ def test_cells_are_free_occupied_or_unknown_as_the_boxes_say(scene, cell_m):
     assert (costs_n[out_of_sight] == -1).all()
 
     # The same points as much nearer to the camera as an obstacle is drawn thick.
-    offset = points - [scene.mount.forward_m, 0.0]
+    offset = points - [scene.extrinsics.forward_m, 0.0]
     towards = -offset / np.linalg.norm(offset, axis=-1, keepdims=True)
     nearer = points + towards * (settings.obstacle_depth_m + 2 * cell_m)
     hidden = (in_image & ~clear & scene.is_in_image(nearer) & ~scene.is_clear(nearer)).all(axis=-1)
@@ -124,7 +124,7 @@ def test_costs_confidence_limit_and_depth_are_settings():
     assert costs_of(ground, confidence=100, min_confidence=0.3).max() == 30
     assert costs_of(ground, costs=GroupCosts(drivable=7)).max() == 7
     assert costs_of(ground, confidence=0, uncertain_cost=80).max() == 80
-    scene = Scene(PINHOLE, Mount(pitch_deg=5.0), ((4.0, 4.5, -2.0, 2.0, 1.2),))
+    scene = Scene(PINHOLE, Extrinsics(pitch_deg=5.0), ((4.0, 4.5, -2.0, 2.0, 1.2),))
     for depth_m in (0.2, 1.0):
         row = costs_of(scene.class_map(), scene, obstacle_depth_m=depth_m)[80]
         assert abs((row == 100).sum() * 0.1 - depth_m) < 0.21
@@ -132,7 +132,7 @@ def test_costs_confidence_limit_and_depth_are_settings():
 
 def test_ground_behind_a_low_box_is_seen_again():
     # Seen from 1.5 m, a box of 0.5 m whose back is at 3.5 m hides up to 3.5 * 1.5 / 1.0 = 5.25 m.
-    scene = Scene(PINHOLE, Mount(pitch_deg=5.0), ((3.0, 3.5, -2.0, 2.0, 0.5),))
+    scene = Scene(PINHOLE, Extrinsics(pitch_deg=5.0), ((3.0, 3.5, -2.0, 2.0, 0.5),))
     x_m = centres(SMALL)[80, :, 0]
     row = costs_of(scene.class_map(), scene)[80]
     assert (row[(x_m > 5.4) & (x_m < 7.9)] == 0).all()

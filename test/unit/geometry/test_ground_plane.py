@@ -53,9 +53,9 @@ def test_the_horizon_and_what_is_above_it_have_no_ground():
 
 
 @pytest.mark.parametrize('lens', DISTORTED, ids=lambda lens: lens.model)
-@pytest.mark.parametrize('mount', SLANTED, ids=lambda m: f'{m.pitch_deg:g}/{m.roll_deg:g}')
-def test_pixels_go_to_the_ground_and_back(lens, mount):
-    scene = Scene(lens, mount)
+@pytest.mark.parametrize('extrinsics', SLANTED, ids=lambda e: f'{e.pitch_deg:g}/{e.roll_deg:g}')
+def test_pixels_go_to_the_ground_and_back(lens, extrinsics):
+    scene = Scene(lens, extrinsics)
     view = view_of(scene)
     rows, columns = np.nonzero(np.hypot(*np.moveaxis(view.points_hw2, -1, 0)) < 50)
     points = view.points_hw2[rows, columns]
@@ -63,8 +63,8 @@ def test_pixels_go_to_the_ground_and_back(lens, mount):
     np.testing.assert_allclose(view.pixels(points), np.stack([columns, rows], axis=1), atol=0.02)
     np.testing.assert_array_equal(view.pixel_indices(points), rows * lens.width + columns)
     # The test's own camera agrees: from the point over the camera's axes to the lens formulas.
-    offsets = np.concatenate([points, np.zeros((len(points), 1))], axis=1) - scene.mount.centre
-    right, down, ahead = (offsets @ scene.mount.axes).T
+    offsets = np.concatenate([points, np.zeros((len(points), 1))], axis=1) - scene.extrinsics.centre
+    right, down, ahead = (offsets @ scene.extrinsics.axes).T
     u, v = lens.pixels(right / ahead, down / ahead)
     np.testing.assert_allclose(np.stack([u, v], axis=1), np.stack([columns, rows], 1), atol=0.02)
 
