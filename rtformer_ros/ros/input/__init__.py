@@ -1,5 +1,5 @@
 """
-Turn ROS messages into our values.
+Subscriptions and their messages: from ROS messages to our values.
 
 Imports interface.
 """

@@ -1,4 +1,4 @@
-"""Pass the camera's calibration on, for the size of the outputs."""
+"""Calibration of a camera (sensor_msgs/CameraInfo): by stamp, scaled, or as a camera model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEPT = 16
 
 
 class CameraInfoCache:
-    """The latest calibrations of one camera, by stamp."""
+    """Cache of the latest calibrations of one camera, by stamp."""
 
     def __init__(self) -> None:
         """Start with none."""

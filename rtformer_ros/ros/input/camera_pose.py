@@ -1,4 +1,4 @@
-"""Find out where a camera is on the robot."""
+"""Camera pose (extrinsics) on the robot, from parameters or from TF."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SAME_DISTANCE_M = 0.005
 
 class CameraPoseSource:
     """
-    Gives camera poses, from parameters or from TF, which it listens to once it is asked for.
+    Source of camera poses: parameters, or TF, which it listens to once it is asked for.
 
     Works without tf2_ros as long as nobody asks for TF.
     """

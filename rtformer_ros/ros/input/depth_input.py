@@ -1,4 +1,4 @@
-"""Subscribe to the depth image that belongs to a camera, while somebody wants points."""
+"""Subscription to the depth image that belongs to a camera, while ~/points has a subscriber."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SILENT_S = 1.0
 
 class DepthInput:
     """
-    The subscription to one camera's registered depth; thread-safe.
+    Subscription to one camera's registered depth; thread-safe.
 
     Of the newest depth images a frame gets the one whose stamp is nearest to its own.
     """

@@ -1,4 +1,4 @@
-"""Subscribe to a camera and follow what it offers."""
+"""Subscriptions to the image and calibration of a camera, of the QoS that it offers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _REMEMBERED_STAMPS = 64
 
 @dataclass(frozen=True)
 class ReceivedImage:
-    """An image message and when it arrived, in seconds of time.monotonic()."""
+    """Image message and when it arrived, in seconds of time.monotonic()."""
 
     message: Image | CompressedImage
     received_s: float
@@ -44,7 +44,7 @@ class ReceivedImage:
 
 class CameraInput:
     """
-    The subscriptions to one camera's image and calibration.
+    Subscriptions to one camera's image and calibration.
 
     Callbacks run in the given callback group; the other methods are thread-safe.
     """

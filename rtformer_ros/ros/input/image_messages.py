@@ -1,4 +1,4 @@
-"""Read and fill image messages without copies that are not needed."""
+"""Image messages: read and filled without a copy where that can be."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-All that a user of the node can see: parameters, topics, QoS, and the settings they are read into.
+Interface of the node: its parameters, topics and QoS, and the settings they are read into.
 
 Imports no other room of ros.
 """

@@ -1,4 +1,4 @@
-"""Convert the values of parameters into what the settings hold."""
+"""Conversions of the values of parameters into what the settings hold."""
 
 from __future__ import annotations
 

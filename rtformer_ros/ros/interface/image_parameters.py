@@ -1,4 +1,4 @@
-"""List the parameters of the cameras, and of the masks and pictures that are made of an image."""
+"""Parameters of the cameras, and of the masks and pictures that are made of an image."""
 
 from __future__ import annotations
 

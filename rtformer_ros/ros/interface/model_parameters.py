@@ -1,4 +1,4 @@
-"""List the parameters of the model and of the engine that runs it."""
+"""Parameters of the model and of the engine that runs it."""
 
 from __future__ import annotations
 

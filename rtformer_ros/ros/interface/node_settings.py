@@ -1,4 +1,4 @@
-"""Turn the values of all parameters into the settings that the parts of the node take."""
+"""Settings of the node, read from the values of all parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Describe a parameter of a node, declare it and check its values."""
+"""Declaration of a parameter: its description for ROS, and the check of its values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _as_it_is(value: Any) -> Any:
 @dataclass(frozen=True)
 class ParameterSpec:
     """
-    One parameter: its name, its default (whose type is its type) and what it may be.
+    Parameter: its name, its default (whose type is its type) and what it may be.
 
     minimum, maximum: the range of a number, both included. choices: all values a text may have.
     read_only: it is tied to the process and cannot change while the node runs. A tuple of texts is

@@ -1,4 +1,4 @@
-"""List each parameter of the segmentation node once: type, range, unit, description, setting."""
+"""Table of the parameters: type, range, unit, description, and the setting that each fills."""
 
 from __future__ import annotations
 

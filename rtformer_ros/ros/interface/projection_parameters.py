@@ -1,4 +1,4 @@
-"""List the parameters of costmap, scan and points, and of the camera's pose on the robot."""
+"""Parameters of costmap, scan and points, and of the camera's pose on the robot."""
 
 from __future__ import annotations
 

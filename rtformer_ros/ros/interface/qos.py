@@ -1,4 +1,4 @@
-"""Choose the quality of service of each topic."""
+"""Quality of service (QoS): the profile of each publisher and subscription."""
 
 from __future__ import annotations
 

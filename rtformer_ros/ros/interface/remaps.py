@@ -1,4 +1,4 @@
-"""Read under which names of another package the node's topics are to be known."""
+"""Remappings: the names that another package has for the node's topics."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 @dataclass(frozen=True)
 class CameraTopics:
     """
-    What one camera's inputs are called; relative names are in the node's namespace.
+    Topic names of one camera's inputs; relative names are in the node's namespace.
 
     camera: the camera's name in the node, '' for the only one. image is without '/compressed'.
     """

@@ -1,4 +1,4 @@
-"""Hold the settings that the parts of the node take, as values."""
+"""Settings that the parts of the node take, as values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Reliability = Literal['auto', 'reliable', 'best_effort']
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """Which model runs on what; a change of any of it opens a new engine."""
+    """Model and what runs it; a change of any of it opens a new engine."""
 
     model: str
     engine: str
@@ -42,7 +42,7 @@ class ModelSettings:
 @dataclass(frozen=True)
 class CameraPoseSettings:
     """
-    The extrinsics of the cameras; see CameraPose.from_angles for the angles' signs.
+    Extrinsics of the cameras; see CameraPose.from_angles for the angles' signs.
 
     pose_source: whether the numbers here count or the transform of TF. is_rectified: the images
     are, so P of the calibration holds, and no distortion.
@@ -61,7 +61,7 @@ class CameraPoseSettings:
 @dataclass(frozen=True, kw_only=True)
 class PointsSettings(CloudSettings):
     """
-    The cloud, the side of its voxels (0: organised, none), and what is shown in which colour.
+    Point cloud: its limits, the side of voxels (0: organised, none), what is in which colour.
 
     class_filter: text, read into shown_ids once the labels are known; '' shows all.
     """
@@ -73,7 +73,7 @@ class PointsSettings(CloudSettings):
 
 @dataclass(frozen=True)
 class FrameSettings:
-    """How frames become outputs; texts about classes are read once the labels are known."""
+    """Frame: how it becomes outputs; texts about classes are read once the labels are known."""
 
     resize: ResizeMode
     output_size: OutputSize
@@ -102,7 +102,7 @@ class TopicQos:
 
 @dataclass(frozen=True)
 class DepthSettings:
-    """How depth images are received, and which of them belong to an image."""
+    """Depth images: how they are received, and which of them belong to an image."""
 
     qos: TopicQos
     max_stamp_difference_s: float
@@ -110,7 +110,7 @@ class DepthSettings:
 
 @dataclass(frozen=True)
 class InputSettings:
-    """Where frames come from and how many are taken."""
+    """Subscriptions of a camera: transport, QoS and depth."""
 
     compressed: bool
     image_qos: TopicQos
@@ -121,7 +121,7 @@ class InputSettings:
 @dataclass(frozen=True)
 class OutputSettings:
     """
-    Which topics under ~/ are offered, and how.
+    Topics under ~/ that are offered, and their QoS.
 
     publish: for each output whether it is; qos: of those that have one of their own.
     """
@@ -144,7 +144,7 @@ class OutputSettings:
 
 @dataclass(frozen=True)
 class CameraSettings:
-    """What holds for each camera: its input, its outputs, and which of its frames are segmented."""
+    """Camera: its input, its outputs, and which of its frames are segmented; for each the same."""
 
     input: InputSettings
     output: OutputSettings

@@ -1,4 +1,4 @@
-"""Name the node's topics once, and say what holds for each output."""
+"""Topics of the node: their names, and what holds for each output."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ POINTS = 'points'
 @dataclass(frozen=True)
 class OutputTopic:
     """
-    A topic under ~/.
+    Output topic, under ~/.
 
     name: without ~/. qos_topic: the topic whose qos.* parameters it shares, '' for its own.
     needs_confidence: it reads the confidence, which is brought to the output's size only where a

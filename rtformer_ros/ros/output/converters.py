@@ -1,4 +1,4 @@
-"""List what converts a frame into the message of each topic, see interface.topics."""
+"""Table of converters: what turns a frame into the message of each topic of interface.topics."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImageOutput:
-    """An image topic: its encoding, and what draws it."""
+    """Image topic: its encoding, and what draws it."""
 
     encoding: str
     draw: Callable[[Rendering, npt.NDArray[np.uint8]], None]
@@ -38,7 +38,7 @@ class ImageOutput:
 @dataclass(frozen=True)
 class MessageOutput:
     """
-    A topic of any message that is made from a frame.
+    Topic of any other message that is made from a frame.
 
     message_type: its class. new_converter: called once for each camera; returns the function that
     turns a frame into a message with the frame's header, which may keep what it likes from frame
