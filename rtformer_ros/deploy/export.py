@@ -21,6 +21,7 @@ from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.files.atomic_file import sha256_of, write_atomically
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.model_metadata import ModelMetadata
+from rtformer_ros.network.registry import FAMILIES, Families
 from rtformer_ros.network.weights.checkpoint import Checkpoint, load_checkpoint
 
 INPUT = 'image'
@@ -57,6 +58,7 @@ def export_onnx(
     labels: LabelSet | None = None,
     opset: int = 17,
     precision: Literal['fp32', 'fp16'] = 'fp32',
+    families: Families = FAMILIES,
 ) -> ModelMetadata:
     """
     Write a checkpoint as a self-contained ONNX file for images of height x width pixels.
@@ -64,7 +66,8 @@ def export_onnx(
     Its input `image` is uint8 [n, height, width, 3], RGB; its outputs `class_map` and
     `confidence` are uint8 [n, height, width] as ImageSegmenter returns them; n is free.
     labels: the classes, where the checkpoint does not name them or names them badly.
-    precision: 'fp16' makes a file of half the size, for TensorRT; see to_fp16.
+    precision: 'fp16' makes a file of half the size, for TensorRT; see to_fp16. families: the
+    known ones.
     Returns what the file says about itself. Raises CheckpointError for a bad checkpoint,
     ConfigError for a size, opset, name or labels that do not fit, ModelError when the file cannot
     be written or TensorRT would refuse it. The file appears whole or not at all.
@@ -74,7 +77,7 @@ def export_onnx(
         raise ConfigError(f'opset is {opset}; expected {OPSETS.start} to {OPSETS.stop - 1}')
     if output.suffix != '.onnx':
         raise ConfigError(f"{output} is to be an ONNX file; choose a name that ends in '.onnx'")
-    loaded = load_checkpoint(checkpoint)
+    loaded = load_checkpoint(checkpoint, families=families)
     metadata = ModelMetadata(
         labels=_labels_of(loaded, labels),
         variant=loaded.variant,

@@ -1,27 +1,24 @@
-"""Assemble RTFormer (arXiv 2210.07124) from its parts."""
+"""
+Assemble RTFormer (arXiv 2210.07124) from its parts, and describe it as a network family.
+
+Layers are named as the reference (PaddleSeg) names them, so that weights map one to one; a
+trailing underscore means the high branch. No other module knows these names.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rtformer_ros.errors import ConfigError
-from rtformer_ros.network.architecture import VARIANTS, Architecture, VariantName
-from rtformer_ros.network.attention import (
-    CrossResolutionAttention,
-    CrossTokens,
-    GpuFriendlyAttention,
-)
+from rtformer_ros.errors import CheckpointError, ConfigError
+from rtformer_ros.network.attention import CrossTokens, GpuFriendlyAttention
 from rtformer_ros.network.blocks import (
     DAPPM,
-    MLP,
     BasicBlock,
-    BatchNorm,
-    DropPath,
     SegmentationHead,
     basic_stage,
     norm_relu_conv,
@@ -29,89 +26,21 @@ from rtformer_ros.network.blocks import (
     stem,
     upsample,
 )
-from rtformer_ros.network.blocks import upsample as resize
-
-
-@dataclass(frozen=True)
-class BlockSettings:
-    """Widths and switches of one block: low_in and low_out channels, high channels."""
-
-    low_in: int
-    low_out: int
-    high: int
-    cross_size: int
-    injection: bool
-    drop_path_rate: float
-    momentum: float
-
-
-class RTFormerBlock(nn.Module):
-    """
-    Refine a high branch (1/8) and a low branch (1/32) with each other.
-
-    The suffix _l of a layer means the low branch, _h the high one.
-    """
-
-    def __init__(self, settings: BlockSettings) -> None:
-        """Build the layers; `down` exists only where the block injects high into low."""
-        super().__init__()
-        s = settings
-        self.attn_shortcut_l: nn.Module = nn.Identity()
-        if s.low_in != s.low_out:
-            self.attn_shortcut_l = nn.Sequential(
-                BatchNorm(s.low_in, momentum=s.momentum),
-                nn.Conv2d(s.low_in, s.low_out, 1, 2, bias=False),
-            )
-        self.attn_l = GpuFriendlyAttention(s.low_in, s.low_out, s.momentum)
-        self.mlp_l = MLP(s.low_out, s.momentum)
-        self.compression = nn.Sequential(*norm_relu_conv(s.low_out, s.high, 1, s.momentum))
-        self.attn_h = CrossResolutionAttention(s.high, s.momentum)
-        self.mlp_h = MLP(s.high, s.momentum)
-        self.cross_kv = CrossTokens(s.low_out, s.high, s.cross_size, s.momentum)
-        self.drop_path = DropPath(s.drop_path_rate)
-        self.down: nn.Module | None = None
-        if s.injection:
-            self.down = nn.Sequential(
-                *norm_relu_conv(s.high, s.low_out // 2, 3, s.momentum, stride=2),
-                *norm_relu_conv(s.low_out // 2, s.low_out, 3, s.momentum, stride=2),
-            )
-
-    def forward(self, x_h: Tensor, x_l: Tensor) -> tuple[Tensor, Tensor]:
-        """
-        Return the refined (high, low) branches.
-
-        x_h: [n, high, h, w]; x_l: [n, low_in, h', w'], at 1/2 of x_h's size where the block
-        halves it, else at 1/4. The outputs are not rectified.
-        """
-        x_l = self.attn_shortcut_l(x_l) + self.drop_path(self.attn_l(x_l))
-        x_l = x_l + self.drop_path(self.mlp_l(x_l))
-
-        x_h = x_h + upsample(self.compression(x_l), spatial_size(x_h))
-        x_h = x_h + self.drop_path(self.attn_h(x_h, self.cross_kv(x_l)))
-        x_h = x_h + self.drop_path(self.mlp_h(x_h))
-
-        if self.down is not None:
-            x_l = x_l + self.down(x_h)
-        return x_h, x_l
-
+from rtformer_ros.network.family import Logits, NetworkFamily, NormPlace, SegmentationNetwork
+from rtformer_ros.network.rtformer_architecture import VARIANTS, RTFormerArchitecture, VariantName
+from rtformer_ros.network.rtformer_block import BlockSettings, RTFormerBlock
+from rtformer_ros.network.weight_shapes import output_channels
 
 _DAPPM_CHANNELS = 128
 
-Logits = Tensor | tuple[Tensor, Tensor]
 
+class RTFormer(SegmentationNetwork):
+    """Segment images with a high branch (1/8) and a low branch (1/32) that attend to each other."""
 
-class RTFormer(nn.Module):
-    """
-    Segment images with a high branch (1/8) and a low branch (1/32) that attend to each other.
-
-    Layers are named as the reference (PaddleSeg) names them, so that weights map one to one;
-    a trailing underscore means the high branch.
-    """
-
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: RTFormerArchitecture) -> None:
         """Build the layers and initialise their weights."""
         super().__init__()
-        self.architecture = architecture
+        self.architecture: RTFormerArchitecture = architecture
         a, c, momentum = architecture, architecture.base_channels, architecture.bn_momentum
         self.conv1 = stem(c, momentum)
         self.layer1 = basic_stage(c, c, 1, momentum)
@@ -128,6 +57,11 @@ class RTFormer(nn.Module):
             self.seghead_extra = SegmentationHead(2 * c, a.head_channels, a.num_classes, momentum)
         self.apply(_initialise)
 
+    @property
+    def family(self) -> NetworkFamily:
+        """Return RTFORMER."""
+        return RTFORMER
+
     def forward(self, images: Tensor) -> Logits:
         """
         Return logits at the size of the images.
@@ -138,10 +72,10 @@ class RTFormer(nn.Module):
         """
         size = spatial_size(images)
         shared, features = self._features(images)
-        logits = resize(self.seghead(features), size)
+        logits = upsample(self.seghead(features), size)
         if not self.training or self.seghead_extra is None:
             return logits
-        return logits, resize(self.seghead_extra(shared), size)
+        return logits, upsample(self.seghead_extra(shared), size)
 
     def _features(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the auxiliary head [n, 2c, h/8, w/8] and the main head [n, 4c, ...] read."""
@@ -149,10 +83,36 @@ class RTFormer(nn.Module):
         x2 = self.layer2(F.relu(x1))
         x3 = self.layer3(F.relu(x2))
         eighth = spatial_size(x2)
-        x3_ = self.layer3_(F.relu(x2 + resize(self.compression3(x3), eighth)))
+        x3_ = self.layer3_(F.relu(x2 + upsample(self.compression3(x3), eighth)))
         x4_, x4 = self.layer4(x3_, F.relu(x3))
         x5_, x5 = self.layer5(F.relu(x4_), F.relu(x4))
-        return x3_, torch.cat([x5_, resize(self.spp(x5), eighth)], dim=1)
+        return x3_, torch.cat([x5_, upsample(self.spp(x5), eighth)], dim=1)
+
+
+def _block_settings(a: RTFormerArchitecture, low_in: int, injection: bool) -> BlockSettings:
+    c = a.base_channels
+    return BlockSettings(
+        low_in=low_in,
+        low_out=8 * c,
+        high=2 * c,
+        cross_size=a.cross_size,
+        injection=injection,
+        drop_path_rate=a.drop_path_rate,
+        momentum=a.bn_momentum,
+    )
+
+
+def _initialise(module: nn.Module) -> None:
+    """Set a module's weights as the reference does; called for inner modules first."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, GpuFriendlyAttention):
+        nn.init.normal_(module.k, std=0.001)
+        nn.init.normal_(module.v, std=0.001)
+    elif isinstance(module, CrossTokens):
+        nn.init.trunc_normal_(cast('nn.Conv2d', module[-1]).weight, std=0.02, a=-0.04, b=0.04)
 
 
 def build_rtformer(
@@ -181,7 +141,7 @@ def build_rtformer(
         raise ConfigError(f'variant is {variant!r}; expected one of {", ".join(VARIANTS)}')
     published = VARIANTS[variant]
     return RTFormer(
-        Architecture(
+        RTFormerArchitecture(
             variant=variant,
             num_classes=num_classes,
             base_channels=_given(base_channels, published.base_channels),
@@ -199,27 +159,62 @@ def _given(value: int | None, default: int) -> int:
     return default if value is None else value
 
 
-def _block_settings(a: Architecture, low_in: int, injection: bool) -> BlockSettings:
-    c = a.base_channels
-    return BlockSettings(
-        low_in=low_in,
-        low_out=8 * c,
-        high=2 * c,
-        cross_size=a.cross_size,
-        injection=injection,
-        drop_path_rate=a.drop_path_rate,
-        momentum=a.bn_momentum,
-    )
+_LAST_LAYER = 'seghead.conv2'
 
 
-def _initialise(module: nn.Module) -> None:
-    """Set a module's weights as the reference does; called for inner modules first."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-    elif isinstance(module, GpuFriendlyAttention):
-        nn.init.normal_(module.k, std=0.001)
-        nn.init.normal_(module.v, std=0.001)
-    elif isinstance(module, CrossTokens):
-        nn.init.trunc_normal_(cast('nn.Conv2d', module[-1]).weight, std=0.02, a=-0.04, b=0.04)
+def _settings_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """
+    Return the arguments of RTFormerArchitecture that the shapes of weights show.
+
+    A backbone alone gets the smallest head. The grid of cross-resolution attention leaves no
+    trace: it is that of the published network with the same variant and injection. Raises
+    CheckpointError, naming the key at fault, for weights of another network.
+    """
+    widths = {published.base_channels: name for name, published in VARIANTS.items()}
+    base_channels = output_channels(state, 'conv1.0.weight', 'RTFormer')
+    if base_channels not in widths:
+        raise CheckpointError(
+            f"'conv1.0.weight' has {base_channels} channels; expected "
+            + ' or '.join(f'{width} ({name})' for width, name in widths.items())
+        )
+    variant = widths[base_channels]
+    injection = tuple(f'{block}.down.0.weight' in state for block in ('layer4', 'layer5'))
+    # Published for ADE20K; the only slim network without injection in block 5.
+    is_slim_ade20k = variant == 'slim' and injection == (True, False)
+    settings = {
+        'variant': variant,
+        'num_classes': 1,
+        'base_channels': base_channels,
+        'head_channels': 1,
+        'cross_size': 8 if is_slim_ade20k else VARIANTS[variant].cross_size,
+        'injection': injection,
+        'drop_path_rate': VARIANTS[variant].drop_path_rate,
+        'aux_head': 'seghead_extra.conv1.weight' in state,
+    }
+    if RTFORMER.has_head(state):
+        inner = output_channels(state, 'seghead.conv1.weight', 'RTFormer')
+        settings['num_classes'] = output_channels(state, f'{_LAST_LAYER}.weight', 'RTFormer')
+        settings['head_channels'] = max(1, inner // 2)
+    return settings
+
+
+RTFORMER = NetworkFamily(
+    name='rtformer',
+    title='RTFormer',
+    variants={f'rtformer_{variant}': variant for variant in VARIANTS},
+    build=build_rtformer,
+    architecture=RTFormerArchitecture,
+    network=RTFormer,
+    marks=('layer4.attn_l.k', 'layer4.attn_h.norm.weight', 'layer4.cross_kv.2.weight'),
+    settings_of=_settings_of,
+    head_prefixes=('spp.', 'seghead.', 'seghead_extra.'),
+    first_layer='conv1.0',
+    last_layer=_LAST_LAYER,
+    training_only=('seghead_extra',),
+    norms_after=(
+        NormPlace(BasicBlock, norm='bn1', weights='conv1'),
+        NormPlace(BasicBlock, norm='bn2', weights='conv2'),
+        NormPlace(SegmentationHead, norm='bn2', weights='conv1'),
+    ),
+    norms_before_softmax=(NormPlace(GpuFriendlyAttention, norm='norm', weights='k'),),
+)

@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.network.architecture import MEAN_RGB, STD_RGB
-from rtformer_ros.network.rtformer import Logits, RTFormer
+from rtformer_ros.network.family import Logits, SegmentationNetwork
 from rtformer_ros.training.losses import loss_terms, lovasz_terms, sampled
 from rtformer_ros.training.optimizer import MovingAverage, build_optimizer, lr_at, set_lr
 from rtformer_ros.training.process_group import ProcessGroup, synchronize_batch_norms
@@ -50,7 +50,7 @@ class Learner:
     """
 
     def __init__(
-        self, network: RTFormer, recipe: Recipe, weights: Tensor, group: ProcessGroup
+        self, network: SegmentationNetwork, recipe: Recipe, weights: Tensor, group: ProcessGroup
     ) -> None:
         """Move the network to the group's device; weights: of the classes, float [classes]."""
         self.recipe, self.group = recipe, group

@@ -9,22 +9,22 @@ import torch
 from torch import nn
 from torch.optim import AdamW
 
+from rtformer_ros.network.family import SegmentationNetwork
 from rtformer_ros.training.recipe import OptimizerRecipe, ScheduleRecipe
 
-_HEADS = ('spp.', 'seghead.', 'seghead_extra.')
 
-
-def build_optimizer(network: nn.Module, recipe: OptimizerRecipe) -> AdamW:
+def build_optimizer(network: SegmentationNetwork, recipe: OptimizerRecipe) -> AdamW:
     """
     Return AdamW over a network's weights; each group's `lr_factor` multiplies the schedule.
 
     DAPPM and the heads learn `head_lr_factor` times as fast as the rest (arXiv 2210.07124's
     reference); batch norms and biases are left without weight decay where the recipe says so.
     """
+    heads = network.family.head_prefixes
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, weight in network.named_parameters():
         decays = recipe.decay_norms or weight.ndim > 1
-        groups.setdefault((name.startswith(_HEADS), decays), []).append(weight)
+        groups.setdefault((name.startswith(heads), decays), []).append(weight)
     return AdamW(
         [
             {

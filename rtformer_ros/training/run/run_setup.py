@@ -11,7 +11,7 @@ import yaml
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.labels.label_set import LabelSet
-from rtformer_ros.network.architecture import VariantName
+from rtformer_ros.network.rtformer_architecture import VariantName
 from rtformer_ros.training.recipe import Recipe
 from rtformer_ros.training.recipe_file import recipe_from_dict, recipe_to_dict
 
