@@ -1,4 +1,4 @@
-"""Build the two attentions of RTFormer (arXiv 2210.07124, sections 3.1 and 3.2)."""
+"""Build the two attentions of an RTFormer block (arXiv 2210.07124, section 3)."""
 
 from __future__ import annotations
 

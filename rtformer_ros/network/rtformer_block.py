@@ -1,4 +1,4 @@
-"""Build the RTFormer block: two branches that attend to each other (arXiv 2210.07124)."""
+"""Build the RTFormer block: two branches, an attention each (arXiv 2210.07124, section 3)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ class BlockSettings:
 
 class RTFormerBlock(nn.Module):
     """
-    Refine a high branch (1/8) and a low branch (1/32) with each other.
+    Refine a high-resolution branch (1/8) and a low-resolution one (1/32) with each other.
+
+    The low branch runs GPU-friendly attention, then the high one cross-resolution attention over
+    tokens of the refined low branch; each is followed by its feed-forward network.
 
     The suffix _l of a layer means the low branch, _h the high one.
     """

@@ -15,15 +15,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtformer_ros.errors import ConfigError, RtformerError
-from rtformer_ros.files.packaged_files import find_labels
+from rtformer_ros.files.packaged_files import find_labels, find_split
 from rtformer_ros.labels.label_set import load_labels
+from rtformer_ros.training.datasets.open_dataset import open_dataset
+from rtformer_ros.training.datasets.predefined_split import load_split
+from rtformer_ros.training.recipe import Recipe
+from rtformer_ros.training.recipe_file import (
+    differences,
+    find_recipe,
+    load_recipe,
+    parse_change,
+    with_changes,
+)
+from rtformer_ros.training.run.run_setup import RunSetup, load_setup
 
 if TYPE_CHECKING:
-    from rtformer_ros.training.data.sample_store import SampleStore
-    from rtformer_ros.training.datasets.dataset import Dataset
     from rtformer_ros.training.process_group import ProcessGroup
-    from rtformer_ros.training.recipe import Recipe
-    from rtformer_ros.training.run.run_setup import RunPlan
+    from rtformer_ros.training.run.training_run import RunData, TrainingRun
 
 
 def main() -> int:
@@ -42,17 +50,27 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='train',
-        description='Train RTFormer. Several processes: torchrun --nproc-per-node N -m '
+        description='Train a network. Several processes: torchrun --nproc-per-node N -m '
         'rtformer_ros.tools.train ...',
     )
     what = parser.add_argument_group('what is trained on what')
     what.add_argument('--dataset', help='camvid, cityscapes, ade20k, cocostuff or folder')
     what.add_argument('--root', type=Path, help='folder of the data set')
     what.add_argument('--labels', help="label file or set; default: the data set's own")
-    what.add_argument('--variant', choices=('slim', 'base'), help='size (default: slim)')
+    what.add_argument(
+        '--split',
+        metavar='FILE',
+        help='YAML with lists `train` and `val` of name prefixes or globs (or paths below --root, '
+        "with a slash), over the data set's train and val images together; or a packaged one, as "
+        'camvid_0001TP (leave that drive out, score on it), camvid_0006R0, camvid_0016E5, '
+        'camvid_trainval',
+    )
+    which = what.add_mutually_exclusive_group()
+    which.add_argument('--variant', choices=('slim', 'base'), help='size (default: slim)')
+    which.add_argument('--network', help='any network by name, as rtformer_slim')
     what.add_argument('--init', type=Path, help='weights to start from: .safetensors, .pdparams')
     what.add_argument('--output', type=Path, required=True, help='folder of the run')
-    what.add_argument('--resume', action='store_true', help='go on with the run in --output')
+    what.add_argument('--resume', action='store_true', help='continue the run in --output')
     how = parser.add_argument_group('how (each takes precedence over the recipe)')
     how.add_argument('--recipe', help="recipe file or name; default: the data set's, or 'default'")
     length = how.add_mutually_exclusive_group()
@@ -90,46 +108,39 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _train_in(arguments: argparse.Namespace, group: ProcessGroup) -> int:
-    from rtformer_ros.training.datasets.open_dataset import open_dataset
     from rtformer_ros.training.run.run_log import RunLog
     from rtformer_ros.training.run.stop_request import stop_on_signals
-    from rtformer_ros.training.run.training_run import RunData, TrainingRun
+    from rtformer_ros.training.run.training_run import TrainingRun
 
-    plan = _plan(arguments, group)
-    data = RunData(
-        _filled(open_dataset(plan.dataset, plan.root, 'train', plan.labels), group),
-        _filled(open_dataset(plan.dataset, plan.root, 'val', plan.labels), group),
-        arguments.workers,
-    )
-    plan = replace(plan, recipe=_recipe(arguments, plan.recipe, len(data.train)))
+    setup = _setup(arguments, group)
+    data = _run_data(setup, arguments.workers, group)
+    setup = replace(setup, recipe=_recipe(arguments, setup.recipe, len(data.train)))
     run = TrainingRun(
-        plan, data, arguments.output, group, init=arguments.init, resume=arguments.resume
+        setup, data, arguments.output, group, init=arguments.init, resume=arguments.resume
     )
     if group.is_first:
-        plan.save(arguments.output)
-        _introduce(run.plan, run.copied_weights, run.fresh_weights)
+        setup.save(arguments.output)
+        _introduce(run)
     folder = arguments.output if group.is_first else None
     with (
         stop_on_signals() as stop,
-        RunLog(folder, plan.labels.names, run.steps_taken, plan.recipe.steps) as log,
+        RunLog(folder, setup.labels.names, run.steps_taken, setup.recipe.steps) as log,
     ):
         run.run(log, stop)
-    if group.is_first and run.steps_taken < plan.recipe.steps:
+    if group.is_first and run.steps_taken < setup.recipe.steps:
         print(f'stopped after step {run.steps_taken}; go on with --resume', file=sys.stderr)
     return 0
 
 
-def _plan(arguments: argparse.Namespace, group: ProcessGroup) -> RunPlan:
-    """Return the plan that the command line gives, on top of that of the run to be resumed."""
-    from rtformer_ros.training.recipe_file import find_recipe, load_recipe
-    from rtformer_ros.training.run.run_setup import RunPlan, load_plan
+def _setup(arguments: argparse.Namespace, group: ProcessGroup) -> RunSetup:
+    """Return the setup that the command line gives, on top of that of the run to be resumed."""
     from rtformer_ros.training.run.run_state import STATE_FILE
 
     if arguments.resume:
-        plan = load_plan(arguments.output)
-        _refuse_other_run(arguments, plan)
-        recipe = load_recipe(find_recipe(arguments.recipe)) if arguments.recipe else plan.recipe
-        return replace(plan, recipe=recipe, root=arguments.root or plan.root)
+        setup = load_setup(arguments.output)
+        _refuse_other_run(arguments, setup)
+        recipe = load_recipe(find_recipe(arguments.recipe)) if arguments.recipe else setup.recipe
+        return replace(setup, recipe=recipe, root=arguments.root or setup.root)
     if arguments.dataset is None or arguments.root is None:
         raise ConfigError('--dataset and --root are needed to start a run; expected both')
     if group.is_first and (arguments.output / STATE_FILE).exists():
@@ -137,23 +148,31 @@ def _plan(arguments: argparse.Namespace, group: ProcessGroup) -> RunPlan:
             f'{arguments.output} holds a run already; give --resume to go on with it, or another '
             '--output'
         )
-    labels = load_labels(find_labels(_labels_of(arguments.dataset, arguments.labels)))
-    recipe = load_recipe(find_recipe(arguments.recipe or _default_recipe(arguments.dataset)))
-    return RunPlan(
-        arguments.dataset, arguments.root.resolve(), arguments.variant or 'slim', labels, recipe
+    return RunSetup(
+        dataset=arguments.dataset,
+        root=arguments.root.resolve(),
+        network=arguments.network or f'rtformer_{arguments.variant or "slim"}',
+        labels=load_labels(find_labels(_labels_of(arguments.dataset, arguments.labels))),
+        recipe=load_recipe(find_recipe(arguments.recipe or _default_recipe(arguments.dataset))),
+        split=load_split(find_split(arguments.split)) if arguments.split else None,
     )
 
 
-def _refuse_other_run(arguments: argparse.Namespace, plan: RunPlan) -> None:
+def _refuse_other_run(arguments: argparse.Namespace, setup: RunSetup) -> None:
     """Raise ConfigError for an option that would make a resumed run another one."""
-    for name in ('dataset', 'variant'):
-        wanted, has = getattr(arguments, name), getattr(plan, name)
+    of_run = {
+        'dataset': setup.dataset,
+        'variant': setup.network.removeprefix('rtformer_'),
+        'network': setup.network,
+    }
+    for name, has in of_run.items():
+        wanted = getattr(arguments, name)
         if wanted not in (None, has):
             raise ConfigError(
                 f'--{name} is {wanted}, the run in {arguments.output} has {has}; leave --{name} '
                 'out to resume it, or start another with another --output'
             )
-    for name in ('labels', 'init'):
+    for name in ('labels', 'init', 'split'):
         if getattr(arguments, name) is not None:
             raise ConfigError(f'--{name} cannot be changed by --resume; leave it out')
 
@@ -166,8 +185,6 @@ def _labels_of(dataset: str, labels: str | None) -> str:
 
 def _default_recipe(dataset: str) -> str:
     """Return the recipe of a data set's own name where there is one."""
-    from rtformer_ros.training.recipe_file import find_recipe
-
     try:
         find_recipe(dataset)
     except ConfigError:
@@ -177,8 +194,6 @@ def _default_recipe(dataset: str) -> str:
 
 def _recipe(arguments: argparse.Namespace, recipe: Recipe, sample_count: int) -> Recipe:
     """Return a recipe with what the command line changes."""
-    from rtformer_ros.training.recipe_file import differences, parse_change, with_changes
-
     changes: dict[str, Any] = dict(parse_change(text) for text in arguments.set)
     direct = {
         'steps': arguments.steps,
@@ -206,32 +221,37 @@ def _crop_size(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _filled(dataset: Dataset, group: ProcessGroup) -> SampleStore:
-    """Read and check a data set, with a progress bar."""
-    from tqdm import tqdm
+def _run_data(setup: RunSetup, workers: int, group: ProcessGroup) -> RunData:
+    """Read and check the images of both splits, with progress bars."""
+    from rtformer_ros.training.data.sample_store import filled_store
+    from rtformer_ros.training.run.training_run import RunData
 
-    from rtformer_ros.training.data.sample_store import SampleStore, fill_store
+    train = open_dataset(setup.dataset, setup.root, 'train', setup.labels, setup.split)
+    val = open_dataset(setup.dataset, setup.root, 'val', setup.labels, setup.split)
+    shared = {sample.image for sample in train.samples} & {sample.image for sample in val.samples}
+    if shared and group.is_first:
+        print(
+            f'{len(shared)} of the {len(val.samples)} images of {val.name} are trained on too: '
+            'their scores say nothing about new images',
+            file=sys.stderr,
+        )
+    is_silent = not group.is_first
+    return RunData(
+        filled_store(train, is_silent=is_silent), filled_store(val, is_silent=is_silent), workers
+    )
 
-    with tqdm(
-        total=len(dataset.samples), desc=dataset.name, unit='image', disable=not group.is_first
-    ) as bar:
-        for done in fill_store(dataset):
-            if isinstance(done, SampleStore):
-                return done
-            bar.update(done - bar.n)
-    raise AssertionError('fill_store ends with a store')
 
-
-def _introduce(plan: RunPlan, copied: int, fresh: list[str]) -> None:
-    recipe = plan.recipe
+def _introduce(run: TrainingRun) -> None:
+    setup, recipe, network = run.setup, run.setup.recipe, run.learner.average.network
     print(
-        f'RTFormer {plan.variant} on {plan.dataset}, {len(plan.labels)} classes: {recipe.steps} '
-        f'steps of {recipe.batch_size} crops of {recipe.crop.height} x {recipe.crop.width}',
+        f'{network.family.title} {network.architecture.variant} on {run.data.train.dataset.name}, '
+        f'{len(setup.labels)} classes: {recipe.steps} steps of {recipe.batch_size} crops of '
+        f'{recipe.crop.height} x {recipe.crop.width}',
         file=sys.stderr,
     )
-    if copied:
-        names = ', '.join(fresh) or 'none'
-        print(f'{copied} weights copied; fresh ones: {names}', file=sys.stderr)
+    if run.copied_weights:
+        names = ', '.join(run.fresh_weights) or 'none'
+        print(f'{run.copied_weights} weights copied; fresh ones: {names}', file=sys.stderr)
 
 
 if __name__ == '__main__':
