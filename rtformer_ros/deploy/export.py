@@ -78,10 +78,7 @@ def export_onnx(
     be written or TensorRT would refuse it. The file appears whole or not at all.
     """
     size, checkpoint, output = ImageSize(height, width), Path(checkpoint), Path(output)
-    if opset not in OPSETS:
-        raise ConfigError(f'opset is {opset}; expected {OPSETS.start} to {OPSETS.stop - 1}')
-    if output.suffix != '.onnx':
-        raise ConfigError(f"{output} is to be an ONNX file; choose a name that ends in '.onnx'")
+    _check_target(output, opset)
     loaded = with_class_prior(
         load_checkpoint(checkpoint, families=families), prior_tau, class_shares
     )
@@ -105,6 +102,13 @@ def labels_of(checkpoint: Checkpoint, given: LabelSet | None) -> LabelSet:
             f'{checkpoint.num_classes}; give the labels that it was trained with'
         )
     return labels
+
+
+def _check_target(output: Path, opset: int) -> None:
+    if opset not in OPSETS:
+        raise ConfigError(f'opset is {opset}; expected {OPSETS.start} to {OPSETS.stop - 1}')
+    if output.suffix != '.onnx':
+        raise ConfigError(f"{output} is to be an ONNX file; choose a name that ends in '.onnx'")
 
 
 def _metadata(

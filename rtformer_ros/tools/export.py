@@ -18,6 +18,24 @@ from rtformer_ros.tools.class_shares import CLASS_SHARES_HELP, read_class_shares
 
 def main() -> int:
     """Run the command line; return the exit code."""
+    arguments = _parser().parse_args()
+    try:
+        metadata = _export(arguments)
+    except RtformerError as error:
+        print(f'export: {error}', file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        print(f'export: needs {error.name}: python3 -m pip install {error.name}', file=sys.stderr)
+        return 1
+    classes = len(metadata.labels) if metadata.labels else 0
+    print(
+        f'wrote {arguments.output}: {metadata.variant}, {metadata.width} x {metadata.height} '
+        f'pixels, {classes} classes, {arguments.precision}'
+    )
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='export',
         description='Write a trained network as one ONNX file for images of one size.',
@@ -45,21 +63,7 @@ def main() -> int:
         '(default: 0, unchanged)',
     )
     parser.add_argument('--class-shares', type=Path, metavar='PATH', help=CLASS_SHARES_HELP)
-    arguments = parser.parse_args()
-    try:
-        metadata = _export(arguments)
-    except RtformerError as error:
-        print(f'export: {error}', file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        print(f'export: needs {error.name}: python3 -m pip install {error.name}', file=sys.stderr)
-        return 1
-    classes = len(metadata.labels) if metadata.labels else 0
-    print(
-        f'wrote {arguments.output}: {metadata.variant}, {metadata.width} x {metadata.height} '
-        f'pixels, {classes} classes, {arguments.precision}'
-    )
-    return 0
+    return parser
 
 
 def _export(arguments: argparse.Namespace) -> ModelMetadata:

@@ -1,6 +1,9 @@
 """The class prior moves each class's logits by tau * log(its share), here and in exported files."""
 
 import json
+import subprocess
+import sys
+from functools import partial
 
 import numpy as np
 import onnx
@@ -118,6 +121,21 @@ def test_weights_without_shares_ask_for_them(checkpoint):
 def test_shares_survive_their_file(tmp_path, checkpoint):
     save_checkpoint(checkpoint, tmp_path / 'w.safetensors')
     assert load_checkpoint(tmp_path / 'w.safetensors').class_shares == SHARES
+
+
+def test_the_command_line_takes_shares_that_the_weights_lack(tmp_path, checkpoint):
+    weights, shares = tmp_path / 'w.safetensors', tmp_path / 'shares.json'
+    save_checkpoint(Checkpoint.of(checkpoint.build()), weights)
+    shares.write_text(json.dumps(SHARES))
+    export_onnx(weights, tmp_path / 'a.onnx', *SIZE, prior_tau=0.3, class_shares=SHARES)
+    command = [sys.executable, '-m', 'rtformer_ros.tools.export', weights, tmp_path / 'b.onnx']
+    command += ['--height', SIZE[0], '--width', SIZE[1], '--prior-tau', 0.3]
+    run = partial(subprocess.run, capture_output=True, text=True, check=False)
+    refused = run([*map(str, command)])
+    assert (refused.returncode, 'give the shares of the classes' in refused.stderr) == (1, True)
+    done = run([*map(str, command), '--class-shares', str(shares)])
+    assert (done.returncode, done.stderr) == (0, '')
+    assert (tmp_path / 'a.onnx').read_bytes() == (tmp_path / 'b.onnx').read_bytes()
 
 
 @pytest.mark.parametrize(
