@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from rtformer_ros.training.losses import class_weights, hard_pixels, cross_entropy_terms, sampled
+from rtformer_ros.training.losses import class_weights, cross_entropy_terms, hard_pixels, sampled
 from rtformer_ros.training.recipe import LossRecipe
 
 CLASSES, IGNORED = 5, 255

@@ -19,9 +19,9 @@ from rtformer_ros.training.datasets.dataset import IGNORED, Dataset, plain_id_ta
 from rtformer_ros.training.recipe import (
     ColorRecipe,
     CopyPasteRecipe,
+    CorruptionRecipe,
     CropRecipe,
     Recipe,
-    CorruptionRecipe,
 )
 from training_scenes import COLORS_RGB, SCENES, scene
 

@@ -10,7 +10,7 @@ from rtformer_ros.training.data.augment import Augmenter
 from rtformer_ros.training.data.batches import BatchOrder, load_batches
 from rtformer_ros.training.data.sample_store import SampleStore
 from rtformer_ros.training.datasets.dataset import Dataset, plain_id_table
-from rtformer_ros.training.recipe import CropRecipe, Recipe, CorruptionRecipe
+from rtformer_ros.training.recipe import CorruptionRecipe, CropRecipe, Recipe
 from training_scenes import SCENES, scene
 
 
