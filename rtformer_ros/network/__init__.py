@@ -2,7 +2,7 @@
 Build segmentation networks in PyTorch, and read and write their weights.
 
 Imports labels, files and errors; deploy, training and engines build on it. A network family is
-one module with a NetworkFamily and one entry in registry.FAMILIES.
+one module in families and one entry in registry.FAMILIES.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rtformer_ros.network.architecture import Architecture
+    from rtformer_ros.network.families.rtformer import RTFormer, build_rtformer
     from rtformer_ros.network.family import NetworkFamily, NormPlace, SegmentationNetwork
     from rtformer_ros.network.image_segmenter import ImageSegmenter
     from rtformer_ros.network.registry import FAMILIES, build_network
-    from rtformer_ros.network.rtformer import RTFormer, build_rtformer
     from rtformer_ros.network.weights.checkpoint import (
         Checkpoint,
         build_from_checkpoint,
@@ -46,11 +46,11 @@ _HOMES = {
     'ImageSegmenter': 'image_segmenter',
     'NetworkFamily': 'family',
     'NormPlace': 'family',
-    'RTFormer': 'rtformer',
+    'RTFormer': 'families.rtformer',
     'SegmentationNetwork': 'family',
     'build_from_checkpoint': 'weights.checkpoint',
     'build_network': 'registry',
-    'build_rtformer': 'rtformer',
+    'build_rtformer': 'families.rtformer',
     'load_checkpoint': 'weights.checkpoint',
     'save_checkpoint': 'weights.checkpoint',
 }

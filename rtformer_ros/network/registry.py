@@ -1,7 +1,7 @@
 """
 List the network families, and build a network by its public name.
 
-Another family is one module with a NetworkFamily and one entry of FAMILIES.
+Another family is one module in families, with its NetworkFamily, and one entry of FAMILIES.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import inspect
 from typing import Any
 
 from rtformer_ros.errors import ConfigError
+from rtformer_ros.network.families.rtformer import RTFORMER
 from rtformer_ros.network.family import NetworkFamily, SegmentationNetwork
-from rtformer_ros.network.rtformer import RTFORMER
 
 Families = tuple[NetworkFamily, ...]
 

@@ -21,10 +21,10 @@ from torch import Tensor, nn
 
 from rtformer_ros.errors import ConfigError, ImageError, RtformerError
 from rtformer_ros.labels.label_set import LabelSet, load_labels
+from rtformer_ros.network.families.rtformer import build_rtformer
+from rtformer_ros.network.families.rtformer_architecture import VARIANTS, VariantName
 from rtformer_ros.network.family import SegmentationNetwork
 from rtformer_ros.network.image_segmenter import ImageSegmenter
-from rtformer_ros.network.rtformer import build_rtformer
-from rtformer_ros.network.rtformer_architecture import VARIANTS, VariantName
 from rtformer_ros.network.weights.checkpoint import Checkpoint, save_checkpoint
 
 NOTES = {'description': 'untrained: random weights'}

@@ -1,5 +1,5 @@
 """
-Draw batches of crops in an order that depends on nothing but the seed and the step.
+CropDraw batches of crops in an order that depends on nothing but the seed and the step.
 
 A crop's random numbers come from (seed, epoch, place in the epoch), so that worker processes,
 several training processes and a run that was interrupted all see the same crops.
@@ -25,7 +25,7 @@ _ORDER, _CROP = 0, 1
 """Tell the random streams of one seed apart."""
 
 
-class Draw(NamedTuple):
+class CropDraw(NamedTuple):
     """One crop to make: which sample, when."""
 
     epoch: int
@@ -48,26 +48,26 @@ class BatchOrder:
     rank: int = 0
     world_size: int = 1
 
-    def draws(self, step: int) -> list[Draw]:
+    def draws(self, step: int) -> list[CropDraw]:
         """Return this process's crops of a step (from 0); epochs follow without a gap."""
         share = self.batch_size // self.world_size
         first = step * self.batch_size + self.rank * share
         places = [divmod(number, self.sample_count) for number in range(first, first + share)]
         samples = {epoch: self._shuffled(epoch) for epoch, _ in places}
-        return [Draw(epoch, place, int(samples[epoch][place])) for epoch, place in places]
+        return [CropDraw(epoch, place, int(samples[epoch][place])) for epoch, place in places]
 
     def _shuffled(self, epoch: int) -> npt.NDArray[np.int64]:
         return np.random.default_rng((self.seed, _ORDER, epoch)).permutation(self.sample_count)
 
 
-class StepSampler(Sampler[list[Draw]]):
+class StepSampler(Sampler[list[CropDraw]]):
     """Yield the draws of each step from `first_step` to before `last_step`."""
 
     def __init__(self, order: BatchOrder, first_step: int, last_step: int) -> None:
         """Keep the order and the range of steps."""
         self.order, self.steps = order, range(first_step, last_step)
 
-    def __iter__(self) -> Iterator[list[Draw]]:
+    def __iter__(self) -> Iterator[list[CropDraw]]:
         """Iterate over steps."""
         return (self.order.draws(step) for step in self.steps)
 
@@ -83,7 +83,7 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
         """Keep what makes crops, and the seed of their random numbers."""
         self.augmenter, self.seed = augmenter, seed
 
-    def __getitem__(self, draw: Draw) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, draw: CropDraw) -> tuple[Tensor, Tensor]:
         """Return (image uint8 [h, w, 3], label uint8 [h, w])."""
         rng = np.random.default_rng((self.seed, _CROP, draw.epoch, draw.place))
         image, label = self.augmenter.crop(draw.sample, rng)

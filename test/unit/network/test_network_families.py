@@ -192,7 +192,7 @@ def test_files_say_their_family_and_old_ones_are_recognised_without(tmp_path):
 
 def test_layer_names_of_rtformer_stand_in_its_module_alone():
     names = ('seghead', "'spp", 'conv1.0', 'layer4', 'layer5', 'attn_l', 'cross_kv')
-    home = PACKAGE / 'network'
+    home = PACKAGE / 'network' / 'families'
     allowed = {home / name for name in ('rtformer.py', 'rtformer_block.py')}
     found = [
         (path.relative_to(PACKAGE), name)

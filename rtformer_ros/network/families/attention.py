@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rtformer_ros.network.blocks import BatchNorm, spatial_size
-from rtformer_ros.network.rtformer_architecture import ATTENTION_HEADS
+from rtformer_ros.network.families.rtformer_architecture import ATTENTION_HEADS
 
 _HEAD_SUM_EPSILON = 1e-6
 

@@ -6,11 +6,6 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from rtformer_ros.network.attention import (
-    CrossResolutionAttention,
-    CrossTokens,
-    GpuFriendlyAttention,
-)
 from rtformer_ros.network.blocks import (
     MLP,
     BatchNorm,
@@ -18,6 +13,11 @@ from rtformer_ros.network.blocks import (
     norm_relu_conv,
     spatial_size,
     upsample,
+)
+from rtformer_ros.network.families.attention import (
+    CrossResolutionAttention,
+    CrossTokens,
+    GpuFriendlyAttention,
 )
 
 

@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rtformer_ros.errors import CheckpointError, ConfigError
-from rtformer_ros.network.attention import CrossTokens, GpuFriendlyAttention
 from rtformer_ros.network.blocks import (
     DAPPM,
     BasicBlock,
@@ -26,9 +25,14 @@ from rtformer_ros.network.blocks import (
     stem,
     upsample,
 )
+from rtformer_ros.network.families.attention import CrossTokens, GpuFriendlyAttention
+from rtformer_ros.network.families.rtformer_architecture import (
+    VARIANTS,
+    RTFormerArchitecture,
+    VariantName,
+)
+from rtformer_ros.network.families.rtformer_block import BlockSettings, RTFormerBlock
 from rtformer_ros.network.family import Logits, NetworkFamily, NormPlace, SegmentationNetwork
-from rtformer_ros.network.rtformer_architecture import VARIANTS, RTFormerArchitecture, VariantName
-from rtformer_ros.network.rtformer_block import BlockSettings, RTFormerBlock
 from rtformer_ros.network.weight_shapes import output_channels
 
 _DAPPM_CHANNELS = 128
