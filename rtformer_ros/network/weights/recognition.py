@@ -34,7 +34,7 @@ def family_of(file: WeightsFile, families: Families = FAMILIES) -> NetworkFamily
 
 
 def _recognised(state: Mapping[str, Tensor], families: Families) -> NetworkFamily:
-    # The most marks, so that a file which lacks one is told what it lacks.
+    # The most marks: of a damaged file, the message then names what it lacks.
     best = max(families, key=lambda family: sum(mark in state for mark in family.marks))
     if not any(mark in state for mark in best.marks):
         raise CheckpointError(
