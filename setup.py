@@ -57,7 +57,7 @@ setup(
             'process_bag = rtformer_ros.tools.process_bag:main',
             'benchmark = rtformer_ros.tools.benchmark.__main__:main',
             'demo = rtformer_ros.tools.demo.__main__:main',
-            'train = rtformer_ros.tools.train:main',
+            'train = rtformer_ros.tools.train.__main__:main',
             'evaluate = rtformer_ros.tools.evaluate.__main__:main',
             'convert = rtformer_ros.tools.convert:main',
             'download = rtformer_ros.tools.download:main',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +22,9 @@ from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.files.atomic_file import sha256_of, write_atomically
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.model_metadata import ModelMetadata
+from rtformer_ros.network.registry import FAMILIES, Families
 from rtformer_ros.network.weights.checkpoint import Checkpoint, load_checkpoint
+from rtformer_ros.network.weights.class_prior import with_class_prior
 
 INPUT = 'image'
 OUTPUTS = ('class_map', 'confidence')
@@ -57,6 +60,9 @@ def export_onnx(
     labels: LabelSet | None = None,
     opset: int = 17,
     precision: Literal['fp32', 'fp16'] = 'fp32',
+    prior_tau: float = 0.0,
+    class_shares: Sequence[float] | None = None,
+    families: Families = FAMILIES,
 ) -> ModelMetadata:
     """
     Write a checkpoint as a self-contained ONNX file for images of height x width pixels.
@@ -64,26 +70,19 @@ def export_onnx(
     Its input `image` is uint8 [n, height, width, 3], RGB; its outputs `class_map` and
     `confidence` are uint8 [n, height, width] as ImageSegmenter returns them; n is free.
     labels: the classes, where the checkpoint does not name them or names them badly.
-    precision: 'fp16' makes a file of half the size, for TensorRT; see to_fp16.
+    precision: 'fp16' makes a file of half the size, for TensorRT; see to_fp16. prior_tau,
+    class_shares: see with_class_prior; it goes into the bias of the last layer. families: the
+    known ones.
     Returns what the file says about itself. Raises CheckpointError for a bad checkpoint,
     ConfigError for a size, opset, name or labels that do not fit, ModelError when the file cannot
     be written or TensorRT would refuse it. The file appears whole or not at all.
     """
     size, checkpoint, output = ImageSize(height, width), Path(checkpoint), Path(output)
-    if opset not in OPSETS:
-        raise ConfigError(f'opset is {opset}; expected {OPSETS.start} to {OPSETS.stop - 1}')
-    if output.suffix != '.onnx':
-        raise ConfigError(f"{output} is to be an ONNX file; choose a name that ends in '.onnx'")
-    loaded = load_checkpoint(checkpoint)
-    metadata = ModelMetadata(
-        labels=_labels_of(loaded, labels),
-        variant=loaded.variant,
-        height=height,
-        width=width,
-        checkpoint_sha256=sha256_of(checkpoint),
-        exporter=f'rtformer_ros {rtformer_ros.__version__}, torch {torch.__version__}',
-        description=loaded.notes.get(DESCRIPTION_NOTE, ''),
+    _check_target(output, opset)
+    loaded = with_class_prior(
+        load_checkpoint(checkpoint, families=families), prior_tau, class_shares
     )
+    metadata = _metadata(loaded, labels_of(loaded, labels), size, sha256_of(checkpoint))
     model = _traced(loaded, size, opset)
     if precision == 'fp16':
         model = to_fp16(model)
@@ -94,7 +93,8 @@ def export_onnx(
     return metadata
 
 
-def _labels_of(checkpoint: Checkpoint, given: LabelSet | None) -> LabelSet:
+def labels_of(checkpoint: Checkpoint, given: LabelSet | None) -> LabelSet:
+    """Return the labels given, else the checkpoint's, else generic ones; raises ConfigError."""
     labels = given or checkpoint.labels or LabelSet.generic(checkpoint.num_classes)
     if len(labels) != checkpoint.num_classes:
         raise ConfigError(
@@ -102,6 +102,30 @@ def _labels_of(checkpoint: Checkpoint, given: LabelSet | None) -> LabelSet:
             f'{checkpoint.num_classes}; give the labels that it was trained with'
         )
     return labels
+
+
+def _check_target(output: Path, opset: int) -> None:
+    if opset not in OPSETS:
+        raise ConfigError(f'opset is {opset}; expected {OPSETS.start} to {OPSETS.stop - 1}')
+    if output.suffix != '.onnx':
+        raise ConfigError(f"{output} is to be an ONNX file; choose a name that ends in '.onnx'")
+
+
+def _metadata(
+    checkpoint: Checkpoint, labels: LabelSet, size: ImageSize, sha256: str
+) -> ModelMetadata:
+    described = [checkpoint.notes.get(DESCRIPTION_NOTE, '')]
+    if 'prior_tau' in checkpoint.notes:
+        described.append(f'class prior with tau {checkpoint.notes["prior_tau"]}')
+    return ModelMetadata(
+        labels=labels,
+        variant=checkpoint.variant,
+        height=size.height,
+        width=size.width,
+        checkpoint_sha256=sha256,
+        exporter=f'rtformer_ros {rtformer_ros.__version__}, torch {torch.__version__}',
+        description=', '.join(filter(None, described)),
+    )
 
 
 def _traced(checkpoint: Checkpoint, size: ImageSize, opset: int) -> onnx.ModelProto:

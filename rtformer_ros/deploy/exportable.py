@@ -2,15 +2,64 @@
 
 from __future__ import annotations
 
-from typing import cast
+import copy
+from functools import partial
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rtformer_ros.deploy.fuse_batch_norms import fold_batch_norms
+from rtformer_ros.network.blocks import spatial_size
+from rtformer_ros.network.family import SegmentationNetwork
 from rtformer_ros.network.image_segmenter import ImageSegmenter
-from rtformer_ros.network.rtformer import RTFormer
+
+
+def exportable(network: SegmentationNetwork, height: int, width: int) -> ImageSegmenter:
+    """
+    Return a segmenter for images of height x width that computes what `network` does.
+
+    Batch norms are folded, adaptive max pooling is laid out for this size, and the first
+    convolution takes pixels with only the mean taken off. The network itself is left as it was.
+    """
+    inference = fold_batch_norms(network).network
+    for name, size in _pooled_sizes(inference, height, width).items():
+        pool = cast('nn.AdaptiveMaxPool2d', inference.get_submodule(name))
+        _replace(inference, name, StaticAdaptiveMaxPool(*size, cast('int', pool.output_size)))
+    first = inference.get_submodule(network.family.first_layer)
+    segmenter = ImageSegmenter(inference).eval()
+    _fold_input_scale(segmenter, cast('nn.Conv2d', first))
+    return segmenter
+
+
+def _pooled_sizes(network: nn.Module, height: int, width: int) -> dict[str, tuple[int, int]]:
+    """Return (height, width) of what each adaptive max pooling reads, by its name."""
+    shell = copy.deepcopy(network).to('meta')
+    sizes: dict[str, tuple[int, int]] = {}
+
+    def note(name: str, _pool: nn.Module, inputs: tuple[Any, ...]) -> None:
+        sizes[name] = spatial_size(inputs[0])
+
+    for name, module in shell.named_modules():
+        if isinstance(module, nn.AdaptiveMaxPool2d):
+            module.register_forward_pre_hook(partial(note, name))
+    dtype = next(shell.parameters()).dtype
+    shell(torch.empty(1, 3, height, width, dtype=dtype, device='meta'))
+    return sizes
+
+
+def _replace(network: nn.Module, name: str, module: nn.Module) -> None:
+    owner, _, leaf = name.rpartition('.')
+    setattr(network.get_submodule(owner), leaf, module)
+
+
+def _fold_input_scale(segmenter: ImageSegmenter, first: nn.Conv2d) -> None:
+    """Scale the first weights instead of the pixels; zero padding stays the mean colour."""
+    assert segmenter.scale is not None
+    with torch.no_grad():
+        first.weight.mul_(segmenter.scale)
+    segmenter.scale = None
 
 
 class StaticAdaptiveMaxPool(nn.Module):
@@ -51,33 +100,3 @@ class _Windows(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.index_select(self.axis, self.pixels) if self.is_needed else x
-
-
-_LOW_BRANCH_STRIDE = 32
-
-
-def exportable(network: RTFormer, height: int, width: int) -> ImageSegmenter:
-    """
-    Return a segmenter for images of height x width that computes what `network` does.
-
-    Batch norms are folded, adaptive pooling is laid out for this size, and the first convolution
-    takes pixels with only the mean taken off. The network itself is left as it was.
-    """
-    inference = fold_batch_norms(network).network
-    for block in (inference.layer4, inference.layer5):
-        block.cross_kv[1] = StaticAdaptiveMaxPool(
-            -(-height // _LOW_BRANCH_STRIDE),
-            -(-width // _LOW_BRANCH_STRIDE),
-            network.architecture.cross_size,
-        )
-    segmenter = ImageSegmenter(inference).eval()
-    _fold_input_scale(segmenter, cast('nn.Conv2d', inference.conv1[0]))
-    return segmenter
-
-
-def _fold_input_scale(segmenter: ImageSegmenter, first: nn.Conv2d) -> None:
-    """Scale the first weights instead of the pixels; zero padding stays the mean colour."""
-    assert segmenter.scale is not None
-    with torch.no_grad():
-        first.weight.mul_(segmenter.scale)
-    segmenter.scale = None

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from rtformer_ros.network.attention import CrossTokens, GpuFriendlyAttention
-from rtformer_ros.network.blocks import BasicBlock, SegmentationHead
-from rtformer_ros.network.rtformer import RTFormer
+from rtformer_ros.network.family import NormPlace, SegmentationNetwork
 
 
 @dataclass(frozen=True)
@@ -24,36 +21,42 @@ class FoldedNetwork:
     convolution, behind something that more than one layer reads.
     """
 
-    network: RTFormer
+    network: SegmentationNetwork
     folded: int
     remaining: int
 
 
-def fold_batch_norms(network: RTFormer) -> FoldedNetwork:
+def fold_batch_norms(network: SegmentationNetwork) -> FoldedNetwork:
     """
     Return a copy of a network, in eval mode, for inference alone.
 
     A batch norm is folded into the convolution before it where nothing else reads that
     convolution, and into the 1x1 convolution behind it (a padded one would see another border).
-    The outputs stay the same but for rounding. The auxiliary head is left out.
+    The network's family says where such places are. The outputs stay the same but for rounding.
+    What only training reads, such as an auxiliary head, is left out.
     """
+    family = network.family
     inference = copy.deepcopy(network).eval().requires_grad_(False)
-    inference.seghead_extra = None
+    for name in family.training_only:
+        setattr(inference, name, None)
     before = _count_norms(inference)
+    for place in family.norms_after:
+        for owner in _owners(inference, place):
+            norm = _fold_behind(getattr(owner, place.weights), getattr(owner, place.norm))
+            setattr(owner, place.norm, norm)
+    for place in family.norms_before_softmax:
+        for owner in _owners(inference, place):
+            _fold_into_kernel(getattr(owner, place.weights), getattr(owner, place.norm))
+            setattr(owner, place.norm, nn.Identity())
     for module in inference.modules():
-        if isinstance(module, BasicBlock):
-            module.bn1 = _fold_behind(module.conv1, module.bn1)
-            module.bn2 = _fold_behind(module.conv2, module.bn2)
-        elif isinstance(module, SegmentationHead):
-            module.bn2 = _fold_behind(module.conv1, module.bn2)
-        elif isinstance(module, GpuFriendlyAttention):
-            _fold_into_keys(module)
-        elif isinstance(module, CrossTokens):
-            _fold_through_pooling(module)
-        elif isinstance(module, nn.Sequential):
+        if isinstance(module, nn.Sequential):
             _fold_neighbours(module)
     remaining = _count_norms(inference)
     return FoldedNetwork(inference, before - remaining, remaining)
+
+
+def _owners(network: nn.Module, place: NormPlace) -> list[nn.Module]:
+    return [module for module in network.modules() if isinstance(module, place.owner)]
 
 
 def _count_norms(network: nn.Module) -> int:
@@ -62,16 +65,28 @@ def _count_norms(network: nn.Module) -> int:
 
 def _fold_neighbours(layers: nn.Sequential) -> None:
     """Fold the pairs of a sequence, within which each layer has a single reader."""
-    for index, (first, second) in enumerate(pairwise(list(layers))):
-        if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
-            layers[index + 1] = _fold_behind(first, second)
-        elif isinstance(first, nn.BatchNorm2d) and isinstance(second, nn.Conv2d):
-            layers[index] = _fold_before(first, second)
+    for index, layer in enumerate(layers):
+        if not isinstance(layer, nn.BatchNorm2d):
+            continue
+        before, (behind, second) = _at(layers, index - 1), (_at(layers, index + k) for k in (1, 2))
+        if isinstance(before, nn.Conv2d):
+            layers[index] = _fold_behind(before, layer)
+        elif isinstance(behind, nn.Conv2d):
+            layers[index] = _fold_before(layer, behind)
+        elif isinstance(behind, _MAX_POOLINGS) and isinstance(second, nn.Conv2d):
+            layers[index] = _fold_through_pooling(layer, second)
 
 
-def _fold_behind(conv: nn.Conv2d, norm: nn.Module) -> nn.Module:
+_MAX_POOLINGS = (nn.MaxPool2d, nn.AdaptiveMaxPool2d)
+
+
+def _at(layers: nn.Sequential, index: int) -> nn.Module | None:
+    return layers[index] if 0 <= index < len(layers) else None
+
+
+def _fold_behind(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Module:
     """Fold a norm into the convolution before it; return what takes the norm's place."""
-    scale, shift = _affine(cast('nn.BatchNorm2d', norm))
+    scale, shift = _affine(norm)
     bias = shift if conv.bias is None else conv.bias.double() * scale + shift
     _set_weights(conv, conv.weight.double() * scale[:, None, None, None], bias)
     return nn.Identity()
@@ -88,19 +103,15 @@ def _fold_before(norm: nn.BatchNorm2d, conv: nn.Conv2d) -> nn.Module:
     return nn.Identity()
 
 
-def _fold_into_keys(attention: GpuFriendlyAttention) -> None:
-    """Fold the norm before an attention; its shift is lost in the softmax over space."""
-    scale, _ = _affine(cast('nn.BatchNorm2d', attention.norm))
-    attention.k.data = (attention.k.double() * scale[:, None, None]).to(attention.k.dtype)
-    attention.norm = nn.Identity()
+def _fold_through_pooling(norm: nn.BatchNorm2d, conv: nn.Conv2d) -> nn.Module:
+    """Fold a norm in front of a max pooling; a negative scale would turn max into min."""
+    return _fold_before(norm, conv) if bool((_affine(norm)[0] >= 0).all()) else norm
 
 
-def _fold_through_pooling(tokens: CrossTokens) -> None:
-    """Fold norm, max pooling, 1x1 convolution; a negative scale would turn max into min."""
-    norm, _, conv = tokens
-    norm, conv = cast('nn.BatchNorm2d', norm), cast('nn.Conv2d', conv)
-    if bool((_affine(norm)[0] >= 0).all()):
-        tokens[0] = _fold_before(norm, conv)
+def _fold_into_kernel(kernel: nn.Parameter, norm: nn.BatchNorm2d) -> None:
+    """Fold the scale of a norm into the 1x1 kernel [out, in, 1, 1] behind it, not the shift."""
+    scale, _ = _affine(norm)
+    kernel.data = (kernel.double() * scale[:, None, None]).to(kernel.dtype)
 
 
 def _affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

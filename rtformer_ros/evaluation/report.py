@@ -1,4 +1,8 @@
-"""Write scores down, for people and for programmes."""
+"""
+Report an evaluation: how it was measured, and its scores as text, JSON and CSV.
+
+The protocol, in words, comes first; the functions below it find the words.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +56,7 @@ class Protocol:
 
 
 def engine_steps(height: int, width: int) -> tuple[str, str]:
-    """Return what to call `input` and `output` where an engine runs as in the node."""
+    """Return the protocol's `input` and `output` where an engine runs as in the node."""
     return (
         f'stretched to {height} x {width} pixels (height x width; bilinear, areas averaged where '
         'both sides at least halve), as the node does',
@@ -60,12 +64,15 @@ def engine_steps(height: int, width: int) -> tuple[str, str]:
     )
 
 
-def averaging_steps(scales: Sequence[float], *, flip: bool) -> tuple[str, str]:
-    """Return what to call `input` and `output` where an AveragedNetwork runs."""
+def averaging_steps(
+    scales: Sequence[float], *, flip: bool, prior_tau: float = 0.0
+) -> tuple[str, str]:
+    """Return the protocol's `input` and `output` where an AveragedNetwork runs."""
     sizes = ', '.join(f'{scale:g}' for scale in scales)
     mirrored = ', each also mirrored' if flip else ''
     is_plain = tuple(scales) == (1.0,) and not flip
-    output = 'logits brought to the size of the label (bilinear), '
+    prior = f' plus {prior_tau:g} log(share of the class)' if prior_tau else ''
+    output = f'logits{prior} brought to the size of the label (bilinear), '
     return (
         f'at their own size times {sizes} (bilinear){mirrored}',
         output + ('winner' if is_plain else 'softmax, mean, winner'),
@@ -73,7 +80,7 @@ def averaging_steps(scales: Sequence[float], *, flip: bool) -> tuple[str, str]:
 
 
 def described_data(dataset: Dataset, total: int) -> str:
-    """Return what to call `data` for a data set that had `total` samples before any limit."""
+    """Return the protocol's `data` for a data set that had `total` samples before any limit."""
     chosen = len(dataset.samples)
     if chosen == total:
         return f'{dataset.name}, {total} images'
@@ -81,7 +88,7 @@ def described_data(dataset: Dataset, total: int) -> str:
 
 
 def described_ignored(dataset: Dataset) -> str:
-    """Return what to call `ignored` for a data set."""
+    """Return the protocol's `ignored` for a data set."""
     ids = np.flatnonzero(dataset.id_table == IGNORED)
     if len(ids) > _MOST_LISTED_IDS:
         return f'the {len(ids)} ids of the label files that are no class'
@@ -103,22 +110,6 @@ def class_table(evaluation: Evaluation) -> str:
     lines.append(f'     {"mIoU":{width}}  {_percent(scores.mean_iou):>6}')
     lines.append(f'     {"pixel accuracy":{width}}  {_percent(scores.pixel_accuracy):>6}')
     return '\n'.join(lines)
-
-
-def write_confusion_csv(evaluation: Evaluation, path: Path) -> None:
-    """Write the pixels of each true class (rows) that were taken for each class (columns)."""
-    names = evaluation.dataset.labels.names
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(['true \\ predicted', *names])
-    for name, row in zip(names, evaluation.scores.confusion.tolist(), strict=True):
-        writer.writerow([name, *row])
-    write_atomically(path, text.getvalue().encode())
-
-
-def write_results(evaluation: Evaluation, protocol: Protocol, path: Path) -> None:
-    """Write protocol and scores as JSON; what is not a number becomes null."""
-    write_atomically(path, (json.dumps(results(evaluation, protocol), indent=2) + '\n').encode())
 
 
 def results(evaluation: Evaluation, protocol: Protocol) -> dict[str, Any]:
@@ -143,6 +134,22 @@ def results(evaluation: Evaluation, protocol: Protocol) -> dict[str, Any]:
             for image in evaluation.images
         ],
     }
+
+
+def write_results(evaluation: Evaluation, protocol: Protocol, path: Path) -> None:
+    """Write protocol and scores as JSON; what is not a number becomes null."""
+    write_atomically(path, (json.dumps(results(evaluation, protocol), indent=2) + '\n').encode())
+
+
+def write_confusion_csv(evaluation: Evaluation, path: Path) -> None:
+    """Write the pixels of each true class (rows) that were taken for each class (columns)."""
+    names = evaluation.dataset.labels.names
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(['true \\ predicted', *names])
+    for name, row in zip(names, evaluation.scores.confusion.tolist(), strict=True):
+        writer.writerow([name, *row])
+    write_atomically(path, text.getvalue().encode())
 
 
 def _number(value: float) -> float | None:

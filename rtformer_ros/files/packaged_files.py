@@ -69,6 +69,15 @@ def find_topic_names(text: str) -> Path:
     return _find_yaml(text, 'config/compat', 'topic name')
 
 
+def find_split(text: str) -> Path:
+    """
+    Return the split file that a user means: a path, or a packaged one ('camvid_0001TP').
+
+    Raises ConfigError, naming where was looked.
+    """
+    return _find_yaml(text, 'config/splits', 'split')
+
+
 def _find_yaml(text: str, folder: str, kind: str) -> Path:
     tried = _candidates(text.strip(), folder, '.yaml')
     for path in tried:

@@ -1,4 +1,9 @@
-"""Build RTFormer in PyTorch and read its weights."""
+"""
+Build segmentation networks in PyTorch, and read and write their weights.
+
+Imports labels, files and errors; deploy, training and engines build on it. A network family is
+one module in families and one entry in registry.FAMILIES.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rtformer_ros.network.architecture import Architecture
+    from rtformer_ros.network.families.rtformer import RTFormer, build_rtformer
+    from rtformer_ros.network.family import NetworkFamily, NormPlace, SegmentationNetwork
     from rtformer_ros.network.image_segmenter import ImageSegmenter
-    from rtformer_ros.network.rtformer import RTFormer, build_rtformer
+    from rtformer_ros.network.registry import FAMILIES, build_network
     from rtformer_ros.network.weights.checkpoint import (
         Checkpoint,
         build_from_checkpoint,
@@ -17,11 +24,16 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    'FAMILIES',
     'Architecture',
     'Checkpoint',
     'ImageSegmenter',
+    'NetworkFamily',
+    'NormPlace',
     'RTFormer',
+    'SegmentationNetwork',
     'build_from_checkpoint',
+    'build_network',
     'build_rtformer',
     'load_checkpoint',
     'save_checkpoint',
@@ -30,10 +42,15 @@ __all__ = [
 _HOMES = {
     'Architecture': 'architecture',
     'Checkpoint': 'weights.checkpoint',
+    'FAMILIES': 'registry',
     'ImageSegmenter': 'image_segmenter',
-    'RTFormer': 'rtformer',
+    'NetworkFamily': 'family',
+    'NormPlace': 'family',
+    'RTFormer': 'families.rtformer',
+    'SegmentationNetwork': 'family',
     'build_from_checkpoint': 'weights.checkpoint',
-    'build_rtformer': 'rtformer',
+    'build_network': 'registry',
+    'build_rtformer': 'families.rtformer',
     'load_checkpoint': 'weights.checkpoint',
     'save_checkpoint': 'weights.checkpoint',
 }

@@ -1,98 +1,21 @@
-"""Describe which RTFormer a network is: its widths, its switches, its published variants."""
+"""Name what every network has in common: its settings, and the normalisation of its input."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
-
-from rtformer_ros.errors import ConfigError
-
-VariantName = Literal['slim', 'base']
 
 MEAN_RGB = (0.485, 0.456, 0.406)
 STD_RGB = (0.229, 0.224, 0.225)
 """Normalisation of the input: (pixel / 255 - mean) / std, in the order red, green, blue."""
 
-ATTENTION_HEADS = 8
-
-
-@dataclass(frozen=True)
-class Variant:
-    """
-    One published size of the network, with its settings for Cityscapes.
-
-    base_channels: width of the stem; head_channels: half the width inside the main head and the
-    width inside the auxiliary one; cross_size: side of the token grid that cross-resolution
-    attention pools the low branch to; injection: whether blocks 4 and 5 add the high branch to
-    the low one; drop_path_rate: chance that training drops a residual branch.
-    """
-
-    base_channels: int
-    head_channels: int
-    cross_size: int
-    injection: tuple[bool, bool]
-    drop_path_rate: float
-
-
-VARIANTS: dict[VariantName, Variant] = {
-    'slim': Variant(32, 64, 12, (True, True), 0.2),
-    'base': Variant(64, 128, 12, (True, False), 0.2),
-}
-"""Settings published for Cityscapes; for ADE20K (150 classes) drop path is 0.1, and slim has
-cross_size 8 and injection (True, False)."""
-
 
 @dataclass(frozen=True)
 class Architecture:
     """
-    Everything that decides which layers a network has and how they are trained.
+    Settings that decide the layers of a network; each family adds its own, all plain data.
 
-    variant: the published size that it is or was derived from; num_classes: 1 or more; aux_head:
-    whether there is an auxiliary head for training; bn_momentum: share of a batch's statistics in
-    the running statistics (PyTorch's convention). The rest is described in Variant.
-    Raises ConfigError for values out of range.
+    variant: the published size that it is or was derived from; num_classes: 1 or more.
     """
 
-    variant: VariantName
+    variant: str
     num_classes: int
-    base_channels: int
-    head_channels: int
-    cross_size: int
-    injection: tuple[bool, bool]
-    drop_path_rate: float
-    aux_head: bool = True
-    bn_momentum: float = 0.1
-
-    def __post_init__(self) -> None:
-        """Raise ConfigError for the first value out of range."""
-        if self.variant not in VARIANTS:
-            raise _bad('variant', self.variant, f'one of {", ".join(get_args(VariantName))}')
-        for name in ('num_classes', 'head_channels', 'cross_size'):
-            if not _is_count(getattr(self, name)):
-                raise _bad(name, getattr(self, name), 'a whole number, 1 or more')
-        if not _is_count(self.base_channels) or self.base_channels % ATTENTION_HEADS:
-            raise _bad('base_channels', self.base_channels, f'a multiple of {ATTENTION_HEADS}')
-        if not _is_pair_of_bools(self.injection):
-            raise _bad('injection', self.injection, 'two booleans, for blocks 4 and 5')
-        if not isinstance(self.aux_head, bool):
-            raise _bad('aux_head', self.aux_head, 'True or False')
-        if not (_is_number(self.drop_path_rate) and 0 <= self.drop_path_rate < 1):
-            raise _bad('drop_path_rate', self.drop_path_rate, 'a number from 0 to below 1')
-        if not (_is_number(self.bn_momentum) and 0 <= self.bn_momentum <= 1):
-            raise _bad('bn_momentum', self.bn_momentum, 'a number from 0 to 1')
-
-
-def _bad(name: str, value: Any, expected: str) -> ConfigError:
-    return ConfigError(f'{name} is {value!r}; expected {expected}')
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_pair_of_bools(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, bool) for v in value)

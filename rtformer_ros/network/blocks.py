@@ -1,4 +1,9 @@
-"""Build what every stage is made of: batch norm, stem, residual block, MLP, DropPath."""
+"""
+Build the layers that networks share, in the order in which an image passes them.
+
+Batch norm and resizing first, which all use; then stem, residual stages, the feed-forward part of
+an attention block, context pooling and the head.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +56,7 @@ def norm_relu_conv(
 
 
 def stem(out_channels: int, momentum: float) -> nn.Sequential:
-    """Return the layers that take an RGB image to `out_channels` at 1/4 of its size."""
+    """Return the stem: two 3x3 convolutions of stride 2, from RGB to `out_channels` at 1/4."""
     return nn.Sequential(
         nn.Conv2d(3, out_channels, 3, 2, 1),
         BatchNorm(out_channels, momentum=momentum),
@@ -63,7 +68,7 @@ def stem(out_channels: int, momentum: float) -> nn.Sequential:
 
 
 class BasicBlock(nn.Module):
-    """Add two 3x3 convolutions to their input (ResNet's basic block)."""
+    """Add two 3x3 convolutions to their input (ResNet's basic block, arXiv 1512.03385)."""
 
     def __init__(
         self, in_channels: int, out_channels: int, stride: int, momentum: float, final_relu: bool
@@ -98,7 +103,11 @@ def basic_stage(in_channels: int, out_channels: int, stride: int, momentum: floa
 
 
 class MLP(nn.Module):
-    """Mix space and channels: batch norm, 3x3 convolution, exact GELU, 3x3 convolution."""
+    """
+    Mix space and channels: batch norm, 3x3 convolution, exact GELU, 3x3 convolution.
+
+    This is the feed-forward network of an RTFormer block (arXiv 2210.07124, section 3).
+    """
 
     def __init__(self, channels: int, momentum: float) -> None:
         """Build the layers; the epsilon of this one batch norm is 1e-6."""
@@ -114,7 +123,7 @@ class MLP(nn.Module):
 
 class DropPath(nn.Module):
     """
-    Drop a residual branch for single samples while training (stochastic depth, 1603.09382).
+    Drop a residual branch for single samples in training (stochastic depth, arXiv 1603.09382).
 
     A kept sample is divided by the keep rate, so that the expected value stays.
     """
@@ -138,9 +147,10 @@ _POOLINGS = ((5, 2), (9, 4), (17, 8))
 
 class DAPPM(nn.Module):
     """
-    Gather context at five scales, from the pixel itself to the whole image.
+    Gather context at five scales (deep aggregation pyramid pooling, arXiv 2101.06085).
 
-    Each scale is added to the processed one before it. Average pools count their padding.
+    The scales go from the pixel itself to the whole image; each is added to the processed one
+    before it. Average pools count their padding.
     """
 
     def __init__(

@@ -9,15 +9,33 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Literal
 
 from rtformer_ros.errors import RtformerError
 from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.model_metadata import ModelMetadata
+from rtformer_ros.tools.class_shares import CLASS_SHARES_HELP, read_class_shares
 
 
 def main() -> int:
     """Run the command line; return the exit code."""
+    arguments = _parser().parse_args()
+    try:
+        metadata = _export(arguments)
+    except RtformerError as error:
+        print(f'export: {error}', file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        print(f'export: needs {error.name}: python3 -m pip install {error.name}', file=sys.stderr)
+        return 1
+    classes = len(metadata.labels) if metadata.labels else 0
+    print(
+        f'wrote {arguments.output}: {metadata.variant}, {metadata.width} x {metadata.height} '
+        f'pixels, {classes} classes, {arguments.precision}'
+    )
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='export',
         description='Write a trained network as one ONNX file for images of one size.',
@@ -34,51 +52,40 @@ def main() -> int:
         default='fp32',
         help='fp16: half the size, for TensorRT (default: %(default)s)',
     )
-    arguments = parser.parse_args()
-    try:
-        metadata = _export(
-            arguments.checkpoint,
-            arguments.output,
-            arguments.height,
-            arguments.width,
-            arguments.labels,
-            arguments.opset,
-            arguments.precision,
-        )
-    except RtformerError as error:
-        print(f'export: {error}', file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        print(f'export: needs {error.name}: python3 -m pip install {error.name}', file=sys.stderr)
-        return 1
-    classes = len(metadata.labels) if metadata.labels else 0
-    print(
-        f'wrote {arguments.output}: {metadata.variant}, {metadata.width} x {metadata.height} '
-        f'pixels, {classes} classes, {arguments.precision}'
+    parser.add_argument(
+        '--prior-tau',
+        type=float,
+        default=0.0,
+        metavar='TAU',
+        help='multiply the probability of each class by (its share of the training data)^TAU, in '
+        'the bias of the last layer: predicts rare classes less often, which training that weighs '
+        'them up predicts too often; about 0.3, chosen on images that were not trained on '
+        '(default: 0, unchanged)',
     )
-    return 0
+    parser.add_argument('--class-shares', type=Path, metavar='PATH', help=CLASS_SHARES_HELP)
+    return parser
 
 
-def _export(
-    checkpoint: Path,
-    output: Path,
-    height: int,
-    width: int,
-    labels: Path | None,
-    opset: int,
-    precision: Literal['fp32', 'fp16'],
-) -> ModelMetadata:
+def _export(arguments: argparse.Namespace) -> ModelMetadata:
     # Imported here, so that a machine without PyTorch gets an answer and --help works.
-    from rtformer_ros.deploy.export import export_onnx
+    from rtformer_ros.deploy.export import export_onnx, labels_of
+    from rtformer_ros.network.weights.checkpoint import load_checkpoint
 
+    labels = load_labels(arguments.labels) if arguments.labels else None
+    shares = None
+    if arguments.prior_tau and arguments.class_shares:
+        own = labels_of(load_checkpoint(arguments.checkpoint), labels)
+        shares = read_class_shares(arguments.class_shares, own)
     return export_onnx(
-        checkpoint,
-        output,
-        height,
-        width,
-        labels=load_labels(labels) if labels else None,
-        opset=opset,
-        precision=precision,
+        arguments.checkpoint,
+        arguments.output,
+        arguments.height,
+        arguments.width,
+        labels=labels,
+        opset=arguments.opset,
+        precision=arguments.precision,
+        prior_tau=arguments.prior_tau,
+        class_shares=shares,
     )
 
 

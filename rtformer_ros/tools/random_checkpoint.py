@@ -17,13 +17,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rtformer_ros.errors import ConfigError, ImageError, RtformerError
 from rtformer_ros.labels.label_set import LabelSet, load_labels
-from rtformer_ros.network.architecture import VARIANTS, VariantName
+from rtformer_ros.network.families.rtformer import build_rtformer
+from rtformer_ros.network.families.rtformer_architecture import VARIANTS, VariantName
+from rtformer_ros.network.family import SegmentationNetwork
 from rtformer_ros.network.image_segmenter import ImageSegmenter
-from rtformer_ros.network.rtformer import RTFormer, build_rtformer
 from rtformer_ros.network.weights.checkpoint import Checkpoint, save_checkpoint
 
 NOTES = {'description': 'untrained: random weights'}
@@ -65,9 +66,10 @@ def _random_tensor(key: str, like: Tensor, seed: int) -> Tensor:
     return torch.from_numpy(bits[:bits_needed] * 2.0 * size - size).float().reshape(like.shape)
 
 
-def _balance_classes(network: RTFormer, photo_hwc: npt.NDArray[np.uint8]) -> None:
+def _balance_classes(network: SegmentationNetwork, photo_hwc: npt.NDArray[np.uint8]) -> None:
     """Give the logits of each class the mean 0 and the same spread over the photograph."""
-    head = network.seghead.conv2
+    head = network.get_submodule(network.family.last_layer)
+    assert isinstance(head, nn.Conv2d)
     assert head.bias is not None
     with torch.inference_mode():
         images = torch.from_numpy(photo_hwc).unsqueeze(0)

@@ -1,4 +1,4 @@
-"""Take one optimiser step after another: network, loss, gradients, moving average."""
+"""Take optimiser steps: normalised images, losses, gradients, weights, their average."""
 
 from __future__ import annotations
 
@@ -12,32 +12,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.network.architecture import MEAN_RGB, STD_RGB
-from rtformer_ros.network.rtformer import Logits, RTFormer
-from rtformer_ros.training.losses import loss_terms, lovasz_terms, sampled
+from rtformer_ros.network.family import Logits, SegmentationNetwork
+from rtformer_ros.training.losses import LossTerms, cross_entropy_terms, lovasz_terms, sampled
 from rtformer_ros.training.optimizer import MovingAverage, build_optimizer, lr_at, set_lr
 from rtformer_ros.training.process_group import ProcessGroup, synchronize_batch_norms
 from rtformer_ros.training.recipe import Recipe, TrainingPrecision
 
 _DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
-
-
-def autocast_dtype(precision: TrainingPrecision, device: torch.device) -> torch.dtype:
-    """
-    Return the dtype for autocast; float32 means none.
-
-    'auto' is bfloat16 where the device computes in it, else fp16 on CUDA and fp32 on CPU.
-    Raises ConfigError for fp16 on a CPU, which cannot train in it.
-    """
-    if precision == 'fp16' and device.type == 'cpu':
-        raise ConfigError("precision is 'fp16' on a CPU; expected auto, bf16 or fp32 there")
-    if precision != 'auto':
-        return _DTYPES[precision]
-    if device.type == 'cuda':
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    computes_in_bf16 = getattr(torch.cpu, '_is_avx512_bf16_supported', lambda: False)
-    return torch.bfloat16 if computes_in_bf16() else torch.float32
-
-
 _LEAST_WEIGHT = 1e-6
 
 
@@ -46,11 +27,11 @@ class Learner:
     A network being trained, alone or together with the same one in other processes.
 
     All randomness of a step (which residual branches drop) comes from the seed, the step and the
-    rank, so that nothing but weights and optimiser has to be kept to go on exactly.
+    rank, so that a run resumes exactly from nothing but weights and optimiser.
     """
 
     def __init__(
-        self, network: RTFormer, recipe: Recipe, weights: Tensor, group: ProcessGroup
+        self, network: SegmentationNetwork, recipe: Recipe, weights: Tensor, group: ProcessGroup
     ) -> None:
         """Move the network to the group's device; weights: of the classes, float [classes]."""
         self.recipe, self.group = recipe, group
@@ -89,7 +70,7 @@ class Learner:
         return value.item()
 
     def lr(self, step: int) -> float:
-        """Return the learning rate of a step, for weights outside DAPPM and heads."""
+        """Return the learning rate of a step, for weights outside the heads."""
         recipe = self.recipe
         return lr_at(step, recipe.steps, recipe.optimizer.lr, recipe.schedule)
 
@@ -108,7 +89,7 @@ class Learner:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned."""
+        """Continue from what `state` returned."""
         self.network.load_state_dict(state['network'])
         self.average.network.load_state_dict(state['average'])
         factors = [group['lr_factor'] for group in self.optimizer.param_groups]
@@ -136,25 +117,34 @@ class Learner:
 
     def _loss(self, outputs: Logits, labels: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """Return the loss to differentiate here, and its value over all processes."""
-        recipe = self.recipe.loss
-        heads = outputs if isinstance(outputs, tuple) else (outputs,)
-        rng = np.random.default_rng((self.recipe.seed, step))
-        offset = (int(rng.integers(recipe.stride)), int(rng.integers(recipe.stride)))
-        terms = []
-        for logits in heads:
-            some_logits, some_labels = sampled(logits, labels, recipe.stride, offset)
-            terms.append(loss_terms(some_logits, some_labels.long(), self._weights, recipe))
-        factors = [1.0, recipe.aux_weight][: len(heads)]
-        if recipe.lovasz_weight > 0:
-            stride = recipe.lovasz_stride
-            corner = (int(rng.integers(stride)), int(rng.integers(stride)))
-            terms.append(lovasz_terms(*sampled(heads[0], labels.long(), stride, corner)))
-            factors.append(recipe.lovasz_weight)
+        terms, factors = self._terms(outputs, labels.long(), step)
         sums = torch.stack([summed for summed, _ in terms])
         totals = self.group.total(torch.stack([torch.stack(term) for term in terms]))
         shares = totals.new_tensor(factors) / totals[:, 1].clamp(min=_LEAST_WEIGHT)
         # DistributedDataParallel averages gradients over the processes, hence world_size.
         return self.group.world_size * (shares * sums).sum(), (shares * totals[:, 0]).sum()
+
+    def _terms(
+        self, outputs: Logits, labels: Tensor, step: int
+    ) -> tuple[list[LossTerms], list[float]]:
+        """Return each loss of this process's crops, and the factor that it counts with."""
+        recipe = self.recipe.loss
+        heads = outputs if isinstance(outputs, tuple) else (outputs,)
+        rng = np.random.default_rng((self.recipe.seed, step))
+        offset = (int(rng.integers(recipe.stride)), int(rng.integers(recipe.stride)))
+        terms = [
+            cross_entropy_terms(
+                *sampled(logits, labels, recipe.stride, offset), self._weights, recipe
+            )
+            for logits in heads
+        ]
+        factors = [1.0, recipe.aux_weight][: len(heads)]
+        if recipe.lovasz_weight > 0:
+            stride = recipe.lovasz_stride
+            corner = (int(rng.integers(stride)), int(rng.integers(stride)))
+            terms.append(lovasz_terms(*sampled(heads[0], labels, stride, corner)))
+            factors.append(recipe.lovasz_weight)
+        return terms, factors
 
     def _descend(self, loss: Tensor) -> None:
         self.optimizer.zero_grad(set_to_none=True)
@@ -164,6 +154,23 @@ class Learner:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimizer.clip_norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
+
+
+def autocast_dtype(precision: TrainingPrecision, device: torch.device) -> torch.dtype:
+    """
+    Return the dtype for autocast; float32 means none.
+
+    'auto' is bfloat16 where the device computes in it, else fp16 on CUDA and fp32 on CPU.
+    Raises ConfigError for fp16 on a CPU, which cannot train in it.
+    """
+    if precision == 'fp16' and device.type == 'cpu':
+        raise ConfigError("precision is 'fp16' on a CPU; expected auto, bf16 or fp32 there")
+    if precision != 'auto':
+        return _DTYPES[precision]
+    if device.type == 'cuda':
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    computes_in_bf16 = getattr(torch.cpu, '_is_avx512_bf16_supported', lambda: False)
+    return torch.bfloat16 if computes_in_bf16() else torch.float32
 
 
 def _per_channel(values: tuple[float, float, float], device: torch.device) -> Tensor:

@@ -1,4 +1,4 @@
-"""Compute the loss of a batch: weighted cross entropy over the hard pixels, two heads."""
+"""Compute the two losses of a batch: cross entropy over hard pixels, and Lovasz-softmax."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from torch import Tensor
 
 from rtformer_ros.training.datasets.dataset import IGNORED
 from rtformer_ros.training.recipe import LossRecipe
+
+LossTerms = tuple[Tensor, Tensor]
+"""A summed loss and the weight to divide it by, two scalars: both add up over the processes that
+share a batch, and the loss of the batch is their quotient."""
 
 _ENET_OFFSET = 1.02
 
@@ -26,14 +30,21 @@ def class_weights(shares: npt.NDArray[np.float64], power: float) -> Tensor:
     return torch.from_numpy((weights / (mean or 1.0)).astype(np.float32))
 
 
-def loss_terms(
-    logits: Tensor, labels: Tensor, weights: Tensor, recipe: LossRecipe
+def sampled(
+    logits: Tensor, labels: Tensor, stride: int, offset_yx: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
-    """
-    Return the summed loss of a head's logits and the weight to divide it by, two scalars.
+    """Return logits [n, c, h, w] and labels [n, h, w] at every `stride`-th row and column."""
+    y, x = offset_yx
+    return logits[:, :, y::stride, x::stride], labels[:, y::stride, x::stride]
 
-    logits: float [n, c, h, w]; labels: int64 [n, h, w] with IGNORED; weights: [c]. The loss of a
-    batch is the quotient, so that the parts of a batch on several processes can be added up. It
+
+def cross_entropy_terms(
+    logits: Tensor, labels: Tensor, weights: Tensor, recipe: LossRecipe
+) -> LossTerms:
+    """
+    Return the weighted cross entropy of a head's logits over the hard pixels, and their weight.
+
+    logits: float [n, c, h, w]; labels: int64 [n, h, w] with IGNORED; weights: [c]. The quotient
     equals F.cross_entropy with the same weights and label smoothing, over the pixels that count.
     """
     # Contiguous planes make the softmax over channels a third faster than channels-last memory.
@@ -53,14 +64,6 @@ def loss_terms(
     return loss, (weights[labels.where(known, 0)] * known).sum()
 
 
-def sampled(
-    logits: Tensor, labels: Tensor, stride: int, offset_yx: tuple[int, int]
-) -> tuple[Tensor, Tensor]:
-    """Return logits [n, c, h, w] and labels [n, h, w] at every `stride`-th row and column."""
-    y, x = offset_yx
-    return logits[:, :, y::stride, x::stride], labels[:, y::stride, x::stride]
-
-
 def hard_pixels(log_probabilities: Tensor, labels: Tensor, recipe: LossRecipe) -> Tensor:
     """
     Return which pixels online hard example mining keeps, bool [n, h, w].
@@ -78,18 +81,17 @@ def hard_pixels(log_probabilities: Tensor, labels: Tensor, recipe: LossRecipe) -
     return known & (chosen <= limits[:, None, None])
 
 
-def lovasz_terms(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def lovasz_terms(logits: Tensor, labels: Tensor) -> LossTerms:
     """
-    Return the sum of the losses of all images with a label and their number, two scalars.
+    Return the summed Lovasz-softmax loss of the images with a label, and their number.
 
     logits: float [n, c, h, w]; labels: int64 [n, h, w] with IGNORED. An image's loss is the mean
-    over the classes it holds (arXiv 1705.08790, equations 8 and 9; per image), so that the parts
-    of a batch on several processes can be added up.
+    over the classes it holds (arXiv 1705.08790, equations 8 and 9; per image).
     """
     # Half precision would make ties of most pixels.
     probabilities = logits.to(torch.float32).softmax(dim=1).flatten(2)
     losses = [
-        _image_loss(p[:, known], label[known])
+        _lovasz_of_image(p[:, known], label[known])
         for p, label in zip(probabilities, labels.flatten(1), strict=True)
         if bool((known := label != IGNORED).any())
     ]
@@ -98,8 +100,8 @@ def lovasz_terms(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack(losses).sum(), logits.new_tensor(float(len(losses)), dtype=torch.float32)
 
 
-def _image_loss(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """Return the loss of pixels with probabilities [c, pixels] and labels [pixels]."""
+def _lovasz_of_image(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """Return the Lovasz-softmax loss of probabilities [c, pixels] and labels [pixels]."""
     present = torch.unique(labels)
     is_class = (labels[None] == present[:, None]).to(torch.float32)
     errors = (is_class - probabilities[present]).abs()

@@ -1,30 +1,32 @@
-"""Give AdamW the network's weights, in groups with learning rates of their own."""
+"""Step the weights: AdamW in groups, its learning rate by step, and the average it leaves."""
 
 from __future__ import annotations
 
 import copy
 import math
+from typing import Generic, TypeVar
 
 import torch
 from torch import nn
 from torch.optim import AdamW
 
+from rtformer_ros.network.family import SegmentationNetwork
 from rtformer_ros.training.recipe import OptimizerRecipe, ScheduleRecipe
 
-_HEADS = ('spp.', 'seghead.', 'seghead_extra.')
 
-
-def build_optimizer(network: nn.Module, recipe: OptimizerRecipe) -> AdamW:
+def build_optimizer(network: SegmentationNetwork, recipe: OptimizerRecipe) -> AdamW:
     """
     Return AdamW over a network's weights; each group's `lr_factor` multiplies the schedule.
 
-    DAPPM and the heads learn `head_lr_factor` times as fast as the rest (arXiv 2210.07124's
-    reference); batch norms and biases are left without weight decay where the recipe says so.
+    What the network's family calls a head (with RTFormer, DAPPM too) learns `head_lr_factor` times
+    as fast as the rest; batch norms and biases are left without weight decay where the recipe
+    says so.
     """
+    heads = network.family.head_prefixes
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, weight in network.named_parameters():
         decays = recipe.decay_norms or weight.ndim > 1
-        groups.setdefault((name.startswith(_HEADS), decays), []).append(weight)
+        groups.setdefault((name.startswith(heads), decays), []).append(weight)
     return AdamW(
         [
             {
@@ -37,12 +39,6 @@ def build_optimizer(network: nn.Module, recipe: OptimizerRecipe) -> AdamW:
         lr=recipe.lr,
         betas=(recipe.beta1, recipe.beta2),
     )
-
-
-def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Set the learning rate of every group to `lr` times the group's factor."""
-    for group in optimizer.param_groups:
-        group['lr'] = lr * group['lr_factor']
 
 
 def lr_at(step: int, total_steps: int, peak_lr: float, recipe: ScheduleRecipe) -> float:
@@ -67,7 +63,16 @@ def lr_at(step: int, total_steps: int, peak_lr: float, recipe: ScheduleRecipe) -
     return recipe.final_lr + (peak_lr - recipe.final_lr) * remaining
 
 
-class MovingAverage:
+def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Set the learning rate of every group to `lr` times the group's factor."""
+    for group in optimizer.param_groups:
+        group['lr'] = lr * group['lr_factor']
+
+
+NetworkT = TypeVar('NetworkT', bound=nn.Module)
+
+
+class MovingAverage(Generic[NetworkT]):
     """
     A copy of a network whose weights and running statistics follow the original slowly.
 
@@ -75,13 +80,13 @@ class MovingAverage:
     averages are not held back by the weights that training began with.
     """
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
+    def __init__(self, network: NetworkT, decay: float) -> None:
         """Copy the network; decay: 0 (the copy is always the original) to below 1."""
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.decay = decay
 
     @torch.no_grad()
-    def update(self, network: nn.Module, step: int) -> None:
+    def update(self, network: NetworkT, step: int) -> None:
         """Move towards `network` after step number `step` (from 0)."""
         kept = min(self.decay, (1 + step) / (10 + step)) if self.decay else 0.0
         ours, theirs = self.network.state_dict(), network.state_dict()

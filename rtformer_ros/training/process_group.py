@@ -1,4 +1,4 @@
-"""Know which of several training processes this one is, and add numbers up over all of them."""
+"""Train in several processes: join them, add up over them, and normalise over all their crops."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CPU = torch.device('cpu')
 @dataclass(frozen=True)
 class ProcessGroup:
     """
-    This process's place among those that train one network together.
+    This process's place among those that train one network together (data parallel).
 
     rank: 0 to world_size - 1; the process of rank 0 writes files and prints. device: where this
     process computes.

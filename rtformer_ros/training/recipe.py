@@ -137,8 +137,8 @@ class ColorRecipe:
 
 
 @dataclass(frozen=True)
-class WeatherRecipe:
-    """Chances of what spoils a picture: blur, noise, JPEG, fog, rain, shadow, glare."""
+class CorruptionRecipe:
+    """Chances of corruptions: blur, noise, JPEG, fog, rain, shadow, glare."""
 
     blur_chance: float = 0.0
     noise_chance: float = 0.0
@@ -180,7 +180,7 @@ class Recipe:
     loss: LossRecipe = field(default_factory=LossRecipe)
     crop: CropRecipe = field(default_factory=CropRecipe)
     color: ColorRecipe = field(default_factory=ColorRecipe)
-    weather: WeatherRecipe = field(default_factory=WeatherRecipe)
+    weather: CorruptionRecipe = field(default_factory=CorruptionRecipe)
     copy_paste: CopyPasteRecipe = field(default_factory=CopyPasteRecipe)
 
     def __post_init__(self) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,21 @@ from torch import Tensor
 
 from rtformer_ros.errors import CheckpointError, ConfigError
 from rtformer_ros.labels.label_set import LabelSet
-from rtformer_ros.network.architecture import Architecture, VariantName
-from rtformer_ros.network.rtformer import RTFormer
-from rtformer_ros.network.weights.backbone import refuse_backbone
+from rtformer_ros.network.architecture import Architecture
+from rtformer_ros.network.family import NetworkFamily, SegmentationNetwork
+from rtformer_ros.network.registry import FAMILIES, Families
 from rtformer_ros.network.weights.recognition import (
     check_weights,
     expected_weights,
-    inferred_settings,
+    family_of,
+    refuse_backbone,
 )
-from rtformer_ros.network.weights.weights_file import WeightsFile, read_weights, write_weights
-
-_UNUSED_SUFFIX = 'num_batches_tracked'
+from rtformer_ros.network.weights.weights_file import (
+    UNUSED_SUFFIX,
+    WeightsFile,
+    read_weights,
+    write_weights,
+)
 
 
 @dataclass(frozen=True)
@@ -30,19 +35,22 @@ class Checkpoint:
     """
     Weights with what is known about them.
 
-    state: float32 tensors by the network's names, without num_batches_tracked; architecture: the
-    network that they fit; labels: its classes, where known; notes: further text, such as how it
-    was trained.
+    state: float32 tensors by the network's names, without num_batches_tracked; family and
+    architecture: the network that they fit; labels: its classes, where known; notes: further
+    text, such as how it was trained; class_shares: share of each class among the labelled pixels
+    that it was trained on, 0..1, where known.
     """
 
     state: Mapping[str, Tensor]
+    family: NetworkFamily
     architecture: Architecture
     labels: LabelSet | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
+    class_shares: tuple[float, ...] | None = None
 
     @property
-    def variant(self) -> VariantName:
-        """Return 'slim' or 'base'."""
+    def variant(self) -> str:
+        """Return the published size, 'slim' or 'base' of RTFormer."""
         return self.architecture.variant
 
     @property
@@ -53,84 +61,108 @@ class Checkpoint:
     @classmethod
     def of(
         cls,
-        network: RTFormer,
+        network: SegmentationNetwork,
         *,
         labels: LabelSet | None = None,
         notes: Mapping[str, str] | None = None,
+        class_shares: tuple[float, ...] | None = None,
     ) -> Checkpoint:
-        """Return a network's weights, copied to the CPU; labels and notes are kept beside them."""
+        """Return a network's weights, copied to the CPU; the rest is kept beside them."""
         state = {
             key: value.detach().to('cpu', torch.float32, copy=True).contiguous()
             for key, value in network.state_dict().items()
-            if not key.endswith(_UNUSED_SUFFIX)
+            if not key.endswith(UNUSED_SUFFIX)
         }
-        return cls(state, network.architecture, labels, dict(notes or {}))
+        described = (network.family, network.architecture)
+        return cls(state, *described, labels, dict(notes or {}), class_shares)
 
-    def build(self) -> RTFormer:
+    def build(self) -> SegmentationNetwork:
         """Return a network with these weights, in eval mode, on the CPU."""
-        network = RTFormer(self.architecture)
+        network = self.family.network(self.architecture)
         network.load_state_dict(dict(self.state))
         return network.eval()
 
 
-def build_from_checkpoint(path: Path | str) -> RTFormer:
+def build_from_checkpoint(
+    path: Path | str, *, families: Families = FAMILIES
+) -> SegmentationNetwork:
     """Return the network of a checkpoint file in eval mode; raises as load_checkpoint does."""
-    return load_checkpoint(path).build()
+    return load_checkpoint(path, families=families).build()
 
 
-def load_checkpoint(path: Path | str, *, cross_size: int | None = None) -> Checkpoint:
+def load_checkpoint(
+    path: Path | str, *, cross_size: int | None = None, families: Families = FAMILIES
+) -> Checkpoint:
     """
-    Read the weights of an RTFormer: our .safetensors or PaddleSeg's .pdparams.
+    Read the weights of a network of one of `families`: our .safetensors or PaddleSeg's .pdparams.
 
-    What a file does not say about its network is inferred from the shapes of its weights. The
-    grid of cross-resolution attention leaves no trace there: where a file does not name it and
-    `cross_size` is None, it is that of the published network with the same variant and injection.
-    Raises CheckpointError, naming the key at fault, for a file that is missing, broken, of another
-    kind or of another network.
+    What a file does not say about its network is inferred from the names and shapes of its
+    weights. The grid of RTFormer's cross-resolution attention leaves no trace there: where a file
+    does not name it and `cross_size` is None, it is that of the published network with the same
+    variant and injection. Raises CheckpointError, naming the key at fault, for a file that is
+    missing, broken, of another kind or of another network.
     """
     path = Path(path)
     file = read_weights(path)
     try:
-        return checkpoint_of(file, cross_size=cross_size)
+        return checkpoint_of(file, cross_size=cross_size, families=families)
     except (CheckpointError, ConfigError) as error:
         raise CheckpointError(f'{path}: {error}') from error
 
 
-def checkpoint_of(file: WeightsFile, *, cross_size: int | None = None) -> Checkpoint:
+def checkpoint_of(
+    file: WeightsFile, *, cross_size: int | None = None, families: Families = FAMILIES
+) -> Checkpoint:
     """Return the checkpoint in a file's content; as load_checkpoint, raises ConfigError too."""
-    architecture = _architecture(file.state, file.header.get('architecture'), cross_size)
-    labels = _labels(file.header.get('labels'), architecture.num_classes)
-    expected = expected_weights(architecture)
-    check_weights(file.state, expected, f'RTFormer {architecture.variant}')
-    return Checkpoint(file.state, architecture, labels, file.notes)
+    family = family_of(file, families)
+    refuse_backbone(file, family)
+    changes = {} if cross_size is None else {'cross_size': cross_size}
+    architecture = _architecture(file, family, changes)
+    expected = expected_weights(family, architecture)
+    check_weights(file.state, expected, f'{family.title} {architecture.variant}')
+    return Checkpoint(
+        file.state,
+        family,
+        architecture,
+        _labels(file.header.get('labels'), architecture.num_classes),
+        file.notes,
+        _class_shares(file.header.get('class_shares'), architecture.num_classes),
+    )
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path | str, *, half: bool = False) -> None:
     """
-    Write weights as .safetensors, with architecture, labels and notes in its header.
+    Write weights as .safetensors, with all that is known about them in its header.
 
     half: store convolutions as FP16; they are read back as float32. The file appears whole or not
     at all. Raises CheckpointError for another suffix and for weights that FP16 cannot hold,
     ModelError when it cannot be written.
     """
-    header = {
+    header: dict[str, Any] = {
+        'family': checkpoint.family.name,
         'architecture': asdict(checkpoint.architecture),
         'labels': checkpoint.labels and checkpoint.labels.to_dict(),
         'notes': dict(checkpoint.notes),
     }
+    if checkpoint.class_shares is not None:
+        header['class_shares'] = list(checkpoint.class_shares)
     write_weights(Path(path), checkpoint.state, header, half=half)
 
 
 def _architecture(
-    state: Mapping[str, Tensor], described: Any, cross_size: int | None
+    file: WeightsFile, family: NetworkFamily, changes: Mapping[str, Any]
 ) -> Architecture:
     """Return the architecture that a header describes or that the shapes of the weights show."""
-    refuse_backbone(state)
+    known = [item.name for item in fields(family.architecture)]
+    for name in changes:
+        if name not in known:
+            raise ConfigError(f'{family.title} has no {name}; leave this option out')
+    described = file.header.get('architecture')
     try:
-        settings = inferred_settings(state) if described is None else dict(described)
-        if cross_size is not None:
-            settings['cross_size'] = cross_size
-        return Architecture(**{**settings, 'injection': tuple(settings['injection'])})
+        settings = family.settings_of(file.state) if described is None else dict(described)
+        # JSON has lists where settings have tuples.
+        plain = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
+        return family.architecture(**{**plain, **changes})
     except ConfigError:
         raise
     except (TypeError, LookupError, ValueError) as error:
@@ -147,3 +179,16 @@ def _labels(described: Any, num_classes: int) -> LabelSet | None:
     if len(labels) != num_classes:
         raise CheckpointError(f'its header names {len(labels)} classes, its head has {num_classes}')
     return labels
+
+
+def _class_shares(described: Any, num_classes: int) -> tuple[float, ...] | None:
+    if described is None:
+        return None
+    is_list = isinstance(described, list) and len(described) == num_classes
+    if not is_list or not all(isinstance(share, float | int) for share in described):
+        raise CheckpointError(f"its header's class_shares are no list of {num_classes} numbers")
+    if not math.isclose(sum(described), 1, abs_tol=1e-3) or min(described) < 0:
+        raise CheckpointError(
+            f"its header's class_shares add up to {sum(described)}; expected shares of 1"
+        )
+    return tuple(float(share) for share in described)

@@ -9,10 +9,10 @@ from rtformer_ros import __version__
 from rtformer_ros.errors import CheckpointError, ConfigError
 from rtformer_ros.files.atomic_file import sha256_of
 from rtformer_ros.labels.label_set import LabelSet
-from rtformer_ros.network.architecture import VariantName
+from rtformer_ros.network.registry import FAMILIES, Families
 from rtformer_ros.network.weights.backbone import Backbone, backbone_of, save_backbone
 from rtformer_ros.network.weights.checkpoint import Checkpoint, checkpoint_of, save_checkpoint
-from rtformer_ros.network.weights.recognition import has_head
+from rtformer_ros.network.weights.recognition import family_of
 from rtformer_ros.network.weights.weights_file import read_weights
 
 
@@ -21,11 +21,12 @@ class Conversion:
     """
     What was converted.
 
-    variant: 'slim' or 'base'; num_classes: None for a backbone alone; labels: those written into
-    the file; dropped: names of weights that were left out, such as those of a classifier.
+    variant: 'slim' or 'base' of RTFormer; num_classes: None for a backbone alone; labels: those
+    written into the file; dropped: names of weights that were left out, such as those of a
+    classifier.
     """
 
-    variant: VariantName
+    variant: str
     num_classes: int | None
     labels: LabelSet | None
     dropped: tuple[str, ...]
@@ -39,6 +40,7 @@ def convert_weights(
     origin: str = '',
     cross_size: int | None = None,
     half: bool = False,
+    families: Families = FAMILIES,
 ) -> Conversion:
     """
     Write the weights of `source` (.pdparams, .safetensors) as `target` (.safetensors).
@@ -46,22 +48,22 @@ def convert_weights(
     A backbone without heads, as trained on ImageNet, becomes a file for `train --init`.
     labels: the classes, in place of those that the source names; origin: free text on where it
     comes from, kept with its name and SHA-256; cross_size: see load_checkpoint; half: store
-    convolutions as FP16. The same arguments always give the same file. Raises CheckpointError for
-    a source that cannot be used, ConfigError for settings that do not fit it, ModelError when
-    `target` cannot be written.
+    convolutions as FP16; families: the known ones. The same arguments always give the same file.
+    Raises CheckpointError for a source that cannot be used, ConfigError for settings that do not
+    fit it, ModelError when `target` cannot be written.
     """
     file = read_weights(source)
     notes = {**file.notes, **_provenance(source, origin)}
     try:
-        if not has_head(file.state) and 'conv1.0.weight' in file.state:
+        if not family_of(file, families).has_head(file.state):
             _check_is_backbone_setting(labels, cross_size)
-            backbone = replace(backbone_of(file), notes=notes)
+            backbone = replace(backbone_of(file, families), notes=notes)
             save_backbone(backbone, target, half=half)
             return _of_backbone(backbone)
-        checkpoint = replace(checkpoint_of(file, cross_size=cross_size), notes=notes)
+        checkpoint = checkpoint_of(file, cross_size=cross_size, families=families)
     except (CheckpointError, ConfigError) as error:
         raise type(error)(f'{source}: {error}') from error
-    checkpoint = replace(checkpoint, labels=_fitting(labels, checkpoint, source))
+    checkpoint = replace(checkpoint, labels=_fitting(labels, checkpoint, source), notes=notes)
     save_checkpoint(checkpoint, target, half=half)
     return Conversion(checkpoint.variant, checkpoint.num_classes, checkpoint.labels, ())
 

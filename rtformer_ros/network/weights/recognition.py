@@ -1,67 +1,64 @@
-"""Tell from weights alone which network they belong to, and whether they fit it."""
+"""Recognise from weights alone which family they are of, and check that they fit a network."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from rtformer_ros.errors import CheckpointError
-from rtformer_ros.network.architecture import VARIANTS, Architecture
-from rtformer_ros.network.rtformer import RTFormer
-
-HEAD_PREFIXES = ('spp.', 'seghead.', 'seghead_extra.')
-"""Names of what is trained for segmentation alone; the rest is the backbone."""
-
-_UNUSED_SUFFIX = 'num_batches_tracked'
-_LAST_LAYER = 'seghead.conv2.weight'
-_SHOWN_KEYS = 4
+from rtformer_ros.network.architecture import Architecture
+from rtformer_ros.network.family import NetworkFamily
+from rtformer_ros.network.registry import FAMILIES, Families
+from rtformer_ros.network.weight_shapes import some_keys
+from rtformer_ros.network.weights.weights_file import UNUSED_SUFFIX, WeightsFile
 
 
-def has_head(state: Mapping[str, Tensor]) -> bool:
-    """Tell whether weights are of a whole network, not of a backbone alone."""
-    return _LAST_LAYER in state
-
-
-def inferred_settings(state: Mapping[str, Tensor]) -> dict[str, Any]:
+def family_of(file: WeightsFile, families: Families = FAMILIES) -> NetworkFamily:
     """
-    Return the arguments of Architecture that the shapes of weights show.
+    Return the family that a file's header names, or else the one whose marks its weights have.
 
-    A backbone alone gets the smallest head. The grid of cross-resolution attention leaves no
-    trace: it is that of the published network with the same variant and injection. Raises
-    CheckpointError, naming the key at fault, for weights of another network.
+    Raises CheckpointError for a name that is none of `families` and for weights of none of them.
     """
-    widths = {published.base_channels: name for name, published in VARIANTS.items()}
-    base_channels = _width_of(state, 'conv1.0.weight')
-    if base_channels not in widths:
+    name = file.header.get('family')
+    if name is None:
+        return _recognised(file.state, families)
+    for family in families:
+        if family.name == name:
+            return family
+    raise CheckpointError(
+        f'its header names the network family {name!r}; this version has '
+        f'{", ".join(family.name for family in families)}'
+    )
+
+
+def _recognised(state: Mapping[str, Tensor], families: Families) -> NetworkFamily:
+    # The most marks: of a damaged file, the message then names what it lacks.
+    best = max(families, key=lambda family: sum(mark in state for mark in family.marks))
+    if not any(mark in state for mark in best.marks):
         raise CheckpointError(
-            f"'conv1.0.weight' has {base_channels} channels; expected "
-            + ' or '.join(f'{width} ({name})' for width, name in widths.items())
+            f'is no {" or ".join(family.title for family in families)} checkpoint: it lacks '
+            f'{" and ".join(repr(family.marks[0]) for family in families)}. Its keys are '
+            f'{some_keys(state)}'
         )
-    variant = widths[base_channels]
-    injection = tuple(f'{block}.down.0.weight' in state for block in ('layer4', 'layer5'))
-    # Published for ADE20K; the only slim network without injection in block 5.
-    is_slim_ade20k = variant == 'slim' and injection == (True, False)
-    is_whole = has_head(state)
-    return {
-        'variant': variant,
-        'num_classes': _width_of(state, _LAST_LAYER) if is_whole else 1,
-        'base_channels': base_channels,
-        'head_channels': max(1, _width_of(state, 'seghead.conv1.weight') // 2) if is_whole else 1,
-        'cross_size': 8 if is_slim_ade20k else VARIANTS[variant].cross_size,
-        'injection': injection,
-        'drop_path_rate': VARIANTS[variant].drop_path_rate,
-        'aux_head': 'seghead_extra.conv1.weight' in state,
-    }
+    return best
 
 
-def expected_weights(architecture: Architecture) -> dict[str, Tensor]:
+def refuse_backbone(file: WeightsFile, family: NetworkFamily) -> None:
+    """Raise CheckpointError for the weights of a backbone alone, saying what they are for."""
+    if not family.has_head(file.state):
+        raise CheckpointError(
+            'holds a backbone without a segmentation head: give it to train --init; it cannot '
+            'segment by itself'
+        )
+
+
+def expected_weights(family: NetworkFamily, architecture: Architecture) -> dict[str, Tensor]:
     """Return tensors without content for all weights of a network, by name."""
     with torch.device('meta'):
-        state = RTFormer(architecture).state_dict()
-    return {key: value for key, value in state.items() if not key.endswith(_UNUSED_SUFFIX)}
+        state = family.network(architecture).state_dict()
+    return {key: value for key, value in state.items() if not key.endswith(UNUSED_SUFFIX)}
 
 
 def check_weights(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], whose: str) -> None:
@@ -78,27 +75,3 @@ def check_weights(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], w
             raise CheckpointError(f"'{key}' has the shape {came}; expected {wanted}")
         if not bool(torch.isfinite(state[key]).all()):
             raise CheckpointError(f"'{key}' holds NaN or infinity; the training of it diverged")
-
-
-def some_keys(keys: Iterable[str]) -> str:
-    """Return the first few names as text, and how many more there are."""
-    ordered = sorted(keys)
-    if not ordered:
-        return 'nothing'
-    shown = ', '.join(repr(key) for key in ordered[:_SHOWN_KEYS])
-    rest = len(ordered) - _SHOWN_KEYS
-    return f'{shown} and {rest} more' if rest > 0 else shown
-
-
-def _width_of(state: Mapping[str, Tensor], key: str) -> int:
-    """Return the output channels of a convolution."""
-    if key not in state:
-        raise CheckpointError(
-            f"is no RTFormer checkpoint: it lacks '{key}'. Its keys are {some_keys(state)}"
-        )
-    if state[key].ndim != 4:
-        raise CheckpointError(
-            f"'{key}' has the shape {list(state[key].shape)}; expected a convolution's "
-            '[out, in, height, width]'
-        )
-    return state[key].shape[0]

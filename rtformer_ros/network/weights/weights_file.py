@@ -18,7 +18,8 @@ from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.network.weights.paddleseg import read_pdparams
 
 _HEADER = 'rtformer_ros'
-_UNUSED_SUFFIX = 'num_batches_tracked'
+UNUSED_SUFFIX = 'num_batches_tracked'
+"""Of the names of a state dict's counters, which no network here reads."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def read_weights(path: Path) -> WeightsFile:
             f"{path} has the suffix '{path.suffix}'; expected .safetensors (written by "
             'save_checkpoint) or .pdparams (from PaddleSeg)'
         )
-    used = {key: value for key, value in state.items() if not key.endswith(_UNUSED_SUFFIX)}
+    used = {key: value for key, value in state.items() if not key.endswith(UNUSED_SUFFIX)}
     return WeightsFile(used, {} if text is None else _parsed(text, path))
 
 

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING
 
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.errors import ConfigError, RtformerError
+from rtformer_ros.files.atomic_file import sha256_of, write_atomically
 from rtformer_ros.files.packaged_files import find_labels, find_model
 from rtformer_ros.labels.label_set import LabelSet, load_labels
+from rtformer_ros.tools.class_shares import read_class_shares
 from rtformer_ros.tools.evaluate.options import EvaluateOptions, parse_evaluate_options
+from rtformer_ros.training.datasets.open_dataset import open_dataset
 
 if TYPE_CHECKING:
     from rtformer_ros.evaluation.report import Protocol
@@ -48,10 +51,9 @@ def _evaluate(options: EvaluateOptions) -> tuple[Evaluation, Protocol]:
 
     from rtformer_ros.evaluation.report import described_data
     from rtformer_ros.evaluation.scores import evaluate, evenly_spaced
-    from rtformer_ros.training.datasets.open_dataset import open_dataset
 
     labels = load_labels(find_labels(_labels_of(options)))
-    whole = open_dataset(options.dataset, options.root, options.split, labels)
+    whole = open_dataset(options.dataset, options.root, options.split, labels, options.predefined)
     dataset = replace(whole, samples=evenly_spaced(whole.samples, options.limit))
     opened = _averaging if options.averages else _running_engine
     with opened(options, dataset) as (predict, protocol):
@@ -115,27 +117,32 @@ def _averaging(options: EvaluateOptions, dataset: Dataset) -> Iterator[tuple[Pre
     from rtformer_ros.evaluation.report import averaging_steps
     from rtformer_ros.evaluation.scores import check_classes
     from rtformer_ros.network.weights.checkpoint import load_checkpoint
+    from rtformer_ros.network.weights.class_prior import with_class_prior
 
     path = find_model(options.model)
     if path.suffix not in _WEIGHTS_SUFFIXES:
         raise ConfigError(
-            f'--flip and --scales average logits, which {path.name} does not give; expected '
-            f'weights: {" or ".join(_WEIGHTS_SUFFIXES)}'
+            f'--flip, --scales and --prior-tau change or average logits, which {path.name} does '
+            f'not give; expected weights: {" or ".join(_WEIGHTS_SUFFIXES)}'
         )
     request = EngineRequest(path, 'torch', device=options.device, threads=options.threads)
     torch.set_num_threads(request.thread_count)
     checkpoint = load_checkpoint(path)
     own = checkpoint.labels or LabelSet.generic(checkpoint.num_classes)
     check_classes(own, dataset.labels, path.name)
+    shares = None
+    if options.prior_tau and options.class_shares:
+        shares = read_class_shares(options.class_shares, own)
+    checkpoint = with_class_prior(checkpoint, options.prior_tau, shares)
     scales = options.scales or (1.0,)
     network = AveragedNetwork(checkpoint, scales, flip=options.flip, device=request.device)
     ran_by = f'PyTorch {torch.__version__} on {network.device}, FP32'
-    yield network, _protocol(path, dataset, ran_by, averaging_steps(scales, flip=options.flip))
+    steps = averaging_steps(scales, flip=options.flip, prior_tau=options.prior_tau)
+    yield network, _protocol(path, dataset, ran_by, steps)
 
 
 def _protocol(path: Path, dataset: Dataset, engine: str, steps: tuple[str, str]) -> Protocol:
     from rtformer_ros.evaluation.report import Protocol, described_ignored
-    from rtformer_ros.files.atomic_file import sha256_of
 
     return Protocol(
         data=dataset.name,
@@ -171,7 +178,6 @@ def _write(evaluation: Evaluation, protocol: Protocol, folder: Path) -> list[Pat
     from rtformer_ros.evaluation.confusion_picture import draw_confusion
     from rtformer_ros.evaluation.gallery import draw_gallery
     from rtformer_ros.evaluation.report import write_confusion_csv, write_results
-    from rtformer_ros.files.atomic_file import write_atomically
     from rtformer_ros.imaging.codecs import encode_png
 
     paths = [folder / name for name in ('results.json', 'confusion.csv', 'confusion.png')]

@@ -1,5 +1,5 @@
 """
-Draw batches of crops in an order that depends on nothing but the seed and the step.
+CropDraw batches of crops in an order that depends on nothing but the seed and the step.
 
 A crop's random numbers come from (seed, epoch, place in the epoch), so that worker processes,
 several training processes and a run that was interrupted all see the same crops.
@@ -10,7 +10,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import cv2
@@ -26,7 +25,7 @@ _ORDER, _CROP = 0, 1
 """Tell the random streams of one seed apart."""
 
 
-class Draw(NamedTuple):
+class CropDraw(NamedTuple):
     """One crop to make: which sample, when."""
 
     epoch: int
@@ -35,7 +34,7 @@ class Draw(NamedTuple):
 
 
 @dataclass(frozen=True)
-class BatchPlan:
+class BatchOrder:
     """
     Which samples each step trains on.
 
@@ -49,32 +48,28 @@ class BatchPlan:
     rank: int = 0
     world_size: int = 1
 
-    def draws(self, step: int) -> list[Draw]:
+    def draws(self, step: int) -> list[CropDraw]:
         """Return this process's crops of a step (from 0); epochs follow without a gap."""
         share = self.batch_size // self.world_size
         first = step * self.batch_size + self.rank * share
-        return [self._draw(number) for number in range(first, first + share)]
+        places = [divmod(number, self.sample_count) for number in range(first, first + share)]
+        samples = {epoch: self._shuffled(epoch) for epoch, _ in places}
+        return [CropDraw(epoch, place, int(samples[epoch][place])) for epoch, place in places]
 
-    def _draw(self, number: int) -> Draw:
-        epoch, place = divmod(number, self.sample_count)
-        return Draw(epoch, place, int(_order(self.seed, epoch, self.sample_count)[place]))
-
-
-@lru_cache(maxsize=4)
-def _order(seed: int, epoch: int, count: int) -> npt.NDArray[np.int64]:
-    return np.random.default_rng((seed, _ORDER, epoch)).permutation(count)
+    def _shuffled(self, epoch: int) -> npt.NDArray[np.int64]:
+        return np.random.default_rng((self.seed, _ORDER, epoch)).permutation(self.sample_count)
 
 
-class StepSampler(Sampler[list[Draw]]):
+class StepSampler(Sampler[list[CropDraw]]):
     """Yield the draws of each step from `first_step` to before `last_step`."""
 
-    def __init__(self, plan: BatchPlan, first_step: int, last_step: int) -> None:
-        """Keep the plan and the range of steps."""
-        self.plan, self.steps = plan, range(first_step, last_step)
+    def __init__(self, order: BatchOrder, first_step: int, last_step: int) -> None:
+        """Keep the order and the range of steps."""
+        self.order, self.steps = order, range(first_step, last_step)
 
-    def __iter__(self) -> Iterator[list[Draw]]:
+    def __iter__(self) -> Iterator[list[CropDraw]]:
         """Iterate over steps."""
-        return (self.plan.draws(step) for step in self.steps)
+        return (self.order.draws(step) for step in self.steps)
 
     def __len__(self) -> int:
         """Return the number of steps."""
@@ -88,7 +83,7 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
         """Keep what makes crops, and the seed of their random numbers."""
         self.augmenter, self.seed = augmenter, seed
 
-    def __getitem__(self, draw: Draw) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, draw: CropDraw) -> tuple[Tensor, Tensor]:
         """Return (image uint8 [h, w, 3], label uint8 [h, w])."""
         rng = np.random.default_rng((self.seed, _CROP, draw.epoch, draw.place))
         image, label = self.augmenter.crop(draw.sample, rng)
@@ -97,7 +92,7 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
 
 def load_batches(
     augmenter: Augmenter,
-    plan: BatchPlan,
+    order: BatchOrder,
     first_step: int,
     last_step: int,
     workers: int,
@@ -112,11 +107,11 @@ def load_batches(
     """
     more: dict[str, Any] = {}
     if workers:
-        more = {'prefetch_factor': 4, 'worker_init_fn': _settle_worker}
+        more = {'prefetch_factor': 4, 'worker_init_fn': _prepare_worker}
         more['multiprocessing_context'] = 'fork'
     loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(
-        Crops(augmenter, plan.seed),
-        batch_sampler=StepSampler(plan, first_step, last_step),
+        Crops(augmenter, order.seed),
+        batch_sampler=StepSampler(order, first_step, last_step),
         num_workers=workers,
         pin_memory=pin_memory,
         **more,
@@ -124,7 +119,7 @@ def load_batches(
     return iter(loader)
 
 
-def _settle_worker(_worker: int) -> None:
+def _prepare_worker(_worker: int) -> None:
     """Leave the cores to training, and the end of the run to the main process."""
     cv2.setNumThreads(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -14,7 +14,7 @@ from rtformer_ros.training.data.sample_store import ImageHwc, LabelHw
 from rtformer_ros.training.datasets.dataset import IGNORED
 from rtformer_ros.training.recipe import ColorRecipe
 
-MatrixF64 = npt.NDArray[np.float64]
+ChannelMatrix = npt.NDArray[np.float64]
 
 _LUMA = np.array([0.299, 0.587, 0.114])
 _CROSS = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
@@ -37,35 +37,39 @@ def distort_colors(
     return apply_color(image_hwc, matrix, _curves(recipe, rng))
 
 
-def apply_color(image_hwc: ImageHwc, matrix: MatrixF64, curves: ImageHwc) -> ImageHwc:
+def apply_color(image_hwc: ImageHwc, matrix: ChannelMatrix, curves: ImageHwc) -> ImageHwc:
     """Return an image after one curve a channel, uint8 [256, 3], and a channel matrix [3, 3]."""
     curved = cv2.LUT(image_hwc, curves[None])
     return cv2.transform(curved, matrix)  # type: ignore[return-value]
 
 
-def saturation_matrix(factor: float) -> MatrixF64:
+def saturation_matrix(factor: float) -> ChannelMatrix:
     """Return the matrix that keeps luma (BT.601) and scales what differs from grey."""
-    matrix: MatrixF64 = factor * np.eye(3) + (1 - factor) * np.tile(_LUMA, (3, 1))
+    matrix: ChannelMatrix = factor * np.eye(3) + (1 - factor) * np.tile(_LUMA, (3, 1))
     return matrix
 
 
-def hue_matrix(angle_deg: float) -> MatrixF64:
+def hue_matrix(angle_deg: float) -> ChannelMatrix:
     """Return the turn of RGB space around its grey axis."""
     angle = np.deg2rad(angle_deg)
-    matrix: MatrixF64 = np.cos(angle) * np.eye(3) + (1 - np.cos(angle)) / 3 + np.sin(angle) * _CROSS
+    matrix: ChannelMatrix = (
+        np.cos(angle) * np.eye(3) + (1 - np.cos(angle)) / 3 + np.sin(angle) * _CROSS
+    )
     return matrix
 
 
-def _saturation_and_hue(recipe: ColorRecipe, rng: np.random.Generator) -> MatrixF64:
+def _saturation_and_hue(recipe: ColorRecipe, rng: np.random.Generator) -> ChannelMatrix:
     factor = 1 + rng.uniform(-1, 1) * recipe.saturation
-    matrix: MatrixF64 = hue_matrix(rng.uniform(-1, 1) * recipe.hue_deg) @ saturation_matrix(factor)
+    matrix: ChannelMatrix = hue_matrix(rng.uniform(-1, 1) * recipe.hue_deg) @ saturation_matrix(
+        factor
+    )
     return matrix
 
 
-def _channel_mix(rng: np.random.Generator) -> MatrixF64:
+def _channel_mix(rng: np.random.Generator) -> ChannelMatrix:
     """Return rows of random shares: channels swapped, copied or averaged; grey stays grey."""
     share = rng.uniform(0.2, 1.0)
-    matrix: MatrixF64 = (1 - share) * np.eye(3) + share * rng.dirichlet((0.4,) * 3, size=3)
+    matrix: ChannelMatrix = (1 - share) * np.eye(3) + share * rng.dirichlet((0.4,) * 3, size=3)
     return matrix
 
 

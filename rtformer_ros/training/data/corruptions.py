@@ -1,4 +1,4 @@
-"""Spoil an image as weather, light and cheap cameras do."""
+"""Corrupt an image as weather, light and cheap cameras do (ImageNet-C, arXiv 1903.12261)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from rtformer_ros.training.data.sample_store import ImageHwc
-from rtformer_ros.training.recipe import WeatherRecipe
+from rtformer_ros.training.recipe import CorruptionRecipe
 
-Effect = Callable[[ImageHwc, np.random.Generator], ImageHwc]
+Corruption = Callable[[ImageHwc, np.random.Generator], ImageHwc]
 FieldHw = npt.NDArray[np.float32]
 
 
-def spoil(image_hwc: ImageHwc, recipe: WeatherRecipe, rng: np.random.Generator) -> ImageHwc:
-    """Return an image, RGB uint8 [h, w, 3], with some effects, in the order light, air, camera."""
-    effects: tuple[tuple[float, Effect], ...] = (
+def corrupt(image_hwc: ImageHwc, recipe: CorruptionRecipe, rng: np.random.Generator) -> ImageHwc:
+    """Return an image, RGB uint8 [h, w, 3], with some corruptions: of light, air, then camera."""
+    corruptions: tuple[tuple[float, Corruption], ...] = (
         (recipe.shadow_chance, shadow),
         (recipe.glare_chance, glare),
         (recipe.fog_chance, fog),
@@ -27,9 +27,9 @@ def spoil(image_hwc: ImageHwc, recipe: WeatherRecipe, rng: np.random.Generator) 
         (recipe.noise_chance, noise),
         (recipe.jpeg_chance, jpeg),
     )
-    for chance, effect in effects:
+    for chance, corruption in corruptions:
         if rng.random() < chance:
-            image_hwc = effect(image_hwc, rng)
+            image_hwc = corruption(image_hwc, rng)
     return image_hwc
 
 

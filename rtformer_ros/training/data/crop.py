@@ -11,7 +11,8 @@ from rtformer_ros.training.data.sample_store import ImageHwc, LabelHw
 from rtformer_ros.training.datasets.dataset import IGNORED
 from rtformer_ros.training.recipe import CropRecipe
 
-MatrixF64 = npt.NDArray[np.float64]
+PlaneArray = npt.NDArray[np.float64]
+"""Points, vectors [2] and linear maps [2, 2] of the image plane, in the order x, y."""
 
 _PADDING_RGB = tuple(round(255 * mean) for mean in MEAN_RGB)
 
@@ -47,8 +48,8 @@ def cut(
     image_hwc: ImageHwc,
     label_hw: LabelHw,
     size_hw: tuple[int, int],
-    linear: MatrixF64,
-    centre_xy: MatrixF64,
+    linear: PlaneArray,
+    centre_xy: PlaneArray,
 ) -> tuple[ImageHwc, LabelHw]:
     """
     Return the pixels around `centre_xy`: bilinear ones of the image, nearest ones of the label.
@@ -75,19 +76,19 @@ def cut(
     return image, label  # type: ignore[return-value]
 
 
-def _linear_part(recipe: CropRecipe, rng: np.random.Generator) -> MatrixF64:
+def _linear_part(recipe: CropRecipe, rng: np.random.Generator) -> PlaneArray:
     scale = np.exp(rng.uniform(np.log(recipe.scale_min), np.log(recipe.scale_max)))
     stretch = np.exp(rng.uniform(-1, 1) * np.log1p(recipe.aspect_jitter) / 2)
     angle = np.deg2rad(rng.uniform(-1, 1) * recipe.rotation_deg)
     mirror = -1.0 if rng.random() < recipe.flip_chance else 1.0
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    linear: MatrixF64 = turn @ np.diag([mirror / (scale * stretch), stretch / scale])
+    linear: PlaneArray = turn @ np.diag([mirror / (scale * stretch), stretch / scale])
     return linear
 
 
 def _centre_range(
-    image_hw: tuple[int, ...], size_hw: tuple[int, int], linear: MatrixF64
-) -> tuple[MatrixF64, MatrixF64]:
+    image_hw: tuple[int, ...], size_hw: tuple[int, int], linear: PlaneArray
+) -> tuple[PlaneArray, PlaneArray]:
     """Return the least and greatest centres (x, y) that show as much of the image as possible."""
     image_wh = np.array(image_hw[::-1], np.float64)
     half_crop = np.linalg.norm(linear, axis=0) * np.array(size_hw[::-1]) / 2
@@ -97,7 +98,7 @@ def _centre_range(
 
 def _focus_point(
     label_hw: LabelHw, classes: npt.NDArray[np.int64], rng: np.random.Generator
-) -> MatrixF64 | None:
+) -> PlaneArray | None:
     candidates = classes[classes != IGNORED]
     if candidates.size == 0:
         return None

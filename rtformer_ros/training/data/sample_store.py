@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 
 from rtformer_ros.errors import ImageError
 from rtformer_ros.training.datasets.dataset import IGNORED, UNKNOWN, Dataset, Sample
@@ -74,6 +75,20 @@ def fill_store(
                 decoded.append((image, label))
             yield index + 1
     yield SampleStore(dataset, counts, None if decoded is None else tuple(decoded))
+
+
+def filled_store(
+    dataset: Dataset, *, is_silent: bool = False, memory_limit_bytes: int = MEMORY_LIMIT_BYTES
+) -> SampleStore:
+    """Return what fill_store yields last, with a progress bar on stderr; raises as it does."""
+    with tqdm(
+        total=len(dataset.samples), desc=dataset.name, unit='image', disable=is_silent
+    ) as bar:
+        for done in fill_store(dataset, memory_limit_bytes=memory_limit_bytes):
+            if isinstance(done, SampleStore):
+                return done
+            bar.update(done - bar.n)
+    raise AssertionError('fill_store ends with a store')
 
 
 def decode_sample(dataset: Dataset, sample: Sample) -> tuple[ImageHwc, LabelHw]:

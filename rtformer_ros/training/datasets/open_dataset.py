@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.labels.label_set import LabelSet
@@ -13,6 +14,7 @@ from rtformer_ros.training.datasets.cityscapes import read_cityscapes
 from rtformer_ros.training.datasets.cocostuff import read_cocostuff
 from rtformer_ros.training.datasets.dataset import Dataset
 from rtformer_ros.training.datasets.image_label_folders import read_folder
+from rtformer_ros.training.datasets.predefined_split import PredefinedSplit
 
 Split = Literal['train', 'val']
 
@@ -25,14 +27,26 @@ READERS: dict[str, Callable[[Path, str, LabelSet], Dataset]] = {
 }
 
 
-def open_dataset(name: str, root: Path, split: Split, labels: LabelSet) -> Dataset:
+def open_dataset(
+    name: str, root: Path, split: Split, labels: LabelSet, predefined: PredefinedSplit | None = None
+) -> Dataset:
     """
     Return one split of a data set; its files are listed, not read.
 
-    Raises ConfigError for an unknown name and for a layout that is not the data set's.
+    predefined: what goes into which split in place of the data set's own. Raises ConfigError for
+    an unknown name, for a layout that is not the data set's, and for a split that finds nothing.
     """
     if name not in READERS:
         raise ConfigError(f"there is no data set '{name}'; expected one of: {', '.join(READERS)}")
     if not root.is_dir():
         raise ConfigError(f'there is no folder {root}; give the folder that holds {name}')
-    return READERS[name](root, split, labels)
+    read = READERS[name]
+    if predefined is None:
+        return read(root, split, labels)
+    own = {each: read(root, each, labels) for each in get_args(Split)}
+    samples = tuple(sample for dataset in own.values() for sample in dataset.samples)
+    return replace(
+        own[split],
+        name=f'{own[split].name} of {predefined.name}',
+        samples=predefined.chosen(split, samples, root),
+    )

@@ -7,13 +7,13 @@ from pathlib import Path
 from torch import Tensor
 
 from rtformer_ros.errors import CheckpointError
-from rtformer_ros.network.rtformer import RTFormer
-from rtformer_ros.network.weights.weights_file import read_weights
+from rtformer_ros.network.family import SegmentationNetwork
+from rtformer_ros.network.weights.weights_file import UNUSED_SUFFIX, read_weights
 
 _LEAST_SHARE = 0.5
 
 
-def initialize(network: RTFormer, path: Path) -> tuple[int, list[str]]:
+def initialize(network: SegmentationNetwork, path: Path) -> tuple[int, list[str]]:
     """
     Copy from a file the weights that fit a network by name and shape.
 
@@ -23,11 +23,11 @@ def initialize(network: RTFormer, path: Path) -> tuple[int, list[str]]:
     half.
     """
     saved = read_weights(path).state
-    own = {k: v for k, v in network.state_dict().items() if not k.endswith('num_batches_tracked')}
+    own = {k: v for k, v in network.state_dict().items() if not k.endswith(UNUSED_SUFFIX)}
     fitting = {key: saved[key] for key, value in own.items() if _shape(saved, key) == value.shape}
     if len(fitting) < _LEAST_SHARE * len(own):
         raise CheckpointError(
-            f'{path} has only {len(fitting)} of the {len(own)} weights of RTFormer '
+            f'{path} has only {len(fitting)} of the {len(own)} weights of {network.family.title} '
             f'{network.architecture.variant}; is it of another variant or another network?'
         )
     network.load_state_dict(fitting, strict=False)

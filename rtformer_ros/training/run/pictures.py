@@ -9,8 +9,7 @@ import numpy.typing as npt
 
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.labels.palette import colorize, palette_rgb
-
-ImageHwc = npt.NDArray[np.uint8]
+from rtformer_ros.training.data.sample_store import ImageHwc
 
 
 def draw_rows(

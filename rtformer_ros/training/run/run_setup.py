@@ -11,7 +11,7 @@ import yaml
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.labels.label_set import LabelSet
-from rtformer_ros.network.architecture import VariantName
+from rtformer_ros.training.datasets.predefined_split import PredefinedSplit
 from rtformer_ros.training.recipe import Recipe
 from rtformer_ros.training.recipe_file import recipe_from_dict, recipe_to_dict
 
@@ -19,43 +19,48 @@ _FILE = 'run.yaml'
 
 
 @dataclass(frozen=True)
-class RunPlan:
+class RunSetup:
     """
     What is trained on what, how.
 
-    dataset: its name on the command line; root: its folder; variant: 'slim' or 'base'.
+    dataset: its name on the command line; root: its folder; network: public name, as
+    rtformer_slim; split: what is trained on and what scored, None for the data set's own.
     """
 
     dataset: str
     root: Path
-    variant: VariantName
+    network: str
     labels: LabelSet
     recipe: Recipe
+    split: PredefinedSplit | None = None
 
     def save(self, folder: Path) -> None:
-        """Write the plan to folder/run.yaml."""
-        data = {
+        """Write the setup to folder/run.yaml."""
+        data: dict[str, Any] = {
             'dataset': self.dataset,
             'root': str(self.root),
-            'variant': self.variant,
+            'network': self.network,
             'labels': self.labels.to_dict(),
             'recipe': recipe_to_dict(self.recipe),
         }
+        if self.split is not None:
+            data['split'] = {'name': self.split.name, **self.split.to_dict()}
         text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
         write_atomically(folder / _FILE, text.encode())
 
 
-def load_plan(folder: Path) -> RunPlan:
-    """Read the plan of a run from its folder; raises ConfigError, naming what is at fault."""
+def load_setup(folder: Path) -> RunSetup:
+    """Read the setup of a run from its folder; raises ConfigError, naming what is at fault."""
     path = folder / _FILE
     try:
         data: Any = yaml.safe_load(path.read_text(encoding='utf-8'))
-        return RunPlan(
+        return RunSetup(
             dataset=data['dataset'],
             root=Path(data['root']),
-            variant=data['variant'],
+            network=_network(data),
             labels=LabelSet.from_dict(data['labels'], f'{path}: labels'),
             recipe=recipe_from_dict(data['recipe'], f'{path}: recipe'),
+            split=_split(data.get('split'), f'{path}: split'),
         )
     except OSError as error:
         raise ConfigError(
@@ -63,3 +68,15 @@ def load_plan(folder: Path) -> RunPlan:
         ) from error
     except (UnicodeDecodeError, yaml.YAMLError, LookupError, TypeError) as error:
         raise ConfigError(f'{path} is no description of a run: {error!r}') from error
+
+
+def _network(data: dict[str, Any]) -> str:
+    """Return the network's name; older files have the variant of RTFormer instead."""
+    return str(data['network']) if 'network' in data else f'rtformer_{data["variant"]}'
+
+
+def _split(data: Any, source: str) -> PredefinedSplit | None:
+    if data is None:
+        return None
+    name = data.pop('name')
+    return PredefinedSplit.from_dict(name, data, source)

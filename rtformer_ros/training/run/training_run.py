@@ -14,10 +14,11 @@ import torch
 from torch import nn
 
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.network.rtformer import RTFormer, build_rtformer
+from rtformer_ros.network.family import SegmentationNetwork
+from rtformer_ros.network.registry import build_network
 from rtformer_ros.network.weights.checkpoint import Checkpoint, save_checkpoint
 from rtformer_ros.training.data.augment import Augmenter
-from rtformer_ros.training.data.batches import BatchPlan, Crops, load_batches
+from rtformer_ros.training.data.batches import BatchOrder, Crops, load_batches
 from rtformer_ros.training.data.sample_store import SampleStore
 from rtformer_ros.training.learner import Learner
 from rtformer_ros.training.losses import class_weights
@@ -26,7 +27,7 @@ from rtformer_ros.training.recipe_file import recipe_to_dict
 from rtformer_ros.training.run.initial_weights import initialize
 from rtformer_ros.training.run.pictures import draw_rows
 from rtformer_ros.training.run.run_log import RunLog
-from rtformer_ros.training.run.run_setup import RunPlan
+from rtformer_ros.training.run.run_setup import RunSetup
 from rtformer_ros.training.run.run_state import RunState, load_state
 from rtformer_ros.training.run.step_clock import StepClock
 from rtformer_ros.training.run.validation import predict, validate
@@ -56,11 +57,11 @@ class RunData:
 
 
 class TrainingRun:
-    """A network that is trained by a plan, in a folder."""
+    """A network that is trained as a setup says, in a folder."""
 
     def __init__(
         self,
-        plan: RunPlan,
+        setup: RunSetup,
         data: RunData,
         folder: Path,
         group: ProcessGroup,
@@ -74,30 +75,30 @@ class TrainingRun:
         Raises ConfigError for a batch that the processes cannot share evenly, CheckpointError for
         weights that do not fit.
         """
-        if plan.recipe.batch_size % group.world_size:
+        if setup.recipe.batch_size % group.world_size:
             raise ConfigError(
-                f'a batch of {plan.recipe.batch_size} cannot be shared evenly by '
+                f'a batch of {setup.recipe.batch_size} cannot be shared evenly by '
                 f'{group.world_size} processes; change --batch-size'
             )
-        self.plan, self.data, self.folder, self.group = plan, data, folder, group
-        weights = class_weights(data.train.class_shares(), plan.recipe.loss.class_weight_power)
-        network = build_network(plan)
+        self.setup, self.data, self.folder, self.group = setup, data, folder, group
+        weights = class_weights(data.train.class_shares(), setup.recipe.loss.class_weight_power)
+        network = _fresh_network(setup)
         self.copied_weights, self.fresh_weights = 0, list[str]()
         if init is not None:
             self.copied_weights, self.fresh_weights = initialize(network, init)
-        self.learner = Learner(network, plan.recipe, weights, group)
+        self.learner = Learner(network, setup.recipe, weights, group)
         self.steps_taken, self.best_mean_iou = 0, -1.0
         if resume:
             state = load_state(folder, group.device)
             self.learner.restore(dict(state.learner))
             self.steps_taken, self.best_mean_iou = state.step, state.best_mean_iou
         self.clock = StepClock()
-        self._augmenter = Augmenter(data.train, plan.recipe)
+        self._augmenter = Augmenter(data.train, setup.recipe)
 
     def steps(self) -> Iterator[tuple[int, float]]:
         """Take the steps that are left, yielding (steps taken, loss) after each; write nothing."""
-        recipe, group = self.plan.recipe, self.group
-        order = BatchPlan(
+        recipe, group = self.setup.recipe, self.group
+        order = BatchOrder(
             len(self.data.train), recipe.batch_size, recipe.seed, group.rank, group.world_size
         )
         first, last = self.steps_taken, recipe.steps
@@ -124,7 +125,7 @@ class TrainingRun:
         Scores and weights are kept every validate_every steps and at the end, the state to resume
         from every save_every steps and at the end.
         """
-        recipe, saved_at = self.plan.recipe, self.steps_taken
+        recipe, saved_at = self.setup.recipe, self.steps_taken
         self._show_crops(log)
         for taken, loss in self.steps():
             log.step(taken, loss, self.learner.lr(taken - 1), self.images_per_s)
@@ -144,7 +145,7 @@ class TrainingRun:
     @property
     def images_per_s(self) -> float:
         """Training crops a second over the last steps, in all processes."""
-        return self.clock.steps_per_s * self.plan.recipe.batch_size
+        return self.clock.steps_per_s * self.setup.recipe.batch_size
 
     def _validate(self, log: RunLog) -> None:
         learner, step = self.learner, self.steps_taken
@@ -165,11 +166,15 @@ class TrainingRun:
             'dataset': self.data.train.dataset.name,
             'steps': str(self.steps_taken),
             'val_mean_iou': f'{mean_iou:.4f}',
-            'recipe': json.dumps(recipe_to_dict(self.plan.recipe)),
+            'recipe': json.dumps(recipe_to_dict(self.setup.recipe)),
         }
-        network = self.learner.average.network
-        assert isinstance(network, RTFormer)
-        checkpoint = Checkpoint.of(network, labels=self.plan.labels, notes=notes)
+        shares = self.data.train.class_shares()
+        checkpoint = Checkpoint.of(
+            self.learner.average.network,
+            labels=self.setup.labels,
+            notes=notes,
+            class_shares=tuple(shares.tolist()) if shares.any() else None,
+        )
         save_checkpoint(checkpoint, self.folder / name)
 
     def _save(self) -> None:
@@ -183,11 +188,11 @@ class TrainingRun:
 
     def _show_crops(self, log: RunLog) -> None:
         if self.group.is_first:
-            crops = Crops(self._augmenter, self.plan.recipe.seed)
-            draws = BatchPlan(len(self.data.train), _SHOWN_CROPS, self.plan.recipe.seed).draws(0)
+            crops = Crops(self._augmenter, self.setup.recipe.seed)
+            draws = BatchOrder(len(self.data.train), _SHOWN_CROPS, self.setup.recipe.seed).draws(0)
             pairs = [crops[draw] for draw in draws]
             rows = [(image.numpy(), [label.numpy()]) for image, label in pairs]
-            log.picture('crops', draw_rows(rows, self.plan.labels), self.steps_taken)
+            log.picture('crops', draw_rows(rows, self.setup.labels), self.steps_taken)
 
     def _picture_of_val(self, network: nn.Module) -> npt.NDArray[np.uint8]:
         """Return image, prediction and truth of a few validation samples."""
@@ -197,19 +202,16 @@ class TrainingRun:
             batch = torch.from_numpy(image)[None]
             predicted = predict(network, self.learner.normalized, batch)[0]
             rows.append((image, [predicted.cpu().numpy().astype(np.uint8), label]))
-        return draw_rows(rows, self.plan.labels)
+        return draw_rows(rows, self.setup.labels)
 
 
-def build_network(plan: RunPlan) -> RTFormer:
-    """Return the network of a plan with fresh weights, which its seed decides."""
-    recipe = plan.recipe
+def _fresh_network(setup: RunSetup) -> SegmentationNetwork:
+    """Return the network of a setup with fresh weights, which its seed decides."""
+    recipe = setup.recipe
     torch.manual_seed(recipe.seed)
-    return build_rtformer(
-        plan.variant,
-        len(plan.labels),
-        aux_head=recipe.loss.aux_weight > 0,
-        **asdict(recipe.network),
-    )
+    options = {key: value for key, value in asdict(recipe.network).items() if value is not None}
+    aux_head = recipe.loss.aux_weight > 0
+    return build_network(setup.network, len(setup.labels), aux_head=aux_head, **options)
 
 
 def _starved(waiting_share: float, workers: int) -> str:

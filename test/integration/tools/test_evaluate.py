@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 
@@ -50,9 +51,9 @@ def evaluate(root, model, *options):
     return subprocess.run([str(part) for part in command], capture_output=True, text=True)
 
 
-def expected_confusion(class_map_of):
+def expected_confusion(class_map_of, numbers=range(COUNT)):
     confusion = np.zeros((3, 3), np.int64)
-    for number in range(COUNT):
+    for number in numbers:
         image, label = sample(number)
         counts = label != IGNORED
         np.add.at(confusion, (label[counts], class_map_of(image)[counts]), 1)
@@ -124,6 +125,46 @@ def test_mirrored_images_and_a_limit_show_in_the_protocol(root, tmp_path):
     assert 'pixel accuracy' in done.stdout
 
 
+def test_a_split_file_decides_which_images_are_measured(root, tmp_path):
+    drives = tmp_path / 'drives'
+    shutil.copytree(root, drives)
+    for kind in ('images', 'labels'):
+        (drives / 'train' / kind).mkdir(parents=True)
+        (drives / 'val' / kind / '0.png').rename(drives / 'train' / kind / '0.png')
+    (tmp_path / 'mine.yaml').write_text("train: ['1']\nval: ['0', '2']\n")
+    model = brightest_channel(tmp_path / 'rgb.onnx', HEIGHT, WIDTH)
+    for suffix, numbers in (('', (0, 2)), (':train', (1,))):
+        folder = tmp_path / f'out{suffix[1:]}'
+        split = f'{tmp_path / "mine.yaml"}{suffix}'
+        done = evaluate(drives, model, '--split', split, '--output', folder)
+        assert done.returncode == 0, done.stderr
+        assert f'of mine, {len(numbers)} images' in done.stdout
+        expected = expected_confusion(lambda image: image.argmax(axis=2), numbers)
+        np.testing.assert_array_equal(written_confusion(folder), expected)
+
+
+def test_a_class_prior_makes_rare_classes_rarer(root, tmp_path):
+    segmenter = tiny_checkpoint(tmp_path / 'tiny.safetensors', RGB_LABELS)
+    shares = {'red': 80, 'green': 2, 'blue': 18}
+    (tmp_path / 'shares.json').write_text(json.dumps(shares))
+    moved = 0.3 * torch.tensor([0.8, 0.02, 0.18]).log().reshape(1, 3, 1, 1)
+
+    def class_map(image):
+        with torch.inference_mode():
+            logits = segmenter.logits(torch.from_numpy(image)[None]) + moved
+        return logits.argmax(dim=1)[0].numpy()
+
+    model, options = tmp_path / 'tiny.safetensors', ['--prior-tau', '0.3']
+    assert 'do not say how often each class occurs' in evaluate(root, model, *options).stderr
+    options += ['--class-shares', tmp_path / 'shares.json', '--output', tmp_path / 'out']
+    done = evaluate(root, model, *options)
+    assert done.returncode == 0, done.stderr
+    assert 'logits plus 0.3 log(share of the class)' in done.stdout
+    expected = expected_confusion(class_map)
+    came = written_confusion(tmp_path / 'out')
+    assert np.abs(came - expected).sum() <= 0.001 * expected.sum()
+
+
 @pytest.mark.parametrize(
     ('options', 'words'),
     [
@@ -134,6 +175,8 @@ def test_mirrored_images_and_a_limit_show_in_the_protocol(root, tmp_path):
         (('--scales', '1', '--size', '20x20'), '--size is of no use'),
         (('--limit', '0'), 'limit is 0'),
         (('--split', 'train'), 'there is no folder'),
+        (('--split', 'none'), "there is no split file 'none'"),
+        (('--prior-tau', '0.3'), 'average logits, which rgb.onnx does not give'),
         (('--engine', 'torch'), 'the engine torch runs .safetensors'),
         (('--labels', 'camvid'), "rgb.onnx tells 3 classes apart, 'camvid' has 11"),
         (('--dataset', 'none'), "no data set 'none'"),

@@ -14,7 +14,7 @@ from rtformer_ros.training.process_group import ProcessGroup
 from rtformer_ros.training.recipe import Recipe
 from rtformer_ros.training.recipe_file import with_changes
 from rtformer_ros.training.run.run_log import RunLog
-from rtformer_ros.training.run.run_setup import RunPlan
+from rtformer_ros.training.run.run_setup import RunSetup
 from rtformer_ros.training.run.stop_request import StopRequest
 from rtformer_ros.training.run.training_run import BEST_WEIGHTS, RunData, TrainingRun
 from rtformer_ros.training.run.validation import predict
@@ -52,9 +52,9 @@ def two_images() -> SampleStore:
 
 
 def test_two_images_are_learnt_by_heart(two_images: SampleStore, tmp_path: Path) -> None:
-    plan = RunPlan('folder', tmp_path, 'slim', SCENES, with_changes(Recipe(), BY_HEART))
-    run = TrainingRun(plan, RunData(two_images, two_images, workers=0), tmp_path, ProcessGroup())
-    with RunLog(tmp_path, SCENES.names, 0, plan.recipe.steps) as log:
+    setup = RunSetup('folder', tmp_path, 'rtformer_slim', SCENES, with_changes(Recipe(), BY_HEART))
+    run = TrainingRun(setup, RunData(two_images, two_images, workers=0), tmp_path, ProcessGroup())
+    with RunLog(tmp_path, SCENES.names, 0, setup.recipe.steps) as log:
         run.run(log, StopRequest())
     losses = np.loadtxt(tmp_path / 'steps.csv', delimiter=',', skiprows=1)[:, 1]
     assert losses[0] > 1.0

@@ -8,12 +8,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
 
 from rtformer_ros.network import load_checkpoint
-from training_scenes import SCENES, write_scenes
+from training_scenes import SCENES, scene, write_scenes
 
 TOOL = 'rtformer_ros.tools.train'
 # Sharing two cores, spinning threads would only be in each other's way.
@@ -150,6 +151,32 @@ def test_run_leaves_tables_pictures_and_weights(data: Path, tmp_path: Path) -> N
     assert 'holds a run already; give --resume' in again.stderr
 
 
+def test_a_split_file_decides_what_is_trained_on_and_scored(data: Path, tmp_path: Path) -> None:
+    split = {'train': ['train/images/scene_[0-2]'], 'val': ['train/images/scene_4', 'val/']}
+    (tmp_path / 'mine.yaml').write_text(yaml.safe_dump(split))
+    output = tmp_path / 'run'
+    more = ('--split', str(tmp_path / 'mine.yaml'), '--steps', '2', '--network', 'rtformer_base')
+    done = run(start(data, output, *more))
+    assert done.returncode == 0, done.stderr
+    assert 'RTFormer base on scenes train of mine' in done.stderr
+    checkpoint = load_checkpoint(output / 'last.safetensors')
+    assert checkpoint.notes['dataset'] == 'scenes train of mine'
+    counts = sum(np.bincount(scene(seed)[1].ravel(), minlength=4) for seed in range(3))
+    assert checkpoint.class_shares == pytest.approx(counts / counts.sum())
+    resume = [sys.executable, '-m', TOOL, '--output', str(output), '--resume', '--device', 'cpu']
+    other = run([*resume, '--split', 'camvid_0001TP'])
+    assert (other.returncode, '--split cannot be changed' in other.stderr) == (1, True)
+    assert len(trained([*resume, '--steps', '4'], output)) == 4
+    assert yaml.safe_load((output / 'run.yaml').read_text())['split'] == {'name': 'mine', **split}
+
+
+def test_images_that_are_trained_on_and_scored_are_counted(data: Path, tmp_path: Path) -> None:
+    (tmp_path / 'both.yaml').write_text("train: ['*']\nval: [val/]\n")
+    done = run(start(data, tmp_path / 'a', '--split', str(tmp_path / 'both.yaml'), '--steps', '1'))
+    assert done.returncode == 0, done.stderr
+    assert '2 of the 2 images of scenes val of both are trained on too' in done.stderr
+
+
 @pytest.mark.parametrize(
     ('options', 'words'),
     [
@@ -159,6 +186,10 @@ def test_run_leaves_tables_pictures_and_weights(data: Path, tmp_path: Path) -> N
         (['--dataset', 'camvid', '--root', 'nowhere'], 'there is no folder'),
         (['--resume'], 'there is no run to resume'),
         (['--dataset', 'camvid', '--root', '.', '--recipe', 'none'], "there is no recipe 'none'"),
+        (
+            ['--dataset', 'camvid', '--root', '.', '--split', 'none'],
+            "there is no split file 'none'",
+        ),
     ],
 )
 def test_bad_command_lines_are_answered_in_one_line(

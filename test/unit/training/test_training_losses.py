@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from rtformer_ros.training.losses import class_weights, hard_pixels, loss_terms, sampled
+from rtformer_ros.training.losses import class_weights, cross_entropy_terms, hard_pixels, sampled
 from rtformer_ros.training.recipe import LossRecipe
 
 CLASSES, IGNORED = 5, 255
@@ -41,7 +41,9 @@ def mean_by_hand(logits, labels, weights, smoothing, kept=None):
 @pytest.mark.parametrize('smoothing', [0.0, 0.1])
 def test_loss_is_weighted_cross_entropy(batch, smoothing):
     logits, labels, weights = batch
-    summed, weight = loss_terms(logits, labels, weights, LossRecipe(label_smoothing=smoothing))
+    summed, weight = cross_entropy_terms(
+        logits, labels, weights, LossRecipe(label_smoothing=smoothing)
+    )
     by_hand = mean_by_hand(logits, labels, weights, smoothing)
     assert float(summed / weight) == pytest.approx(by_hand, rel=1e-5)
     pytorch = F.cross_entropy(
@@ -68,7 +70,7 @@ def test_hard_pixels_are_those_below_the_threshold_and_the_hardest(batch, thresh
     kept = hard_pixels(F.log_softmax(logits, dim=1), labels, recipe)
     assert np.array_equal(kept.numpy(), expected)
     assert 0 < expected.sum() < (labels != IGNORED).sum() or share == 0.9
-    summed, weight = loss_terms(logits, labels, weights, recipe)
+    summed, weight = cross_entropy_terms(logits, labels, weights, recipe)
     by_hand = mean_by_hand(logits, labels, weights, 0.0, expected)
     assert float(summed / weight) == pytest.approx(by_hand, rel=1e-5)
 
@@ -78,9 +80,9 @@ def test_hard_pixels_are_those_below_the_threshold_and_the_hardest(batch, thresh
 )
 def test_parts_of_a_batch_add_up(batch, recipe):
     logits, labels, weights = batch
-    whole = loss_terms(logits, labels, weights, recipe)
+    whole = cross_entropy_terms(logits, labels, weights, recipe)
     halves = [
-        loss_terms(logits[part], labels[part], weights, recipe)
+        cross_entropy_terms(logits[part], labels[part], weights, recipe)
         for part in (slice(0, 2), slice(2, 4))
     ]
     for index in range(2):
@@ -92,7 +94,9 @@ def test_parts_of_a_batch_add_up(batch, recipe):
 def test_batch_without_a_label_has_no_loss_and_no_nan_gradient(batch):
     logits, labels, weights = batch
     logits.requires_grad_()
-    summed, weight = loss_terms(logits, torch.full_like(labels, IGNORED), weights, LossRecipe())
+    summed, weight = cross_entropy_terms(
+        logits, torch.full_like(labels, IGNORED), weights, LossRecipe()
+    )
     summed.backward()
     assert (float(summed.detach()), float(weight)) == (0.0, 0.0)
     assert not logits.grad.any()

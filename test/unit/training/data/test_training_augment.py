@@ -19,9 +19,9 @@ from rtformer_ros.training.datasets.dataset import IGNORED, Dataset, plain_id_ta
 from rtformer_ros.training.recipe import (
     ColorRecipe,
     CopyPasteRecipe,
+    CorruptionRecipe,
     CropRecipe,
     Recipe,
-    WeatherRecipe,
 )
 from training_scenes import COLORS_RGB, SCENES, scene
 
@@ -178,9 +178,9 @@ def test_fog_takes_contrast_and_noise_keeps_the_mean():
 
 def test_effects_happen_as_often_as_the_recipe_says():
     image, _ = scene(10)
-    recipe = WeatherRecipe(jpeg_chance=0.3)
+    recipe = CorruptionRecipe(jpeg_chance=0.3)
     changed = [
-        not np.array_equal(corruptions.spoil(image, recipe, np.random.default_rng(i)), image)
+        not np.array_equal(corruptions.corrupt(image, recipe, np.random.default_rng(i)), image)
         for i in range(200)
     ]
     assert np.mean(changed) == pytest.approx(0.3, abs=0.1)

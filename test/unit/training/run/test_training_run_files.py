@@ -1,4 +1,4 @@
-"""Check what a run keeps: its plan, its state, its tables."""
+"""Check what a run keeps: its setup, its state, its tables."""
 
 import csv
 from dataclasses import replace
@@ -14,26 +14,26 @@ from rtformer_ros.training.metrics import Scores
 from rtformer_ros.training.recipe import Recipe
 from rtformer_ros.training.run.pictures import draw_rows
 from rtformer_ros.training.run.run_log import RunLog
-from rtformer_ros.training.run.run_setup import RunPlan, load_plan
+from rtformer_ros.training.run.run_setup import RunSetup, load_setup
 from rtformer_ros.training.run.run_state import STATE_FILE, RunState, load_state
 from training_scenes import COLORS_RGB, SCENES, scene
 
 CPU = torch.device('cpu')
 
 
-def test_plan_survives_its_file(tmp_path):
-    plan = RunPlan('folder', Path('/some/where'), 'base', SCENES, Recipe(steps=5))
-    plan.save(tmp_path)
-    assert load_plan(tmp_path) == plan
-    replace(plan, variant='slim').save(tmp_path)
-    assert load_plan(tmp_path).variant == 'slim'
+def test_setup_survives_its_file(tmp_path):
+    setup = RunSetup('folder', Path('/some/where'), 'rtformer_base', SCENES, Recipe(steps=5))
+    setup.save(tmp_path)
+    assert load_setup(tmp_path) == setup
+    replace(setup, network='rtformer_slim').save(tmp_path)
+    assert load_setup(tmp_path).network == 'rtformer_slim'
 
 
 @pytest.mark.parametrize('text', ['[', 'dataset: x', '3', 'recipe: {}\ndataset: a\nroot: 3'])
-def test_broken_plans_are_named(tmp_path, text):
+def test_broken_setups_are_named(tmp_path, text):
     (tmp_path / 'run.yaml').write_text(text)
     with pytest.raises(ConfigError, match=r'run\.yaml is no description of a run'):
-        load_plan(tmp_path)
+        load_setup(tmp_path)
 
 
 def test_state_survives_its_file(tmp_path):

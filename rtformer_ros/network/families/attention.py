@@ -1,4 +1,4 @@
-"""Build the two attentions of RTFormer (arXiv 2210.07124, sections 3.1 and 3.2)."""
+"""Build the two attentions of an RTFormer block (arXiv 2210.07124, section 3)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rtformer_ros.network.architecture import ATTENTION_HEADS
 from rtformer_ros.network.blocks import BatchNorm, spatial_size
+from rtformer_ros.network.families.rtformer_architecture import ATTENTION_HEADS
 
 _HEAD_SUM_EPSILON = 1e-6
 

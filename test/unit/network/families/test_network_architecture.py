@@ -10,8 +10,8 @@ import torch.nn.functional as F
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.network import ImageSegmenter, build_rtformer
-from rtformer_ros.network.attention import CrossResolutionAttention, GpuFriendlyAttention
 from rtformer_ros.network.blocks import BatchNorm, DropPath
+from rtformer_ros.network.families.attention import CrossResolutionAttention, GpuFriendlyAttention
 from rtformer_ros.network.image_segmenter import decide
 
 ADE20K = {'injection': (True, False), 'drop_path_rate': 0.1}

@@ -1,0 +1,224 @@
+"""
+Assemble RTFormer (arXiv 2210.07124) from its parts, and describe it as a network family.
+
+Layers are named as the reference (PaddleSeg) names them, so that weights map one to one; a
+trailing underscore means the high branch. No other module knows these names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rtformer_ros.errors import CheckpointError, ConfigError
+from rtformer_ros.network.blocks import (
+    DAPPM,
+    BasicBlock,
+    SegmentationHead,
+    basic_stage,
+    norm_relu_conv,
+    spatial_size,
+    stem,
+    upsample,
+)
+from rtformer_ros.network.families.attention import CrossTokens, GpuFriendlyAttention
+from rtformer_ros.network.families.rtformer_architecture import (
+    VARIANTS,
+    RTFormerArchitecture,
+    VariantName,
+)
+from rtformer_ros.network.families.rtformer_block import BlockSettings, RTFormerBlock
+from rtformer_ros.network.family import Logits, NetworkFamily, NormPlace, SegmentationNetwork
+from rtformer_ros.network.weight_shapes import output_channels
+
+_DAPPM_CHANNELS = 128
+
+
+class RTFormer(SegmentationNetwork):
+    """Segment images with a high branch (1/8) and a low branch (1/32) that attend to each other."""
+
+    def __init__(self, architecture: RTFormerArchitecture) -> None:
+        """Build the layers and initialise their weights."""
+        super().__init__()
+        self.architecture: RTFormerArchitecture = architecture
+        a, c, momentum = architecture, architecture.base_channels, architecture.bn_momentum
+        self.conv1 = stem(c, momentum)
+        self.layer1 = basic_stage(c, c, 1, momentum)
+        self.layer2 = basic_stage(c, 2 * c, 2, momentum)
+        self.layer3 = basic_stage(2 * c, 4 * c, 2, momentum)
+        self.compression3 = nn.Sequential(*norm_relu_conv(4 * c, 2 * c, 1, momentum))
+        self.layer3_ = nn.Sequential(BasicBlock(2 * c, 2 * c, 1, momentum, final_relu=True))
+        self.layer4 = RTFormerBlock(_block_settings(a, 4 * c, a.injection[0]))
+        self.layer5 = RTFormerBlock(_block_settings(a, 8 * c, a.injection[1]))
+        self.spp = DAPPM(8 * c, _DAPPM_CHANNELS, 2 * c, momentum)
+        self.seghead = SegmentationHead(4 * c, 2 * a.head_channels, a.num_classes, momentum)
+        self.seghead_extra: nn.Module | None = None
+        if a.aux_head:
+            self.seghead_extra = SegmentationHead(2 * c, a.head_channels, a.num_classes, momentum)
+        self.apply(_initialise)
+
+    @property
+    def family(self) -> NetworkFamily:
+        """Return RTFORMER."""
+        return RTFORMER
+
+    def forward(self, images: Tensor) -> Logits:
+        """
+        Return logits at the size of the images.
+
+        images: float [n, 3, h, w], RGB, normalised with MEAN_RGB and STD_RGB; any h and w.
+        In eval mode, and without an auxiliary head: logits float [n, num_classes, h, w].
+        In training mode with one: that and the auxiliary logits, of the same shape.
+        """
+        size = spatial_size(images)
+        shared, features = self._features(images)
+        logits = upsample(self.seghead(features), size)
+        if not self.training or self.seghead_extra is None:
+            return logits
+        return logits, upsample(self.seghead_extra(shared), size)
+
+    def _features(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the auxiliary head [n, 2c, h/8, w/8] and the main head [n, 4c, ...] read."""
+        x1 = self.layer1(self.conv1(images))
+        x2 = self.layer2(F.relu(x1))
+        x3 = self.layer3(F.relu(x2))
+        eighth = spatial_size(x2)
+        x3_ = self.layer3_(F.relu(x2 + upsample(self.compression3(x3), eighth)))
+        x4_, x4 = self.layer4(x3_, F.relu(x3))
+        x5_, x5 = self.layer5(F.relu(x4_), F.relu(x4))
+        return x3_, torch.cat([x5_, upsample(self.spp(x5), eighth)], dim=1)
+
+
+def _block_settings(a: RTFormerArchitecture, low_in: int, injection: bool) -> BlockSettings:
+    c = a.base_channels
+    return BlockSettings(
+        low_in=low_in,
+        low_out=8 * c,
+        high=2 * c,
+        cross_size=a.cross_size,
+        injection=injection,
+        drop_path_rate=a.drop_path_rate,
+        momentum=a.bn_momentum,
+    )
+
+
+def _initialise(module: nn.Module) -> None:
+    """Set a module's weights as the reference does; called for inner modules first."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, GpuFriendlyAttention):
+        nn.init.normal_(module.k, std=0.001)
+        nn.init.normal_(module.v, std=0.001)
+    elif isinstance(module, CrossTokens):
+        nn.init.trunc_normal_(cast('nn.Conv2d', module[-1]).weight, std=0.02, a=-0.04, b=0.04)
+
+
+def build_rtformer(
+    variant: VariantName,
+    num_classes: int,
+    *,
+    cross_size: int | None = None,
+    injection: tuple[bool, bool] | None = None,
+    drop_path_rate: float | None = None,
+    aux_head: bool = True,
+    bn_momentum: float = 0.1,
+    base_channels: int | None = None,
+    head_channels: int | None = None,
+) -> RTFormer:
+    """
+    Return an RTFormer in training mode with fresh weights.
+
+    What is None is as published for Cityscapes (see VARIANTS); ADE20K's networks have
+    drop_path_rate 0.1, its slim one cross_size 8 and injection (True, False) as well.
+    bn_momentum: PyTorch's usual 0.1; the reference trains with what PyTorch calls 0.9, which
+    makes the running statistics those of the last batch. base_channels (a multiple of 8) and
+    head_channels make narrower or wider networks than those published.
+    Raises ConfigError for a value that no network can have.
+    """
+    if variant not in VARIANTS:
+        raise ConfigError(f'variant is {variant!r}; expected one of {", ".join(VARIANTS)}')
+    published = VARIANTS[variant]
+    return RTFormer(
+        RTFormerArchitecture(
+            variant=variant,
+            num_classes=num_classes,
+            base_channels=_given(base_channels, published.base_channels),
+            head_channels=_given(head_channels, published.head_channels),
+            cross_size=_given(cross_size, published.cross_size),
+            injection=published.injection if injection is None else injection,
+            drop_path_rate=published.drop_path_rate if drop_path_rate is None else drop_path_rate,
+            aux_head=aux_head,
+            bn_momentum=bn_momentum,
+        )
+    )
+
+
+def _given(value: int | None, default: int) -> int:
+    return default if value is None else value
+
+
+_LAST_LAYER = 'seghead.conv2'
+
+
+def _settings_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """
+    Return the arguments of RTFormerArchitecture that the shapes of weights show.
+
+    A backbone alone gets the smallest head. The grid of cross-resolution attention leaves no
+    trace: it is that of the published network with the same variant and injection. Raises
+    CheckpointError, naming the key at fault, for weights of another network.
+    """
+    widths = {published.base_channels: name for name, published in VARIANTS.items()}
+    base_channels = output_channels(state, 'conv1.0.weight', 'RTFormer')
+    if base_channels not in widths:
+        raise CheckpointError(
+            f"'conv1.0.weight' has {base_channels} channels; expected "
+            + ' or '.join(f'{width} ({name})' for width, name in widths.items())
+        )
+    variant = widths[base_channels]
+    injection = tuple(f'{block}.down.0.weight' in state for block in ('layer4', 'layer5'))
+    # Published for ADE20K; the only slim network without injection in block 5.
+    is_slim_ade20k = variant == 'slim' and injection == (True, False)
+    settings = {
+        'variant': variant,
+        'num_classes': 1,
+        'base_channels': base_channels,
+        'head_channels': 1,
+        'cross_size': 8 if is_slim_ade20k else VARIANTS[variant].cross_size,
+        'injection': injection,
+        'drop_path_rate': VARIANTS[variant].drop_path_rate,
+        'aux_head': 'seghead_extra.conv1.weight' in state,
+    }
+    if RTFORMER.has_head(state):
+        inner = output_channels(state, 'seghead.conv1.weight', 'RTFormer')
+        settings['num_classes'] = output_channels(state, f'{_LAST_LAYER}.weight', 'RTFormer')
+        settings['head_channels'] = max(1, inner // 2)
+    return settings
+
+
+RTFORMER = NetworkFamily(
+    name='rtformer',
+    title='RTFormer',
+    variants={f'rtformer_{variant}': variant for variant in VARIANTS},
+    build=build_rtformer,
+    architecture=RTFormerArchitecture,
+    network=RTFormer,
+    marks=('layer4.attn_l.k', 'layer4.attn_h.norm.weight', 'layer4.cross_kv.2.weight'),
+    settings_of=_settings_of,
+    head_prefixes=('spp.', 'seghead.', 'seghead_extra.'),
+    first_layer='conv1.0',
+    last_layer=_LAST_LAYER,
+    training_only=('seghead_extra',),
+    norms_after=(
+        NormPlace(BasicBlock, norm='bn1', weights='conv1'),
+        NormPlace(BasicBlock, norm='bn2', weights='conv2'),
+        NormPlace(SegmentationHead, norm='bn2', weights='conv1'),
+    ),
+    norms_before_softmax=(NormPlace(GpuFriendlyAttention, norm='norm', weights='k'),),
+)

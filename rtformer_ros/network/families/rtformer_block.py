@@ -1,0 +1,87 @@
+"""Build the RTFormer block: two branches, an attention each (arXiv 2210.07124, section 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from rtformer_ros.network.blocks import (
+    MLP,
+    BatchNorm,
+    DropPath,
+    norm_relu_conv,
+    spatial_size,
+    upsample,
+)
+from rtformer_ros.network.families.attention import (
+    CrossResolutionAttention,
+    CrossTokens,
+    GpuFriendlyAttention,
+)
+
+
+@dataclass(frozen=True)
+class BlockSettings:
+    """Widths and switches of one block: low_in and low_out channels, high channels."""
+
+    low_in: int
+    low_out: int
+    high: int
+    cross_size: int
+    injection: bool
+    drop_path_rate: float
+    momentum: float
+
+
+class RTFormerBlock(nn.Module):
+    """
+    Refine a high-resolution branch (1/8) and a low-resolution one (1/32) with each other.
+
+    The low branch runs GPU-friendly attention, then the high one cross-resolution attention over
+    tokens of the refined low branch; each is followed by its feed-forward network.
+
+    The suffix _l of a layer means the low branch, _h the high one.
+    """
+
+    def __init__(self, settings: BlockSettings) -> None:
+        """Build the layers; `down` exists only where the block injects high into low."""
+        super().__init__()
+        s = settings
+        self.attn_shortcut_l: nn.Module = nn.Identity()
+        if s.low_in != s.low_out:
+            self.attn_shortcut_l = nn.Sequential(
+                BatchNorm(s.low_in, momentum=s.momentum),
+                nn.Conv2d(s.low_in, s.low_out, 1, 2, bias=False),
+            )
+        self.attn_l = GpuFriendlyAttention(s.low_in, s.low_out, s.momentum)
+        self.mlp_l = MLP(s.low_out, s.momentum)
+        self.compression = nn.Sequential(*norm_relu_conv(s.low_out, s.high, 1, s.momentum))
+        self.attn_h = CrossResolutionAttention(s.high, s.momentum)
+        self.mlp_h = MLP(s.high, s.momentum)
+        self.cross_kv = CrossTokens(s.low_out, s.high, s.cross_size, s.momentum)
+        self.drop_path = DropPath(s.drop_path_rate)
+        self.down: nn.Module | None = None
+        if s.injection:
+            self.down = nn.Sequential(
+                *norm_relu_conv(s.high, s.low_out // 2, 3, s.momentum, stride=2),
+                *norm_relu_conv(s.low_out // 2, s.low_out, 3, s.momentum, stride=2),
+            )
+
+    def forward(self, x_h: Tensor, x_l: Tensor) -> tuple[Tensor, Tensor]:
+        """
+        Return the refined (high, low) branches.
+
+        x_h: [n, high, h, w]; x_l: [n, low_in, h', w'], at 1/2 of x_h's size where the block
+        halves it, else at 1/4. The outputs are not rectified.
+        """
+        x_l = self.attn_shortcut_l(x_l) + self.drop_path(self.attn_l(x_l))
+        x_l = x_l + self.drop_path(self.mlp_l(x_l))
+
+        x_h = x_h + upsample(self.compression(x_l), spatial_size(x_h))
+        x_h = x_h + self.drop_path(self.attn_h(x_h, self.cross_kv(x_l)))
+        x_h = x_h + self.drop_path(self.mlp_h(x_h))
+
+        if self.down is not None:
+            x_l = x_l + self.down(x_h)
+        return x_h, x_l

@@ -1,0 +1,88 @@
+"""Describe a network family: what checkpoints, export and training need to know of its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from rtformer_ros.network.architecture import Architecture
+
+Logits = Tensor | tuple[Tensor, Tensor]
+"""Logits [n, classes, h, w]; in training mode, where there is an auxiliary head, also its own."""
+
+
+class SegmentationNetwork(nn.Module):
+    """
+    Classify each pixel of images, as one family of networks does it.
+
+    forward: float [n, 3, h, w], RGB, normalised with MEAN_RGB and STD_RGB, to Logits of that size.
+    """
+
+    architecture: Architecture
+
+    @property
+    def family(self) -> NetworkFamily:
+        """Return the family that the network is of."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class NormPlace:
+    """
+    A batch norm that folds into the weights beside it, wherever a module of this class stands.
+
+    owner: class of the module that holds both; norm, weights: names of its attributes.
+    """
+
+    owner: type[nn.Module]
+    norm: str
+    weights: str
+
+
+@dataclass(frozen=True)
+class NetworkFamily:
+    """
+    Networks that are built of the same layers: one row of the registry.
+
+    name: what checkpoints call it; title: what messages call it. variants: the variant to build,
+    by the public name of the network.
+
+    build: makes a network as published, called with (variant, num_classes) and with options by
+    name, among them aux_head and bn_momentum; raises ConfigError for values that cannot be.
+    architecture: class of its settings; network: makes the network that they describe.
+
+    marks: names of weights that no other family has, by which a file is recognised. settings_of:
+    returns the arguments of `architecture` that weights show; raises CheckpointError, naming the
+    key at fault, for weights of another network. Of a backbone alone, the heads are the smallest.
+
+    head_prefixes: of the names of weights that are trained for segmentation alone: a backbone's
+    file leaves them out, and they may learn at another rate. first_layer: the convolution that
+    reads the image; last_layer: the convolution, with a bias, that returns the logits.
+
+    training_only: modules that inference does not run, None where a network lacks them.
+    norms_after: norms that read a convolution which nothing else reads. norms_before_softmax:
+    norms in front of a 1x1 kernel whose products go through a softmax over space, which loses
+    the shift. Neighbours in an nn.Sequential fold without being named.
+    """
+
+    name: str
+    title: str
+    variants: Mapping[str, str]
+    build: Callable[..., SegmentationNetwork]
+    architecture: type[Architecture]
+    network: Callable[[Any], SegmentationNetwork]
+    marks: tuple[str, ...]
+    settings_of: Callable[[Mapping[str, Tensor]], dict[str, Any]]
+    head_prefixes: tuple[str, ...]
+    first_layer: str
+    last_layer: str
+    training_only: tuple[str, ...] = ()
+    norms_after: tuple[NormPlace, ...] = ()
+    norms_before_softmax: tuple[NormPlace, ...] = ()
+
+    def has_head(self, state: Mapping[str, Tensor]) -> bool:
+        """Tell whether weights are of a whole network, not of a backbone alone."""
+        return f'{self.last_layer}.weight' in state

@@ -1,0 +1,1 @@
+"""Train a network: `python -m rtformer_ros.tools.train`."""

@@ -1,0 +1,200 @@
+"""
+Train a network.
+
+    python -m rtformer_ros.tools.train --dataset camvid --root PATH --output runs/NAME
+    python -m rtformer_ros.tools.train --output runs/NAME --resume
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from rtformer_ros.errors import ConfigError, RtformerError
+from rtformer_ros.files.packaged_files import find_labels, find_split
+from rtformer_ros.labels.label_set import load_labels
+from rtformer_ros.tools.train.options import TrainOptions, parse_train_options
+from rtformer_ros.training.datasets.open_dataset import open_dataset
+from rtformer_ros.training.datasets.predefined_split import load_split
+from rtformer_ros.training.recipe import Recipe
+from rtformer_ros.training.recipe_file import (
+    differences,
+    find_recipe,
+    load_recipe,
+    parse_change,
+    with_changes,
+)
+from rtformer_ros.training.run.run_setup import RunSetup, load_setup
+from rtformer_ros.training.run.stop_request import stop_on_signals
+
+if TYPE_CHECKING:
+    from rtformer_ros.training.process_group import ProcessGroup
+    from rtformer_ros.training.run.training_run import RunData, TrainingRun
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    try:
+        return _train(parse_train_options(arguments))
+    except RtformerError as error:
+        print(f'train: {error}', file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        print(f'train: needs {error.name}: python3 -m pip install {error.name}', file=sys.stderr)
+        return 1
+
+
+def _train(options: TrainOptions) -> int:
+    # Imported here, so that a machine without PyTorch gets an answer and --help works.
+    import torch
+
+    from rtformer_ros.training.process_group import joined_process_group
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    with joined_process_group(options.device) as group:
+        return _train_in(options, group)
+
+
+def _train_in(options: TrainOptions, group: ProcessGroup) -> int:
+    from rtformer_ros.training.run.run_log import RunLog
+    from rtformer_ros.training.run.training_run import TrainingRun
+
+    setup = _setup(options, group)
+    data = _run_data(setup, options.workers, group)
+    setup = replace(setup, recipe=_recipe(options, setup.recipe, len(data.train)))
+    run = TrainingRun(setup, data, options.output, group, init=options.init, resume=options.resume)
+    if group.is_first:
+        setup.save(options.output)
+        _introduce(run)
+    folder = options.output if group.is_first else None
+    with (
+        stop_on_signals() as stop,
+        RunLog(folder, setup.labels.names, run.steps_taken, setup.recipe.steps) as log,
+    ):
+        run.run(log, stop)
+    if group.is_first and run.steps_taken < setup.recipe.steps:
+        print(f'stopped after step {run.steps_taken}; go on with --resume', file=sys.stderr)
+    return 0
+
+
+def _setup(options: TrainOptions, group: ProcessGroup) -> RunSetup:
+    """Return the setup that the command line gives, on top of that of the run to be resumed."""
+    from rtformer_ros.training.run.run_state import STATE_FILE
+
+    if options.resume:
+        setup = load_setup(options.output)
+        _refuse_other_run(options, setup)
+        recipe = load_recipe(find_recipe(options.recipe)) if options.recipe else setup.recipe
+        return replace(setup, recipe=recipe, root=options.root or setup.root)
+    if options.dataset is None or options.root is None:
+        raise ConfigError('--dataset and --root are needed to start a run; expected both')
+    if group.is_first and (options.output / STATE_FILE).exists():
+        raise ConfigError(
+            f'{options.output} holds a run already; give --resume to go on with it, or another '
+            '--output'
+        )
+    return RunSetup(
+        dataset=options.dataset,
+        root=options.root.resolve(),
+        network=options.network or f'rtformer_{options.variant or "slim"}',
+        labels=load_labels(find_labels(_labels_of(options.dataset, options.labels))),
+        recipe=load_recipe(find_recipe(options.recipe or _default_recipe(options.dataset))),
+        split=load_split(find_split(options.split)) if options.split else None,
+    )
+
+
+def _refuse_other_run(options: TrainOptions, setup: RunSetup) -> None:
+    """Raise ConfigError for an option that would make a resumed run another one."""
+    of_run = {
+        'dataset': setup.dataset,
+        'variant': setup.network.removeprefix('rtformer_'),
+        'network': setup.network,
+    }
+    for name, has in of_run.items():
+        wanted = getattr(options, name)
+        if wanted not in (None, has):
+            raise ConfigError(
+                f'--{name} is {wanted}, the run in {options.output} has {has}; leave --{name} '
+                'out to resume it, or start another with another --output'
+            )
+    for name in ('labels', 'init', 'split'):
+        if getattr(options, name) is not None:
+            raise ConfigError(f'--{name} cannot be changed by --resume; leave it out')
+
+
+def _labels_of(dataset: str, labels: str | None) -> str:
+    if labels is None and dataset == 'folder':
+        raise ConfigError('--dataset folder needs --labels, a YAML file that names its classes')
+    return labels or dataset
+
+
+def _default_recipe(dataset: str) -> str:
+    """Return the recipe of a data set's own name where there is one."""
+    try:
+        find_recipe(dataset)
+    except ConfigError:
+        return 'default'
+    return dataset
+
+
+def _recipe(options: TrainOptions, recipe: Recipe, sample_count: int) -> Recipe:
+    """Return a recipe with what the command line changes."""
+    changes: dict[str, Any] = dict(parse_change(text) for text in options.set)
+    direct = {
+        'steps': options.steps,
+        'batch_size': options.batch_size,
+        'optimizer.lr': options.lr,
+        'precision': options.precision,
+        'seed': options.seed,
+    }
+    changes.update({name: value for name, value in direct.items() if value is not None})
+    if options.crop:
+        changes['crop.height'], changes['crop.width'] = options.crop
+    changed = with_changes(recipe, changes)
+    if options.epochs is not None:
+        steps = max(1, math.ceil(options.epochs * sample_count / changed.batch_size))
+        changed = replace(changed, steps=steps)
+    for line in differences(recipe, changed):
+        print(f'recipe: {line}', file=sys.stderr)
+    return changed
+
+
+def _run_data(setup: RunSetup, workers: int, group: ProcessGroup) -> RunData:
+    """Read and check the images of both splits, with progress bars."""
+    from rtformer_ros.training.data.sample_store import filled_store
+    from rtformer_ros.training.run.training_run import RunData
+
+    train = open_dataset(setup.dataset, setup.root, 'train', setup.labels, setup.split)
+    val = open_dataset(setup.dataset, setup.root, 'val', setup.labels, setup.split)
+    shared = {sample.image for sample in train.samples} & {sample.image for sample in val.samples}
+    if shared and group.is_first:
+        print(
+            f'{len(shared)} of the {len(val.samples)} images of {val.name} are trained on too: '
+            'their scores say nothing about new images',
+            file=sys.stderr,
+        )
+    is_silent = not group.is_first
+    return RunData(
+        filled_store(train, is_silent=is_silent), filled_store(val, is_silent=is_silent), workers
+    )
+
+
+def _introduce(run: TrainingRun) -> None:
+    setup, recipe, network = run.setup, run.setup.recipe, run.learner.average.network
+    print(
+        f'{network.family.title} {network.architecture.variant} on {run.data.train.dataset.name}, '
+        f'{len(setup.labels)} classes: {recipe.steps} steps of {recipe.batch_size} crops of '
+        f'{recipe.crop.height} x {recipe.crop.width}',
+        file=sys.stderr,
+    )
+    if run.copied_weights:
+        names = ', '.join(run.fresh_weights) or 'none'
+        print(f'{run.copied_weights} weights copied; fresh ones: {names}', file=sys.stderr)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
