@@ -138,7 +138,7 @@ def _averaging(options: EvaluateOptions, dataset: Dataset) -> Iterator[tuple[Pre
 
 def _protocol(path: Path, dataset: Dataset, engine: str, steps: tuple[str, str]) -> Protocol:
     from rtformer_ros.evaluation.report import Protocol, described_ignored
-    from rtformer_ros.files.atomic_file import sha256_of
+    from rtformer_ros.files.sha256 import sha256_of
 
     return Protocol(
         data=dataset.name,

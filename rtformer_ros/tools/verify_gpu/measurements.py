@@ -77,7 +77,7 @@ def find_weights(model: Path) -> Path:
     """
     from rtformer_ros.engines.onnx_session import OnnxSession
     from rtformer_ros.engines.sidecar import metadata_of
-    from rtformer_ros.files.atomic_file import sha256_of
+    from rtformer_ros.files.sha256 import sha256_of
 
     session = OnnxSession(EngineRequest(model, 'cpu', threads=1))
     wanted = metadata_of(model, session.properties).checkpoint_sha256
