@@ -1,4 +1,4 @@
-"""Say where a camera is on the robot and where it looks."""
+"""Camera pose (extrinsics): where a camera is on the robot and where it looks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class CameraPose:
             )
 
     @classmethod
-    def mounted(
+    def from_height_and_angles(
         cls,
         height_m: float,
         pitch_rad: float = 0.0,
@@ -55,7 +55,7 @@ class CameraPose:
         left_m: float = 0.0,
     ) -> CameraPose:
         """
-        Return the pose of a camera that is mounted so.
+        Return the pose of a camera at a height above the ground, turned by roll, pitch and yaw.
 
         The angles are those of a URDF origin, turning the camera's body about fixed axes: roll
         about x, then pitch about y, then yaw about z. Positive pitch looks down, positive roll

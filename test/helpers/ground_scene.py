@@ -91,7 +91,7 @@ def tangents(lens: Lens) -> tuple[np.ndarray, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class Mount:
+class Extrinsics:
     """Where the camera is, in a frame with x ahead, y left, z up and the ground at z = 0."""
 
     height_m: float = 1.5
@@ -119,7 +119,7 @@ class Scene:
     """Boxes (x0, x1, y0, y1, top), in metres, seen by a camera."""
 
     lens: Lens
-    mount: Mount
+    extrinsics: Extrinsics
     boxes: tuple[tuple[float, ...], ...] = (
         (4.0, 5.0, -1.0, 0.5, 1.0),
         (9.0, 10.0, 1.5, 3.0, 2.2),
@@ -130,9 +130,9 @@ class Scene:
     def class_map(self) -> np.ndarray:
         """What each pixel's ray meets first, uint8 [H, W]."""
         x, y = tangents(self.lens)
-        rays = np.stack([x, y, np.ones_like(x)], axis=1) @ self.mount.axes.T
+        rays = np.stack([x, y, np.ones_like(x)], axis=1) @ self.extrinsics.axes.T
         with np.errstate(divide='ignore'):
-            ground = np.where(rays[:, 2] < 0, -self.mount.height_m / rays[:, 2], np.inf)
+            ground = np.where(rays[:, 2] < 0, -self.extrinsics.height_m / rays[:, 2], np.inf)
         box = self._way_to_boxes(rays)
         classes = np.where(np.isfinite(ground), GROUND, SKY)
         classes[box < ground] = BOX
@@ -158,7 +158,7 @@ class Scene:
     def is_in_image(self, points: np.ndarray) -> np.ndarray:
         """Whether the camera looks at ground points [..., 2], whatever stands before them."""
         flat = np.concatenate([points.reshape(-1, 2), np.zeros((points.size // 2, 1))], axis=1)
-        right, down, ahead = ((flat - self.mount.centre) @ self.mount.axes).T
+        right, down, ahead = ((flat - self.extrinsics.centre) @ self.extrinsics.axes).T
         is_before = ahead > 0.1
         ahead = np.where(is_before, ahead, 1.0)
         x, y = right / ahead, down / ahead
@@ -173,15 +173,15 @@ class Scene:
         """Whether nothing stands on ground points [..., 2] or between them and the camera."""
         flat = np.concatenate([points.reshape(-1, 2), np.zeros((points.size // 2, 1))], axis=1)
         # Boxes reach under the ground: a point beneath one is hit on the way as well.
-        return (self._way_to_boxes(flat - self.mount.centre) > 1.0).reshape(points.shape[:-1])
+        return (self._way_to_boxes(flat - self.extrinsics.centre) > 1.0).reshape(points.shape[:-1])
 
     def _way_to_boxes(self, directions: np.ndarray) -> np.ndarray:
         """How often a direction fits between the camera and the nearest box, [N]."""
         nearest = np.full(len(directions), np.inf)
         with np.errstate(divide='ignore', invalid='ignore'):
             for x0, x1, y0, y1, top in self.boxes:
-                low = (np.array([x0, y0, -1.0]) - self.mount.centre) / directions
-                high = (np.array([x1, y1, top]) - self.mount.centre) / directions
+                low = (np.array([x0, y0, -1.0]) - self.extrinsics.centre) / directions
+                high = (np.array([x1, y1, top]) - self.extrinsics.centre) / directions
                 enters = np.minimum(low, high).max(axis=1)
                 leaves = np.maximum(low, high).min(axis=1)
                 is_hit = (enters <= leaves) & (enters > 0)
@@ -189,19 +189,19 @@ class Scene:
         return nearest
 
 
-LEVEL = Mount()
+LEVEL = Extrinsics()
 SLANTED = (
-    Mount(pitch_deg=10.0, roll_deg=10.0),
-    Mount(pitch_deg=10.0, roll_deg=-10.0, forward_m=0.4),
-    Mount(pitch_deg=-10.0, roll_deg=10.0),
-    Mount(pitch_deg=-10.0, roll_deg=-10.0),
+    Extrinsics(pitch_deg=10.0, roll_deg=10.0),
+    Extrinsics(pitch_deg=10.0, roll_deg=-10.0, forward_m=0.4),
+    Extrinsics(pitch_deg=-10.0, roll_deg=10.0),
+    Extrinsics(pitch_deg=-10.0, roll_deg=-10.0),
 )
 DISTORTED = (PLUMB_BOB, RATIONAL, EQUIDISTANT)
 # Scenes, and what the projections of them are held to: the side of a cell in metres. At 15 m, one
 # row of the small images covers 0.25 m of the ground, one of the large image 0.12 m.
 SCENES = (
     (Scene(PINHOLE, LEVEL), 0.25),
-    *((Scene(lens, mount), 0.25) for lens in DISTORTED for mount in SLANTED),
+    *((Scene(lens, extrinsics), 0.25) for lens in DISTORTED for extrinsics in SLANTED),
     (Scene(PLUMB_BOB.zoomed(2), SLANTED[1]), 0.1),
 )
 
@@ -209,5 +209,5 @@ SCENES = (
 def scene_name(value: object) -> str:
     if not isinstance(value, Scene):
         return f'{value}m'
-    lens, mount = value.lens, value.mount
-    return f'{lens.model}-{lens.width}px-pitch{mount.pitch_deg:g}-roll{mount.roll_deg:g}'
+    lens, extrinsics = value.lens, value.extrinsics
+    return f'{lens.model}-{lens.width}px-pitch{extrinsics.pitch_deg:g}-roll{extrinsics.roll_deg:g}'

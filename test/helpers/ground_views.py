@@ -18,10 +18,12 @@ GROUPS = {GROUND: 'drivable', BOX: 'obstacle', SKY: 'sky', PATH: 'walkable'}
 
 @cache
 def view_of(scene: Scene) -> GroundView:
-    lens, mount = scene.lens, scene.mount
+    lens, extrinsics = scene.lens, scene.extrinsics
     camera = CameraModel(lens.height, lens.width, lens.k, lens.model, lens.d)
-    pitch_rad, roll_rad = np.radians([mount.pitch_deg, mount.roll_deg])
-    pose = CameraPose.mounted(mount.height_m, pitch_rad, roll_rad, forward_m=mount.forward_m)
+    pitch_rad, roll_rad = np.radians([extrinsics.pitch_deg, extrinsics.roll_deg])
+    pose = CameraPose.from_height_and_angles(
+        extrinsics.height_m, pitch_rad, roll_rad, forward_m=extrinsics.forward_m
+    )
     return GroundView(camera, pose)
 
 

@@ -50,7 +50,7 @@ class CameraMount:
                 'the camera has no pose: set camera.height_m, its height above the ground in '
                 'metres, and camera.pitch_deg, or camera.pose_source to tf'
             )
-        return CameraPose.mounted(
+        return CameraPose.from_height_and_angles(
             settings.height_m,
             settings.pitch_rad,
             settings.roll_rad,

@@ -21,7 +21,7 @@ PLANNER_GROUPS = tuple(each.name for each in fields(GroupCosts))
 @dataclass(frozen=True)
 class MountSettings:
     """
-    Where cameras are on the robot; see CameraPose.mounted for the angles' signs.
+    Where cameras are on the robot; see CameraPose.from_height_and_angles for the angles' signs.
 
     pose_source: whether the numbers here count or the transform of TF. is_rectified: the images
     are, so P of the calibration holds, and no distortion.

@@ -61,7 +61,7 @@ def draw_ground(
     """
     height, width = snapshot.image_hwc.shape[:2]
     camera = camera_model(ground.camera_info, height, width, is_rectified=False)
-    pose = CameraPose.mounted(mount.height_m, math.radians(mount.pitch_deg))
+    pose = CameraPose.from_height_and_angles(mount.height_m, math.radians(mount.pitch_deg))
     outputs = PlannerOutputs(ground.grid, ground.scan, camera, pose)
     legend = snapshot.legend(class_names, PANEL_HEIGHT_PX // ROW_HEIGHT_PX)
     text = describe_camera(camera, mount.height_m, mount.pitch_deg)

@@ -99,7 +99,7 @@ def _view(width: int, height: int) -> GroundView:
     focal_px = 0.82 * width
     k = (focal_px, 0.0, width / 2, 0.0, focal_px, height / 2, 0.0, 0.0, 1.0)
     camera = CameraModel(height, width, k, 'plumb_bob', (-0.2, 0.05, 0.001, -0.001, 0.0))
-    view = GroundView(camera, CameraPose.mounted(1.2, pitch_rad=0.15, roll_rad=0.05))
+    view = GroundView(camera, CameraPose.from_height_and_angles(1.2, pitch_rad=0.15, roll_rad=0.05))
     assert view.points_hw2.shape == (height, width, 2)
     return view
 

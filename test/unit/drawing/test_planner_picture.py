@@ -38,7 +38,7 @@ def outputs():
     costs[:, round((WALL_M + 15) / 0.1) :] = 100
     ranges = (WALL_M / np.cos(BEARINGS)).astype(np.float32)
     scan = RangeScan(ranges, BEARINGS[0], BEARINGS[1] - BEARINGS[0], 15.0)
-    pose = CameraPose.mounted(HEIGHT_M)
+    pose = CameraPose.from_height_and_angles(HEIGHT_M)
     return PlannerOutputs(CostGrid(costs, 0.1, (-15.0, -15.0)), scan, CAMERA, pose)
 
 
@@ -65,7 +65,7 @@ def test_boundary_and_metres_lie_in_the_image_where_the_camera_sees_them(outputs
 
 def test_names_of_lines_never_cover_each_other(outputs):
     # From 12 cm above the ground all three lines lie within 12 rows.
-    low = replace(outputs, pose=CameraPose.mounted(0.12))
+    low = replace(outputs, pose=CameraPose.from_height_and_angles(0.12))
     panel = draw_planner_picture(np.full((480, 640, 3), 120, np.uint8), low)[PANEL_ROWS, :640]
     named = np.flatnonzero((panel[:, 600:635].min(axis=-1) > 180).mean(axis=1) > 0.5)
     assert len(named) > 10

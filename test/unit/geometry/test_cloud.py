@@ -3,8 +3,8 @@ import struct
 import cv2
 import numpy as np
 import pytest
-
 from ground_scene import DISTORTED, PINHOLE, tangents
+
 from rtformer_ros.errors import ConfigError, GeometryError, ImageError
 from rtformer_ros.geometry.camera_model import CameraModel
 from rtformer_ros.geometry.cloud import POINT_DTYPE, CloudProjection, CloudSettings

@@ -25,7 +25,7 @@ CAMERAS = st.builds(
     LENSES, st.floats(25.0, 200.0), st.floats(25.0, 40.0), st.floats(18.0, 30.0),
 )  # fmt: skip
 POSES = st.builds(
-    CameraPose.mounted,
+    CameraPose.from_height_and_angles,
     st.floats(0.05, 30.0),
     pitch_rad=st.floats(-0.3, 1.5),
     roll_rad=st.floats(-0.8, 0.8),

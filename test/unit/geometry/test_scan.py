@@ -3,9 +3,9 @@ import math
 
 import numpy as np
 import pytest
-
-from ground_scene import BOX, GROUND, PINHOLE, SCENES, Mount, Scene, scene_name
+from ground_scene import BOX, GROUND, PINHOLE, SCENES, Extrinsics, Scene, scene_name
 from ground_views import GROUPS, PATH, sure, view_of
+
 from rtformer_ros.errors import ConfigError, GeometryError
 from rtformer_ros.geometry.scan import ScanProjection, ScanSettings
 from rtformer_ros.segmentation import Segmentation
@@ -13,7 +13,7 @@ from rtformer_ros.segmentation import Segmentation
 SETTINGS = ScanSettings(
     angle_min_rad=-0.36, angle_max_rad=0.36, angle_increment_rad=0.008, range_max_m=15.0
 )
-EMPTY = Scene(PINHOLE, Mount(pitch_deg=5.0), ())
+EMPTY = Scene(PINHOLE, Extrinsics(pitch_deg=5.0), ())
 
 
 def bearings(settings):
@@ -70,9 +70,9 @@ def test_a_single_pixel_is_not_overlooked():
         range_m, bearing = math.hypot(x_m, y_m), math.atan2(y_m, x_m)
         if range_m > 14 or abs(bearing) > 0.35:
             continue
-        spoiled = class_map_hw.copy()
-        spoiled[row, column] = BOX
-        ranges_m = projection.ranges(sure(spoiled))
+        corrupted = class_map_hw.copy()
+        corrupted[row, column] = BOX
+        ranges_m = projection.ranges(sure(corrupted))
         reading = ranges_m[round((bearing - SETTINGS.angle_min_rad) / SETTINGS.angle_increment_rad)]
         assert range_m - 0.25 < reading < range_m
         tried += 1
@@ -82,7 +82,7 @@ def test_a_single_pixel_is_not_overlooked():
 
 
 def test_readings_narrower_than_a_pixel_have_no_holes():
-    scene = Scene(PINHOLE, Mount(pitch_deg=5.0), ((6.0, 7.0, -5.0, 5.0, 1.0),))
+    scene = Scene(PINHOLE, Extrinsics(pitch_deg=5.0), ((6.0, 7.0, -5.0, 5.0, 1.0),))
     angles = {'angle_min_rad': -0.2, 'angle_max_rad': 0.2, 'angle_increment_rad': 0.0005}
     ranges_m = ranges_of(scene.class_map(), scene, **angles)
     wall_m = 6.0 / np.cos(bearings(dataclasses.replace(SETTINGS, **angles)))
@@ -91,7 +91,7 @@ def test_readings_narrower_than_a_pixel_have_no_holes():
 
 def test_no_reading_where_the_ground_comes_into_sight_much_too_far_away():
     """Along the sides of a picture that looks up, the ground is seen from ever farther away."""
-    scene = Scene(PINHOLE, Mount(pitch_deg=-10.0), ())
+    scene = Scene(PINHOLE, Extrinsics(pitch_deg=-10.0), ())
     angles = {'angle_min_rad': -0.6, 'angle_max_rad': 0.6, 'angle_increment_rad': 0.01}
     angles['range_max_m'] = 40.0
     ranges_m = ranges_of(np.full((480, 640), BOX, np.uint8), scene, **angles)

@@ -5,12 +5,12 @@ import pytest
 from closed_form_models import brightest_channel
 from depth_camera import DepthCamera, info_of
 from diagnostic_msgs.msg import DiagnosticStatus
+from ground_scene import BOX, GROUND, PLUMB_BOB, SLANTED, Extrinsics, Lens, Scene, tangents
 from nav_msgs.msg import OccupancyGrid
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from ros_peer import NODE, number_of
 from sensor_msgs.msg import LaserScan, PointCloud2, PointField
 
-from ground_scene import BOX, GROUND, PLUMB_BOB, SLANTED, Lens, Mount, Scene, tangents
 from rtformer_ros.ros.interface.projection_parameters import PROJECTION_SPECS
 
 SCENE = Scene(PLUMB_BOB, SLANTED[1])
@@ -29,12 +29,12 @@ def picture_of(scene: Scene) -> np.ndarray:
     return image
 
 
-def mount_parameters(mount: Mount) -> dict[str, float]:
+def pose_parameters(extrinsics: Extrinsics) -> dict[str, float]:
     return {
-        'camera.height_m': mount.height_m,
-        'camera.pitch_deg': mount.pitch_deg,
-        'camera.roll_deg': mount.roll_deg,
-        'camera.forward_m': mount.forward_m,
+        'camera.height_m': extrinsics.height_m,
+        'camera.pitch_deg': extrinsics.pitch_deg,
+        'camera.roll_deg': extrinsics.roll_deg,
+        'camera.forward_m': extrinsics.forward_m,
     }
 
 
@@ -54,7 +54,7 @@ def last(peer, messages, what):
 
 def test_costmap_and_scan_show_the_boxes(peer, connect, depth_camera, start_node, large_model):
     parameters = {
-        **mount_parameters(SCENE.mount),
+        **pose_parameters(SCENE.extrinsics),
         'base_frame': 'floor',
         'costmap.size_m': 32.0,
         'costmap.resolution_m': 0.25,
