@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from rtformer_ros.drawing.class_colors import colorize
 from rtformer_ros.drawing.legend import draw_legend
 from rtformer_ros.drawing.panels import draw_panels
 from rtformer_ros.evaluation.scores import Evaluation, ImageScore
-from rtformer_ros.labels.palette import colorize, palette_rgb
+from rtformer_ros.labels.palette import palette_rgb
 from rtformer_ros.training.data.sample_store import decode_sample
 from rtformer_ros.training.datasets.dataset import IGNORED
 
-Pixels = npt.NDArray[np.uint8]
+if TYPE_CHECKING:
+    from rtformer_ros.segmentation import Pixels
 
 _WIDEST_PX = 480
 _WRONG_RGB = (230, 30, 30)

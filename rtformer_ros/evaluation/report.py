@@ -1,4 +1,4 @@
-"""Write scores down, for people and for programmes."""
+"""Write scores down, for people and for programs."""
 
 from __future__ import annotations
 
