@@ -138,7 +138,7 @@ class ColorRecipe:
 
 @dataclass(frozen=True)
 class WeatherRecipe:
-    """Chances of what spoils a picture: blur, noise, JPEG, fog, rain, shadow, glare."""
+    """Chances of the corruptions of a picture: blur, noise, JPEG, fog, rain, shadow, glare."""
 
     blur_chance: float = 0.0
     noise_chance: float = 0.0

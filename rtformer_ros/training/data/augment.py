@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.training.data.color import distort_colors
-from rtformer_ros.training.data.corruptions import spoil
+from rtformer_ros.training.data.corruptions import corrupt
 from rtformer_ros.training.data.crop import random_crop
 from rtformer_ros.training.data.sample_store import ImageHwc, LabelHw, SampleStore
 from rtformer_ros.training.datasets.dataset import IGNORED
@@ -43,7 +43,7 @@ class Augmenter:
         if self._donors and rng.random() < self.recipe.copy_paste.chance:
             image, label = self._with_pasted(image, label, rng)
         image = distort_colors(image, label, self.recipe.color, rng)
-        return spoil(image, self.recipe.weather, rng), label
+        return corrupt(image, self.recipe.weather, rng), label
 
     @cached_property
     def _donors(self) -> dict[int, npt.NDArray[np.int64]]:

@@ -1,4 +1,4 @@
-"""Spoil an image as weather, light and cheap cameras do."""
+"""Image corruptions: what weather, light and cheap cameras do to a picture."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Effect = Callable[[ImageHwc, np.random.Generator], ImageHwc]
 FieldHw = npt.NDArray[np.float32]
 
 
-def spoil(image_hwc: ImageHwc, recipe: WeatherRecipe, rng: np.random.Generator) -> ImageHwc:
+def corrupt(image_hwc: ImageHwc, recipe: WeatherRecipe, rng: np.random.Generator) -> ImageHwc:
     """Return an image, RGB uint8 [h, w, 3], with some effects, in the order light, air, camera."""
     effects: tuple[tuple[float, Effect], ...] = (
         (recipe.shadow_chance, shadow),

@@ -180,7 +180,7 @@ def test_effects_happen_as_often_as_the_recipe_says():
     image, _ = scene(10)
     recipe = WeatherRecipe(jpeg_chance=0.3)
     changed = [
-        not np.array_equal(corruptions.spoil(image, recipe, np.random.default_rng(i)), image)
+        not np.array_equal(corruptions.corrupt(image, recipe, np.random.default_rng(i)), image)
         for i in range(200)
     ]
     assert np.mean(changed) == pytest.approx(0.3, abs=0.1)
