@@ -15,8 +15,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from rtformer_ros.bags.job import OUTPUTS, BagJob, Task
-from rtformer_ros.errors import ConfigError, RtformerError
+from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.packaged_files import find_model
+from rtformer_ros.tools.command_line import run_tool
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,10 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(format='process_bag: %(message)s', level=logging.WARNING)
     try:
-        return _run(_jobs(options), options.workers, options.ray)
-    except RtformerError as error:
-        print(f'process_bag: {error}', file=sys.stderr)
-        return 1
+        return run_tool('process_bag', lambda: _run(_jobs(options), options.workers, options.ray))
     except KeyboardInterrupt:
         print('process_bag: stopped; the same command goes on from here', file=sys.stderr)
         return 130

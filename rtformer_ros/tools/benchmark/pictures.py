@@ -1,4 +1,4 @@
-"""Time what turns a network's result into pictures, and its smoothing: CPU time of one thread."""
+"""Benchmark of pictures and smoothing, made of a network's result: CPU time of one thread."""
 
 from __future__ import annotations
 

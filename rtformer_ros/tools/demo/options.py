@@ -1,4 +1,4 @@
-"""Say what the demo is to show."""
+"""Options of `demo`: what is played, by which model, as which picture."""
 
 from __future__ import annotations
 

@@ -14,10 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtformer_ros.errors import ConfigError, RtformerError
+from rtformer_ros.errors import ConfigError
+from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.packaged_files import find_labels, find_model
+from rtformer_ros.files.sha256 import sha256_of
 from rtformer_ros.labels.label_set import LabelSet, load_labels
+from rtformer_ros.tools.command_line import run_tool
 from rtformer_ros.tools.evaluate.options import EvaluateOptions, parse_evaluate_options
+from rtformer_ros.training.datasets.open_dataset import open_dataset
 
 if TYPE_CHECKING:
     from rtformer_ros.evaluation.report import Protocol
@@ -29,16 +33,13 @@ _WEIGHTS_SUFFIXES = ('.safetensors', '.pdparams')
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    try:
-        options = parse_evaluate_options(arguments)
-        evaluation, protocol = _evaluate(options)
-        _report(evaluation, protocol, options.output)
-    except RtformerError as error:
-        print(f'evaluate: {error}', file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        print(f'evaluate: needs {error.name}: python3 -m pip install {error.name}', file=sys.stderr)
-        return 1
+    return run_tool('evaluate', lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    options = parse_evaluate_options(arguments)
+    evaluation, protocol = _evaluate(options)
+    _report(evaluation, protocol, options.output)
     return 0
 
 
@@ -48,7 +49,6 @@ def _evaluate(options: EvaluateOptions) -> tuple[Evaluation, Protocol]:
 
     from rtformer_ros.evaluation.report import described_data
     from rtformer_ros.evaluation.scores import evaluate, evenly_spaced
-    from rtformer_ros.training.datasets.open_dataset import open_dataset
 
     labels = load_labels(find_labels(_labels_of(options)))
     whole = open_dataset(options.dataset, options.root, options.split, labels)
@@ -138,7 +138,6 @@ def _averaging(options: EvaluateOptions, dataset: Dataset) -> Iterator[tuple[Pre
 
 def _protocol(path: Path, dataset: Dataset, engine: str, steps: tuple[str, str]) -> Protocol:
     from rtformer_ros.evaluation.report import Protocol, described_ignored
-    from rtformer_ros.files.sha256 import sha256_of
 
     return Protocol(
         data=dataset.name,
@@ -174,7 +173,6 @@ def _write(evaluation: Evaluation, protocol: Protocol, folder: Path) -> list[Pat
     from rtformer_ros.evaluation.confusion_picture import draw_confusion
     from rtformer_ros.evaluation.gallery import draw_gallery
     from rtformer_ros.evaluation.report import write_confusion_csv, write_results
-    from rtformer_ros.files.atomic_file import write_atomically
     from rtformer_ros.imaging.codecs import encode_png
 
     paths = [folder / name for name in ('results.json', 'confusion.csv', 'confusion.png')]

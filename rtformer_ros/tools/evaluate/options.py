@@ -1,4 +1,4 @@
-"""Read what `evaluate` is asked to measure."""
+"""Options of `evaluate`: what is measured, by what, and where the results go."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtformer_ros.errors import ConfigError
+from rtformer_ros.tools.command_line import parse_size
 
 if TYPE_CHECKING:
     from rtformer_ros.training.datasets.open_dataset import Split
@@ -46,6 +47,16 @@ class EvaluateOptions:
 
 def parse_evaluate_options(arguments: Sequence[str] | None) -> EvaluateOptions:
     """Return the options of a command line; raises ConfigError for values that cannot be."""
+    parsed = vars(_parser().parse_args(arguments))
+    parsed['size'] = parse_size(parsed['size'])
+    parsed['scales'] = _scales(parsed['scales'])
+    options = EvaluateOptions(**parsed)
+    if options.averages and options.size:
+        raise ConfigError('--size is of no use with --flip and --scales: images keep their size')
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='evaluate',
         description='Measure mIoU, IoU by class, pixel accuracy and confusions. By default an '
@@ -75,20 +86,7 @@ def parse_evaluate_options(arguments: Sequence[str] | None) -> EvaluateOptions:
     where = parser.add_argument_group('results')
     where.add_argument('--output', type=Path, help='folder for tables and pictures')
     where.add_argument('--worst', type=int, default=8, help='images in the gallery of the worst')
-    parsed = vars(parser.parse_args(arguments))
-    parsed['size'] = _size(parsed['size'])
-    parsed['scales'] = _scales(parsed['scales'])
-    options = EvaluateOptions(**parsed)
-    if options.averages and options.size:
-        raise ConfigError('--size is of no use with --flip and --scales: images keep their size')
-    return options
-
-
-def _size(text: str) -> tuple[int, int] | None:
-    height, _, width = text.partition('x')
-    if text and not (height.isdecimal() and width.isdecimal()):
-        raise ConfigError(f"--size is '{text}'; expected HEIGHTxWIDTH, as 360x480")
-    return (int(height), int(width)) if text else None
+    return parser
 
 
 def _scales(text: str) -> tuple[float, ...]:

@@ -57,7 +57,9 @@ class Demo:
             try:
                 if mark in (folder / 'environ').read_bytes():
                     command = (folder / 'cmdline').read_bytes().decode()
-                    found[re.search(r'rtformer_ros\.ros\.programs\.(\w+)', command)[1]] = int(folder.name)
+                    found[re.search(r'rtformer_ros\.ros\.programs\.(\w+)', command)[1]] = int(
+                        folder.name
+                    )
             except (OSError, TypeError):
                 continue
         return found
