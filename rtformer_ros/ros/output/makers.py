@@ -20,12 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from collections.abc import Set as AbstractSet
 
-    import numpy as np
-    import numpy.typing as npt
-
     from rtformer_ros.ros.frames.result import FrameResult
+    from rtformer_ros.segmentation import Pixels
 
-    Pixels = npt.NDArray[np.uint8]
     MakeMessage = Callable[[FrameResult], Any]
 
 COMPRESSED = '/compressed'
