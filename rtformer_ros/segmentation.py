@@ -1,4 +1,4 @@
-"""Hold what an engine returns for a batch of images."""
+"""Segmentation: class ids and confidences, as an engine returns them for a batch of images."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
+    """8 bits a value: RGB images [H, W, 3], class ids or confidences [H, W]."""
 
 UNLABELED_ID = 255
 """Class id of a pixel that belongs to no class; never the id of a class."""

@@ -1,4 +1,4 @@
-"""Put a bag together from its source and what was made of its slices."""
+"""Output bag: its source's messages and what was made of its slices, put together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from rtformer_ros.bags.bag_file import (
     new_bag,
     open_bag,
 )
-from rtformer_ros.bags.job import output_topic
 from rtformer_ros.bags.slice_file import SliceFile
 from rtformer_ros.media.bag import IMAGE
 
@@ -61,7 +60,7 @@ def _add_outputs(
 ) -> dict[tuple[str, str], Connection]:
     return {
         (topic, output): writer.add_connection(
-            output_topic(job, topics, topic, output), IMAGE, typestore=types
+            job.output_topic(output, topic, topics), IMAGE, typestore=types
         )
         for topic in topics
         for output in job.outputs

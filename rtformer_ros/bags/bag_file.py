@@ -1,4 +1,4 @@
-"""Open bags for reading and writing; every exception of rosbags is translated here."""
+"""ROS 2 bags opened to read and to write; every exception of rosbags is translated here."""
 
 from __future__ import annotations
 

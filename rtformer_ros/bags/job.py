@@ -1,15 +1,31 @@
-"""Say what is to be added to which bag."""
+"""Job of one bag: what is to be added to it, and the time slices that are worked on one by one."""
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rtformer_ros.errors import ConfigError
+from rtformer_ros.files.sha256 import sha256_of_bytes
 
 OUTPUTS = ('mask', 'color_mask', 'overlay', 'confidence')
+_NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class TimeSlice:
+    """A piece of a bag: its number from 0 and its times in nanoseconds, stop_ns excluded."""
+
+    index: int
+    start_ns: int
+    stop_ns: int
+
+    @property
+    def file_name(self) -> str:
+        """Return the name of the file that holds what was made of it."""
+        return f'slice_{self.index:06d}.sqlite'
 
 
 @dataclass(frozen=True)
@@ -55,8 +71,32 @@ class BagJob:
 
     @property
     def work_folder(self) -> Path:
-        """Return where finished slices wait for the others; a second run goes on from there."""
+        """Return where finished slices wait for the others; a second run continues from there."""
         return self.output.with_name(f'{self.output.name}.partial')
+
+    def slices(self, start_ns: int, stop_ns: int) -> tuple[TimeSlice, ...]:
+        """
+        Return slices that cover every message from start_ns to stop_ns (excluded) exactly once.
+
+        Each covers slice_s seconds; the last one may be shorter.
+        """
+        step_ns = max(1, round(self.slice_s * _NS_PER_S))
+        return tuple(
+            TimeSlice(index, start, min(start + step_ns, stop_ns))
+            for index, start in enumerate(range(start_ns, stop_ns, step_ns))
+        )
+
+    def output_topic(self, output: str, topic: str, topics: Sequence[str]) -> str:
+        """
+        Return the topic of an output made from the images on `topic`, one of `topics`.
+
+        It is NAMESPACE/OUTPUT for a bag of one camera, as the node's; for several it has the
+        camera's own namespace between: /front/image_raw gives NAMESPACE/front/mask.
+        """
+        namespace = self.namespace.rstrip('/')
+        if len(topics) == 1:
+            return f'{namespace}/{output}'
+        return f'{namespace}/{_camera_name(topic, topics)}/{output}'
 
     def fingerprint(self) -> str:
         """Return a digest of all that decides what slices hold: bag, model and options."""
@@ -64,59 +104,25 @@ class BagJob:
         for path in (self.source, self.model):
             files = sorted(path.iterdir()) if path.is_dir() else [path]
             values[f'stat {path}'] = str([(f.name, _stamp(f)) for f in files])
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+        return sha256_of_bytes(json.dumps(values, sort_keys=True).encode())
 
 
-def output_topic(job: BagJob, topics: tuple[str, ...], topic: str, output: str) -> str:
-    """
-    Return the topic of an output made from `topic`.
-
-    It is NAMESPACE/OUTPUT for a bag of one camera, as the node's; for several it has the camera's
-    own namespace between: /front/image_raw gives NAMESPACE/front/mask.
-    """
-    if len(topics) == 1:
-        return f'{job.namespace.rstrip("/")}/{output}'
-    own = topic.removesuffix('/compressed').strip('/')
-    return f'{job.namespace.rstrip("/")}/{_short(own, topics)}/{output}'
+Task = tuple[BagJob, TimeSlice]
+"""A slice to be made."""
 
 
-def _short(own: str, topics: tuple[str, ...]) -> str:
+def _camera_name(topic: str, topics: Sequence[str]) -> str:
     """Return a topic without its last part where that still tells it from the others."""
-    parents = [t.removesuffix('/compressed').strip('/').rpartition('/')[0] for t in topics]
+    own = _raw_topic(topic)
+    parents = [_raw_topic(each).rpartition('/')[0] for each in topics]
     parent = own.rpartition('/')[0]
     return parent if parent and parents.count(parent) == 1 else own
+
+
+def _raw_topic(topic: str) -> str:
+    return topic.removesuffix('/compressed').strip('/')
 
 
 def _stamp(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_size, status.st_mtime_ns
-
-
-_NS_PER_S = 1_000_000_000
-
-
-@dataclass(frozen=True)
-class TimeSlice:
-    """A piece of a bag: its number from 0 and its times in nanoseconds, stop_ns excluded."""
-
-    index: int
-    start_ns: int
-    stop_ns: int
-
-    @property
-    def file_name(self) -> str:
-        """Return the name of the file that holds what was made of it."""
-        return f'slice_{self.index:06d}.sqlite'
-
-
-def time_slices(start_ns: int, stop_ns: int, slice_s: float) -> list[TimeSlice]:
-    """
-    Return slices that cover every message from start_ns to stop_ns (excluded) exactly once.
-
-    slice_s: seconds that each of them covers; the last is shorter.
-    """
-    step_ns = max(1, round(slice_s * _NS_PER_S))
-    starts = range(start_ns, stop_ns, step_ns)
-    return [
-        TimeSlice(index, start, min(start + step_ns, stop_ns)) for index, start in enumerate(starts)
-    ]

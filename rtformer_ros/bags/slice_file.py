@@ -1,4 +1,4 @@
-"""Keep what was made of a slice of a bag in a file that is whole or not there."""
+"""Slice files (SQLite): what was made of a slice of a bag, in a file that is whole or not there."""
 
 from __future__ import annotations
 

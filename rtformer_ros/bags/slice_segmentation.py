@@ -1,4 +1,4 @@
-"""Segment the images in a slice of a bag."""
+"""Segmentation of one slice: the images of a bag within its time span become messages."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from rtformer_ros.bags.job import BagJob, TimeSlice
 
-    Draw = Callable[[Rendering, npt.NDArray[np.uint8]], None]
+    _Draw = Callable[[Rendering, npt.NDArray[np.uint8]], None]
 
 _logger = logging.getLogger(__name__)
 
-_DRAWN: dict[str, tuple[str, int, Draw]] = {
+_DRAWN: dict[str, tuple[str, int, _Draw]] = {
     'mask': ('mono8', 1, Rendering.mask),
     'color_mask': ('rgb8', 3, Rendering.color_mask),
     'overlay': ('rgb8', 3, Rendering.overlay),

@@ -1,4 +1,4 @@
-"""Make slices of bags here, in processes beside this one, or on a Ray cluster."""
+"""Workers that make slices: this process, a process pool of this machine, or a Ray cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rtformer_ros.bags.slice_segmentation import segment_slice
 from rtformer_ros.errors import ConfigError, EngineUnavailable, RtformerError
 
 if TYPE_CHECKING:
-    from rtformer_ros.bags.bag_run import Task
+    from rtformer_ros.bags.job import Task
 
 _RAY_RETRIES = 3
 _KNOCK_TIMEOUT_S = 5.0

@@ -19,7 +19,8 @@ from rtformer_ros.deploy.onnx_file import check_onnx
 from rtformer_ros.deploy.operators.check import check_operators
 from rtformer_ros.deploy.operators.tables import OPSETS as TENSORRT_OPSETS
 from rtformer_ros.errors import ConfigError, ModelError
-from rtformer_ros.files.atomic_file import sha256_of, write_atomically
+from rtformer_ros.files.atomic_file import write_atomically
+from rtformer_ros.files.sha256 import sha256_of
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.model_metadata import ModelMetadata
 from rtformer_ros.network.registry import FAMILIES, Families

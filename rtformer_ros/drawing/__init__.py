@@ -1,5 +1,5 @@
 """
-Draw pixels for people: masks in class colours, overlays, legends, panels, the ground from above.
+Pictures for people: class colours, overlays, legends, panels, the ground from above.
 
-Imports labels, imaging and geometry; nothing that runs a network.
+Imports labels, segmentation, imaging and geometry; nothing that runs a network.
 """

@@ -1,4 +1,4 @@
-"""Draw the ground around a robot from above: costs, a scan, and metres to read them by."""
+"""Bird's-eye view of the ground around a robot: costs, a scan, and metres to read them by."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ import numpy as np
 
 from rtformer_ros.drawing.legend import text_width_px, write_text
 from rtformer_ros.errors import ImageError
+from rtformer_ros.geometry.costmap import UNKNOWN_COST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
+    from rtformer_ros.geometry.arrays import Floats
     from rtformer_ros.labels.label_set import ColorRgb
+    from rtformer_ros.segmentation import Pixels
 
-    Pixels = npt.NDArray[np.uint8]
-    Floats = npt.NDArray[np.float64]
-
-UNKNOWN_COST = -1
 UNKNOWN_RGB: ColorRgb = (205, 205, 205)
 BOUNDARY_RGB: ColorRgb = (0, 0, 0)
 FREE_RAYS_RGB: ColorRgb = (120, 200, 235)

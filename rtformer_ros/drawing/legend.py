@@ -1,4 +1,4 @@
-"""Draw which colour is which class."""
+"""Legend: which colour is which class; text and swatches."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ def draw_legend(
             f'{len(labels) - 1}'
         )
     colors = [tuple(palette[class_id].tolist()) for class_id in ids]
-    return draw_rows(list(zip((labels.names[class_id] for class_id in ids), colors, strict=True)))
+    names = [labels.names[class_id] for class_id in ids]
+    return draw_swatches(list(zip(names, colors, strict=True)))
 
 
-def draw_rows(rows: Sequence[tuple[str, ColorRgb]]) -> npt.NDArray[np.uint8]:
+def draw_swatches(rows: Sequence[tuple[str, ColorRgb]]) -> npt.NDArray[np.uint8]:
     """
     Draw one row for each name and colour (RGB, 0..255), at least one.
 

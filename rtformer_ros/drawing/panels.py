@@ -1,4 +1,4 @@
-"""Put pictures side by side, each with a caption."""
+"""Panels: pictures side by side, each with a caption."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw what a planner gets of a frame beside what the camera saw, with the same metres in both."""
+"""Planner picture: costmap and scan beside what the camera saw, with the same metres in both."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from rtformer_ros.drawing.ground_picture import (
     BOUNDARY_RGB,
     FREE_RAYS_RGB,
     ROBOT_RGB,
-    UNKNOWN_COST,
     GroundWindow,
     cost_color,
     draw_costs,
@@ -21,20 +20,18 @@ from rtformer_ros.drawing.ground_picture import (
     mark_metres,
     mark_points,
 )
-from rtformer_ros.drawing.legend import ROW_HEIGHT_PX, draw_rows, text_width_px, write_text
+from rtformer_ros.drawing.legend import ROW_HEIGHT_PX, draw_swatches, text_width_px, write_text
 from rtformer_ros.drawing.panels import draw_panels
+from rtformer_ros.geometry.costmap import UNKNOWN_COST
 from rtformer_ros.geometry.ground_plane import GroundView
-from rtformer_ros.media.frames import scale_image
+from rtformer_ros.imaging.resize import scale_image
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from rtformer_ros.drawing.ground_picture import CostGrid, RangeScan
+    from rtformer_ros.geometry.arrays import Floats
     from rtformer_ros.geometry.camera_model import CameraModel
     from rtformer_ros.geometry.camera_pose import CameraPose
-
-    Pixels = npt.NDArray[np.uint8]
-    Floats = npt.NDArray[np.float64]
+    from rtformer_ros.segmentation import Pixels
 
 PANEL_HEIGHT_PX = 480
 BEHIND_M = 1.0
@@ -150,7 +147,7 @@ def _seen(view: GroundView, points_n2: Floats) -> Floats:
 
 
 def _key(classes: Pixels | None) -> Pixels:
-    parts = [draw_rows(_KEY)]
+    parts = [draw_swatches(_KEY)]
     if classes is not None:
         gap = np.full((ROW_HEIGHT_PX // 2, 1, 3), _PAPER, np.uint8)
         parts += [gap, classes[: PANEL_HEIGHT_PX - parts[0].shape[0] - len(gap)]]

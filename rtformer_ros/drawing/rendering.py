@@ -1,4 +1,4 @@
-"""Draw what people look at: masks in class colours, overlays."""
+"""Rendering of one frame: mask, colour mask, overlay and confidence, each drawn once."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from rtformer_ros.drawing.overlay import blend_overlay, hidden_pixels
-from rtformer_ros.labels.palette import colorize
+from rtformer_ros.drawing.class_colors import blend_overlay, colorize, hidden_pixels
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from rtformer_ros.segmentation import Segmentation
-
-    Pixels = npt.NDArray[np.uint8]
+    from rtformer_ros.segmentation import Pixels, Segmentation
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class RenderSettings:
     all; overlay_alpha: 0..1, the share of the class colour; jpeg_quality: 1..100.
     """
 
-    palette_rgb: npt.NDArray[np.uint8]
+    palette_rgb: Pixels
     shown_ids: npt.NDArray[np.bool_] | None = None
     overlay_alpha: float = 0.5
     jpeg_quality: int = 90

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from rtformer_ros.drawing.class_colors import colorize
 from rtformer_ros.drawing.legend import draw_legend
 from rtformer_ros.drawing.panels import draw_panels
 from rtformer_ros.evaluation.scores import Evaluation, ImageScore
-from rtformer_ros.labels.palette import colorize, palette_rgb
+from rtformer_ros.labels.palette import palette_rgb
 from rtformer_ros.training.data.sample_store import decode_sample
 from rtformer_ros.training.datasets.dataset import IGNORED
 
-ArrayU8 = npt.NDArray[np.uint8]
+if TYPE_CHECKING:
+    from rtformer_ros.segmentation import Pixels
 
 _WIDEST_PX = 480
 _WRONG_RGB = (230, 30, 30)
 _DIMMED = 0.5
 
 
-def draw_gallery(evaluation: Evaluation) -> ArrayU8 | None:
+def draw_gallery(evaluation: Evaluation) -> Pixels | None:
     """
     Draw a row for each of the worst images: input, prediction, truth, errors.
 
@@ -39,7 +42,7 @@ def draw_gallery(evaluation: Evaluation) -> ArrayU8 | None:
     return _beside(_below(rows), legend)
 
 
-def draw_errors(image_hwc: ArrayU8, predicted_hw: ArrayU8, truth_hw: ArrayU8) -> ArrayU8:
+def draw_errors(image_hwc: Pixels, predicted_hw: Pixels, truth_hw: Pixels) -> Pixels:
     """Return the image in dim grey, uint8 [h, w, 3], wrong pixels red and ignored ones black."""
     grey = cv2.cvtColor(image_hwc, cv2.COLOR_RGB2GRAY)
     picture = np.repeat((grey * _DIMMED).astype(np.uint8)[..., None], 3, axis=2)
@@ -48,7 +51,7 @@ def draw_errors(image_hwc: ArrayU8, predicted_hw: ArrayU8, truth_hw: ArrayU8) ->
     return picture
 
 
-def _row(score: ImageScore, maps: tuple[ArrayU8, ArrayU8, ArrayU8], palette: ArrayU8) -> ArrayU8:
+def _row(score: ImageScore, maps: tuple[Pixels, Pixels, Pixels], palette: Pixels) -> Pixels:
     image_hwc, predicted_hw, truth_hw = maps
     caption = (
         f'{score.sample.image.stem}: mIoU {100 * score.mean_iou:.1f} %, '
@@ -67,7 +70,7 @@ def _row(score: ImageScore, maps: tuple[ArrayU8, ArrayU8, ArrayU8], palette: Arr
     )
 
 
-def _shrunk(picture: ArrayU8, method: int) -> ArrayU8:
+def _shrunk(picture: Pixels, method: int) -> Pixels:
     height, width = picture.shape[:2]
     if width <= _WIDEST_PX:
         return picture
@@ -75,16 +78,16 @@ def _shrunk(picture: ArrayU8, method: int) -> ArrayU8:
     return cv2.resize(picture, size, interpolation=method)  # type: ignore[return-value]
 
 
-def _below(rows: list[ArrayU8]) -> ArrayU8:
+def _below(rows: list[Pixels]) -> Pixels:
     width = max(row.shape[1] for row in rows)
     return np.concatenate([_filled(row, row.shape[0], width) for row in rows], axis=0)
 
 
-def _beside(left: ArrayU8, right: ArrayU8) -> ArrayU8:
+def _beside(left: Pixels, right: Pixels) -> Pixels:
     height = max(left.shape[0], right.shape[0])
     return np.concatenate([_filled(p, height, p.shape[1]) for p in (left, right)], axis=1)
 
 
-def _filled(picture: ArrayU8, height: int, width: int) -> ArrayU8:
+def _filled(picture: Pixels, height: int, width: int) -> Pixels:
     missing = ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0))
     return np.pad(picture, missing, constant_values=255)

@@ -1,8 +1,7 @@
-"""Write files so that nobody ever sees half of one."""
+"""Atomic file writes: nobody ever sees half of a file."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from contextlib import suppress
@@ -34,18 +33,6 @@ def write_atomically(path: Path, content: bytes) -> None:
             raise
     except OSError as error:
         raise ModelError(f'cannot write {path}: {error}; choose a writable place') from error
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits; raises ModelError if unreadable."""
-    digest = hashlib.sha256()
-    try:
-        with path.open('rb') as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    except OSError as error:
-        raise ModelError(f'cannot read {path}: {error}') from error
-    return digest.hexdigest()
 
 
 def _umask() -> int:

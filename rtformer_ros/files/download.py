@@ -1,11 +1,8 @@
-"""Fetch a file over HTTP so that a broken line costs no more than the bytes that are missing."""
+"""Resumable HTTP download: a broken line costs no more than the bytes that are missing."""
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import http.client
-import os
 import re
 import ssl
 import time
@@ -19,7 +16,9 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from rtformer_ros.errors import ConfigError, DownloadError
+from rtformer_ros.files.file_lock import take_lock
 from rtformer_ros.files.partial_download import PartialDownload, Version
+from rtformer_ros.files.sha256 import sha256_of
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are here and those of the whole file, None where it is not known."""
@@ -73,11 +72,12 @@ def download(
     and says by ETag or Last-Modified that the file is still the same; else it starts over.
     sha256: 64 hexadecimal digits that the file must have; a file that is there and has them is
     not fetched again. Raises ConfigError for a URL or a digest that cannot be, and while another
-    process fetches the same file; DownloadError where the file cannot be had, written or trusted.
+    process fetches the same file; DownloadError where the file cannot be had, written or trusted;
+    ModelError where it cannot be read back.
     """
     wanted = _checked_digest(sha256)
     _check_url(url)
-    if wanted and target.is_file() and _sha256_of(target) == wanted:
+    if wanted and target.is_file() and sha256_of(target) == wanted:
         return
     partial = PartialDownload(target)
     with _translated(target), _only_one(partial.content):
@@ -221,7 +221,7 @@ def _check_digest(url: str, partial: PartialDownload, wanted: str | None) -> Non
     """Raise DownloadError, and throw away what was fetched, unless it has the digest wanted."""
     if wanted is None:
         return
-    came = _sha256_of(partial.content)
+    came = sha256_of(partial.content)
     if came != wanted:
         partial.clear()
         raise DownloadError(
@@ -230,31 +230,16 @@ def _check_digest(url: str, partial: PartialDownload, wanted: str | None) -> Non
         )
 
 
-def _sha256_of(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 @contextmanager
 def _only_one(content: Path) -> Iterator[None]:
-    """Keep a lock while the file is fetched; raises ConfigError if another process has it."""
+    """Lock the file of what has come; one that is empty in the end is removed."""
     content.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(content, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigError(f'another process is fetching {content}; wait for it') from error
+    with take_lock(content, f'another process is fetching {content}; wait for it'):
         try:
             yield
         finally:
-            if os.fstat(descriptor).st_size == 0:
-                content.unlink(missing_ok=True)
-    finally:
-        os.close(descriptor)
+            if content.exists() and not content.stat().st_size:
+                content.unlink()
 
 
 @contextmanager

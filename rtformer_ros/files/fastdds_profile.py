@@ -1,4 +1,4 @@
-"""Give FastDDS room for images, where FastDDS is the middleware and the user chose no profile."""
+"""FastDDS profile: room for images, where it is the middleware and the user chose no profile."""
 
 from __future__ import annotations
 

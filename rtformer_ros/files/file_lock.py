@@ -1,4 +1,4 @@
-"""Let one process at a time build a plan; the lock dies with the process that holds it."""
+"""Advisory file locks (flock): one holder at a time, released when its process ends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from rtformer_ros.errors import ConfigError
@@ -17,13 +17,14 @@ _POLL_S = 0.2
 
 
 @contextmanager
-def only_one(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+def wait_for_lock(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
     """
     Hold the lock of a file while the block runs; wait for another holder as long as it takes.
 
-    path: the lock's file, which stays. on_wait: called several times a second while another holds
-    it; what it raises ends the waiting. Where the file system gives no lock, the block runs all
-    the same: files are replaced whole, so that two builders only waste time.
+    path: a file that is there for the lock alone, made if need be, and stays. on_wait: called
+    several times a second while another process holds it; what it raises ends the waiting.
+    For work that is only wasted when done twice: the block runs without a lock where the file
+    cannot be opened.
     """
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
@@ -32,7 +33,7 @@ def only_one(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
         yield
         return
     try:
-        while not _is_taken(descriptor):
+        while not _is_granted(descriptor):
             on_wait()
             time.sleep(_POLL_S)
         yield
@@ -40,8 +41,27 @@ def only_one(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _is_taken(descriptor: int) -> bool:
-    """Try to take the lock; return whether the block may run."""
+@contextmanager
+def take_lock(path: Path, refusal: str) -> Iterator[None]:
+    """
+    Hold the lock of a folder or file while the block runs; fail at once where another holds it.
+
+    path: a folder that is there, or a file, which is made if need be. Raises ConfigError with
+    `refusal` as its message while another process holds the lock, and OSError where the path
+    cannot be opened.
+    """
+    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        if not _is_granted(descriptor):
+            raise ConfigError(refusal)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_granted(descriptor: int) -> bool:
+    """Try to lock an open file; a file system that knows no locks grants all of them."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -49,36 +69,3 @@ def _is_taken(descriptor: int) -> bool:
     except OSError as error:
         _logger.debug('the file system gives no lock: %s', error)
     return True
-
-
-@contextmanager
-def only_run(folder: Path) -> Iterator[None]:
-    """
-    Make a work folder where there is none, and keep other runs from it while the block runs.
-
-    A folder that is empty in the end is removed. Raises ConfigError where another run has it, or
-    it cannot be written. File systems without locks let every run in.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise ConfigError(f'{folder} cannot be written: {error}') from error
-    try:
-        _take(descriptor, folder)
-        yield
-    finally:
-        with suppress(OSError):
-            folder.rmdir()
-        os.close(descriptor)
-
-
-def _take(descriptor: int, folder: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise ConfigError(
-            f'another run works in {folder}; wait for it, or choose another output'
-        ) from error
-    except OSError:
-        return

@@ -1,4 +1,4 @@
-"""Find the files that come with the package: models, label sets, samples, configuration."""
+"""Packaged files: models, label sets, samples and configuration that come with the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keep the part of a file that has been fetched, and which version of the file it belongs to."""
+"""Partial download: the bytes that have come, and which version of the file they belong to."""
 
 from __future__ import annotations
 

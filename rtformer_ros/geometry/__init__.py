@@ -1,5 +1,5 @@
 """
-Relate pixels to metres.
+Projective geometry: camera model and pose, the ground plane, occupancy grid, scan and point cloud.
 
-Imports labels and segmentation; NumPy and OpenCV's calibration do the arithmetic.
+Imports errors, labels and segmentation; NumPy and OpenCV's calibration do the arithmetic.
 """

@@ -1,40 +1,27 @@
-"""Turn pixels into rays and points into pixels, lens distortion included."""
+"""Pinhole camera model with lens distortion: pixels to rays, points to pixels."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from rtformer_ros.errors import GeometryError
-from rtformer_ros.geometry.smooth_grid import smooth_grid
+from rtformer_ros.geometry.lens_distortion import LensDistortion
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    Floats = npt.NDArray[np.float64]
-
-
-COEFFICIENT_COUNTS = {
-    '': (0,),
-    'plumb_bob': (0, 4, 5),
-    'rational_polynomial': (8, 12, 14),
-    'equidistant': (4,),
-}
-"""Numbers of coefficients that each distortion model of sensor_msgs/CameraInfo may have."""
+    from rtformer_ros.geometry.arrays import Floats
 
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 _MAX_REPROJECTION_ERROR_PX = 0.1
 # Rays are smooth: cubic polynomials over so many pixels are right to a millionth.
 _RAY_STEP_PX = 4
-# Rays further than this from the axis (86 degrees) are left out: their tangent is no number to
-# calculate with.
-_MAX_TANGENT = 15.0
 
 
 @dataclass(frozen=True)
@@ -43,8 +30,8 @@ class CameraModel:
     A camera's calibration, with the meaning that sensor_msgs/CameraInfo gives to it.
 
     height, width: pixels of the image that k is for. k: camera matrix, 9 values, row-major, in
-    pixels; its skew is taken as 0. distortion_model and d: a key of COEFFICIENT_COUNTS and its
-    coefficients. r: rectifying rotation, 9 values; all 0 means none.
+    pixels; its skew is taken as 0. distortion_model and d: name and coefficients of the lens
+    distortion, see LensDistortion. r: rectifying rotation, 9 values; all 0 means none.
     Points and rays are in the optical frame (REP 103: x right, y down, z ahead), after r.
     Pixel (0, 0) is the centre of the image's first pixel. Raises GeometryError for a calibration
     from which nothing can be projected.
@@ -56,6 +43,7 @@ class CameraModel:
     distortion_model: str = ''
     d: tuple[float, ...] = ()
     r: tuple[float, ...] = _IDENTITY
+    _lens: LensDistortion = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check all values."""
@@ -65,7 +53,7 @@ class CameraModel:
                 'camera must publish a CameraInfo with the size it was calibrated with'
             )
         self._check_k()
-        self._check_distortion()
+        object.__setattr__(self, '_lens', LensDistortion(self.distortion_model, self.d))
         if not any(self.r):
             object.__setattr__(self, 'r', _IDENTITY)
         rotation = np.reshape(self.r, (3, 3)) if len(self.r) == 9 else np.zeros((3, 3))
@@ -83,19 +71,6 @@ class CameraModel:
             raise GeometryError(
                 f'K of the calibration has focal lengths {self.k[0]:g} and {self.k[4]:g}; expected '
                 'more than 0: the camera is not calibrated (camera_calibration does that)'
-            )
-
-    def _check_distortion(self) -> None:
-        counts = COEFFICIENT_COUNTS.get(self.distortion_model)
-        if counts is None:
-            raise GeometryError(
-                f"the lens model '{self.distortion_model}' is unknown; expected one of: "
-                f'{", ".join(filter(None, COEFFICIENT_COUNTS))}'
-            )
-        if len(self.d) not in counts or not all(map(math.isfinite, self.d)):
-            raise GeometryError(
-                f"the lens model '{self.distortion_model}' has the coefficients {list(self.d)}; "
-                f'expected {" or ".join(map(str, counts))} finite numbers'
             )
 
     def of_image(self, height: int, width: int) -> CameraModel:
@@ -141,7 +116,7 @@ class CameraModel:
 
         They are calculated once: keep the model as long as the calibration stays the same.
         """
-        rays_hw3 = smooth_grid(self.rays, self.height, self.width, _RAY_STEP_PX)
+        rays_hw3 = interpolated_grid(self.rays, self.height, self.width, _RAY_STEP_PX)
         if np.isnan(rays_hw3).any():
             rows, columns = np.mgrid[: self.height, : self.width]
             pixels_n2 = np.stack([columns.ravel(), rows.ravel()], axis=1).astype(np.float64)
@@ -155,10 +130,10 @@ class CameraModel:
         NaN where the lens model gives no ray: beyond the radius at which it folds back, or 86
         degrees off the axis and more.
         """
-        tangents_n2 = self._undistorted(pixels_n2)
+        tangents_n2 = self._lens.undistort(pixels_n2, self._matrix)
         rays_n3 = np.concatenate([tangents_n2, np.ones((len(tangents_n2), 1))], axis=1)
         rays_n3 /= np.linalg.norm(rays_n3, axis=1, keepdims=True)
-        back_n2 = self._distorted(rays_n3)
+        back_n2 = self._lens.project(rays_n3, self._matrix)
         error_px = np.linalg.norm(back_n2 - pixels_n2, axis=1)
         # Written so that a NaN, which no comparison holds for, is an error too.
         rays_n3[~(error_px <= _MAX_REPROJECTION_ERROR_PX)] = np.nan
@@ -171,7 +146,7 @@ class CameraModel:
         They may lie outside the image. NaN for points behind the camera or where the lens model
         ends, as in `rays`.
         """
-        return self._distorted(points_n3 @ self._rotation)
+        return self._lens.project(points_n3 @ self._rotation, self._matrix)
 
     @property
     def _rotation(self) -> Floats:
@@ -181,54 +156,6 @@ class CameraModel:
     def _matrix(self) -> Floats:
         fx, _, cx, _, fy, cy = self.k[:6]
         return np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
-
-    def _undistorted(self, pixels_n2: Floats) -> Floats:
-        """Return x/z and y/z, float64 [N, 2], which may be wrong where the lens model ends."""
-        points_n12, coefficients = pixels_n2.reshape(-1, 1, 2), np.array(self.d, np.float64)
-        if not len(points_n12):
-            return np.empty((0, 2))
-        if self.distortion_model == 'equidistant':
-            # OpenCV before 4.5.5, which Ubuntu 22.04 has, takes no criteria here.
-            found = cv2.fisheye.undistortPoints(points_n12, self._matrix, coefficients)
-        else:
-            criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-5)
-            found = cv2.undistortPointsIter(
-                points_n12, self._matrix, coefficients, np.eye(3), np.eye(3), criteria
-            )
-        return np.asarray(found, np.float64).reshape(-1, 2)
-
-    def _distorted(self, points_n3: Floats) -> Floats:
-        pixels_n2 = np.full((len(points_n3), 2), np.nan)
-        with np.errstate(invalid='ignore', divide='ignore'):
-            tangent = np.hypot(points_n3[:, 0], points_n3[:, 1]) / points_n3[:, 2]
-            is_seen = (points_n3[:, 2] > 0) & (tangent < self._max_tangent)
-        if not is_seen.any():
-            return pixels_n2
-        points_n13 = np.ascontiguousarray(points_n3[is_seen], np.float64).reshape(-1, 1, 3)
-        nil, coefficients = np.zeros(3), np.array(self.d, np.float64)
-        if self.distortion_model == 'equidistant':
-            found, _ = cv2.fisheye.projectPoints(points_n13, nil, nil, self._matrix, coefficients)
-        else:
-            found, _ = cv2.projectPoints(points_n13, nil, nil, self._matrix, coefficients)
-        pixels_n2[is_seen] = found.reshape(-1, 2)
-        return pixels_n2
-
-    @cached_property
-    def _max_tangent(self) -> float:
-        """Tangent of the angle off the axis at which the lens model folds back."""
-        d = [*self.d, *[0.0] * 8]
-        tangent = np.linspace(0.0, _MAX_TANGENT, 3001)
-        if self.distortion_model == 'equidistant':
-            base = np.arctan(tangent)
-            square = base**2
-            factor = 1 + square * (d[0] + square * (d[1] + square * (d[2] + square * d[3])))
-        else:
-            base, square = tangent, tangent**2
-            factor = 1 + square * (d[0] + square * (d[1] + square * d[4]))
-            if self.distortion_model == 'rational_polynomial':
-                factor = factor / (1 + square * (d[5] + square * (d[6] + square * d[7])))
-        falls = np.diff(base * factor) <= 0
-        return float(tangent[np.argmax(falls)]) if falls.any() else _MAX_TANGENT
 
 
 def scale_intrinsics(k: Sequence[float], scale_x: float, scale_y: float) -> list[float]:
@@ -251,3 +178,41 @@ def scale_projection(p: Sequence[float], scale_x: float, scale_y: float) -> list
 
 def _row_scales(columns: int, scale_x: float, scale_y: float) -> list[float]:
     return [scale_x] * columns + [scale_y] * columns + [1.0] * columns
+
+
+def interpolated_grid(
+    function: Callable[[Floats], Floats], height: int, width: int, step: int
+) -> Floats:
+    """
+    Return a smooth function of pixels (u, v), [N, 2] to [N, C], at all pixels: float64 [H, W, C].
+
+    Piecewise cubic Lagrange interpolation: the function is called for every `step`-th row and
+    column, and between them polynomials are laid through the four nearest. A NaN among the values
+    spreads over its row and column.
+    """
+    rows, columns = _nodes(height, step), _nodes(width, step)
+    v, u = (values.ravel() for values in np.meshgrid(rows, columns, indexing='ij'))
+    values = function(np.stack([u, v], axis=1))
+    values_hwc = values.reshape(len(rows), len(columns), -1)
+    down, across = _node_weights(rows, height), _node_weights(columns, width)
+    filled_hwc: Floats = np.einsum('hr,rcx,wc->hwx', down, values_hwc, across, optimize=True)
+    return filled_hwc
+
+
+def _nodes(length: int, step: int) -> Floats:
+    """Return evenly spaced places from the first to the last pixel, 4 at least."""
+    return np.linspace(0.0, length - 1.0, max(4, 1 + -(-(length - 1) // step)))
+
+
+def _node_weights(nodes: Floats, length: int) -> Floats:
+    """Return by what each node counts at each pixel, [length, nodes]: Lagrange's polynomials."""
+    spacing = (nodes[-1] - nodes[0]) / (len(nodes) - 1) or 1.0
+    place = np.arange(length) / spacing
+    first = np.clip(np.floor(place).astype(int) - 1, 0, len(nodes) - 4)
+    weights = np.zeros((length, len(nodes)))
+    for node in range(4):
+        weight = np.ones(length)
+        for other in {0, 1, 2, 3} - {node}:
+            weight *= (place - first - other) / (node - other)
+        weights[np.arange(length), first + node] = weight
+    return weights

@@ -1,4 +1,4 @@
-"""Say where a camera is on the robot and where it looks."""
+"""Camera pose (extrinsics): where a camera is on the robot and where it looks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make a cloud of coloured, labelled points from a depth image."""
+"""Organised point cloud from a depth image, its points coloured and labelled."""
 
 from __future__ import annotations
 
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from rtformer_ros.geometry.camera_model import CameraModel
     from rtformer_ros.segmentation import Segmentation
-
-    Floats = npt.NDArray[np.float32]
-    Pixels = npt.NDArray[np.uint8]
 
 POINT_DTYPE = np.dtype(
     {
@@ -96,7 +93,7 @@ class CloudProjection:
         self,
         depth_hw: npt.NDArray[np.generic],
         segmentation: Segmentation,
-        color_hwc: Pixels,
+        color_hwc: npt.NDArray[np.uint8],
         out: npt.NDArray[np.void] | None = None,
     ) -> npt.NDArray[np.void]:
         """
@@ -125,7 +122,7 @@ class CloudProjection:
         cv2.merge(self._words, out.view(np.float32).reshape(*self.shape, _POINT_WORDS))
         return out
 
-    def _read_depth(self, depth_hw: npt.NDArray[np.generic], z: Floats) -> None:
+    def _read_depth(self, depth_hw: npt.NDArray[np.generic], z: npt.NDArray[np.float32]) -> None:
         if depth_hw.shape != self._size:
             raise GeometryError(
                 f'the depth image has the shape {list(depth_hw.shape)}; expected '
@@ -149,7 +146,7 @@ class CloudProjection:
             is_valid &= ~self._is_void_hw
         np.copyto(z, np.nan, where=~is_valid)
 
-    def _sampled(self, image: Pixels) -> Pixels:
+    def _sampled(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         height, width = self._size
         if image.shape[:2] != self._size:
             image = cv2.resize(  # type: ignore[assignment]

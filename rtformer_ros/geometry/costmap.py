@@ -1,4 +1,4 @@
-"""Make a grid of costs around the robot from a class map."""
+"""Occupancy grid of costs around the robot, from class maps, with a memory over frames."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.geometry.occlusion import UPRIGHT, Occlusion
@@ -17,14 +16,16 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from rtformer_ros.geometry.arrays import Floats
     from rtformer_ros.geometry.ground_plane import GroundView
     from rtformer_ros.labels.label_set import PlannerGroup
     from rtformer_ros.segmentation import Segmentation
 
-
 UNKNOWN_COST = -1
 _UPRIGHT_GROUPS = ('obstacle', 'dynamic')
 _MAX_CELLS = 2000
+# Let a cost that has faded go free rather than linger near 0.
+_LEAST_COST = 0.5
 
 
 @dataclass(frozen=True)
@@ -142,16 +143,57 @@ class CostmapProjection:
         return costs.reshape(self._cells, self._cells)
 
 
-def _cell_centres(settings: CostmapSettings) -> npt.NDArray[np.float64]:
+class CostmapMemory:
+    """
+    Blends the costs of frames, forgetting within `decay_s` seconds; not thread-safe.
+
+    A cell in sight has its new cost, or what is left of an older, higher one, which falls to 37 %
+    within decay_s: an obstacle that is missed in one frame does not vanish at once. A cell out of
+    sight keeps its last cost for decay_s, then it is unknown.
+    The grid is tied to the robot, and its motion is not compensated: with decay_s beyond what the
+    robot needs for the way of one cell, costs smear along its path.
+    """
+
+    def __init__(self, decay_s: float) -> None:
+        """Start with nothing seen; raises ConfigError unless decay_s is more than 0."""
+        if not decay_s > 0:
+            raise ConfigError(f'the costmap decays within {decay_s:g} s; expected more than 0')
+        self._decay_s = decay_s
+        self._costs_hw: npt.NDArray[np.float32] | None = None
+        self._unseen_s_hw = np.empty((0, 0), np.float32)
+        self._last_s = 0.0
+
+    def blend(self, costs: npt.NDArray[np.int8], time_s: float) -> npt.NDArray[np.int8]:
+        """
+        Return the costs (int8, -1 unknown) of a frame at that time with those of earlier ones.
+
+        A grid of another shape, or a time before the last one's, starts anew.
+        """
+        seen = costs != UNKNOWN_COST
+        past = self._costs_hw
+        elapsed_s = time_s - self._last_s
+        if past is None or past.shape != costs.shape or elapsed_s < 0:
+            past = np.full(costs.shape, UNKNOWN_COST, np.float32)
+            self._unseen_s_hw = np.zeros(costs.shape, np.float32)
+            elapsed_s = 0.0
+        self._last_s = time_s
+        self._unseen_s_hw += np.float32(elapsed_s)
+        self._unseen_s_hw[seen] = 0.0
+        faded = past * np.float32(np.exp(-elapsed_s / self._decay_s))
+        faded[faded < _LEAST_COST] = UNKNOWN_COST
+        past[self._unseen_s_hw > self._decay_s] = UNKNOWN_COST
+        self._costs_hw = np.where(seen, np.maximum(costs, faded), past)
+        return np.rint(self._costs_hw).astype(np.int8)
+
+
+def _cell_centres(settings: CostmapSettings) -> Floats:
     """Return x, y of all cell centres in metres, row-major, float64 [cells * cells, 2]."""
     centres_m = settings.origin_m + (np.arange(settings.cells) + 0.5) * settings.resolution_m
     x_hw, y_hw = np.meshgrid(centres_m, centres_m)
     return np.stack([x_hw.ravel(), y_hw.ravel()], axis=1)
 
 
-def _pixels_of_cells(
-    view: GroundView, settings: CostmapSettings, centres_n2: npt.NDArray[np.float64]
-) -> PixelBins:
+def _pixels_of_cells(view: GroundView, settings: CostmapSettings, centres_n2: Floats) -> PixelBins:
     points_n2 = view.points_hw2.reshape(-1, 2)
     cells_n2 = np.floor((points_n2 - settings.origin_m) / settings.resolution_m)
     with np.errstate(invalid='ignore'):
@@ -182,52 +224,3 @@ def _cost_table(
             table[class_id] |= UPRIGHT
     table[:, confidence < settings.min_confidence] = 0
     return table.reshape(-1)
-
-
-Costs = npt.NDArray[np.int8]
-
-# Let a cost that has faded go free rather than linger near 0.
-_LEAST_COST = 0.5
-
-
-class CostmapMemory:
-    """
-    Blends the costs of frames, forgetting within `decay_s` seconds; not thread-safe.
-
-    A cell in sight has its new cost, or what is left of an older, higher one, which falls to 37 %
-    within decay_s: an obstacle that is missed in one frame does not vanish at once. A cell out of
-    sight keeps its last cost for decay_s, then it is unknown.
-    The grid is tied to the robot, and its motion is not compensated: with decay_s beyond what the
-    robot needs for the way of one cell, costs smear along its path.
-    """
-
-    def __init__(self, decay_s: float) -> None:
-        """Start with nothing seen; raises ConfigError unless decay_s is more than 0."""
-        if not decay_s > 0:
-            raise ConfigError(f'the costmap decays within {decay_s:g} s; expected more than 0')
-        self._decay_s = decay_s
-        self._costs_hw: npt.NDArray[np.float32] | None = None
-        self._unseen_s_hw = np.empty((0, 0), np.float32)
-        self._last_s = 0.0
-
-    def blend(self, costs: Costs, time_s: float) -> Costs:
-        """
-        Return the costs (int8, -1 unknown) of a frame at that time with those of earlier ones.
-
-        A grid of another shape, or a time before the last one's, starts anew.
-        """
-        seen = costs != UNKNOWN_COST
-        past = self._costs_hw
-        elapsed_s = time_s - self._last_s
-        if past is None or past.shape != costs.shape or elapsed_s < 0:
-            past = np.full(costs.shape, UNKNOWN_COST, np.float32)
-            self._unseen_s_hw = np.zeros(costs.shape, np.float32)
-            elapsed_s = 0.0
-        self._last_s = time_s
-        self._unseen_s_hw += np.float32(elapsed_s)
-        self._unseen_s_hw[seen] = 0.0
-        faded = past * np.float32(np.exp(-elapsed_s / self._decay_s))
-        faded[faded < _LEAST_COST] = UNKNOWN_COST
-        past[self._unseen_s_hw > self._decay_s] = UNKNOWN_COST
-        self._costs_hw = np.where(seen, np.maximum(costs, faded), past)
-        return np.rint(self._costs_hw).astype(np.int8)

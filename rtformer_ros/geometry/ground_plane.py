@@ -1,4 +1,4 @@
-"""Project pixels onto the ground and ground points into the image."""
+"""Projection onto the ground plane (the homography of a pinhole camera) and back."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from rtformer_ros.geometry.arrays import Floats
     from rtformer_ros.geometry.camera_model import CameraModel
     from rtformer_ros.geometry.camera_pose import CameraPose
-
-    Floats = npt.NDArray[np.float64]
 
 # A ray that falls less than this (sine of its angle) is taken as not meeting the ground: it
 # would meet it more than 1000 camera heights away.

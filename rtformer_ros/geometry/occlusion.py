@@ -1,4 +1,4 @@
-"""Find the cells that are hidden behind what stands upright."""
+"""Occlusion in an occupancy grid: the cells that are hidden behind what stands upright."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from rtformer_ros.geometry.arrays import Indices
     from rtformer_ros.geometry.camera_pose import CameraPose
-
-    Indices = npt.NDArray[np.intp]
 
 UPRIGHT = 128
 """Bit of a cell's value that says: something upright is seen there. 0 is an unknown cell."""

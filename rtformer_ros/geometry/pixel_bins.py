@@ -1,4 +1,4 @@
-"""Sort the pixels of an image into bins once, to reduce many images by bin quickly."""
+"""Pixel index by bin: sorted once, so that each further image is reduced by bin quickly."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from rtformer_ros.errors import GeometryError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    import numpy.typing as npt
+
+    from rtformer_ros.geometry.arrays import Indices
     from rtformer_ros.labels.label_set import PlannerGroup
     from rtformer_ros.segmentation import Segmentation
-
-
-Indices = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Measure how far the ground is free in each direction."""
+"""Laser scan from a class map: how far the ground is free in each direction."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from rtformer_ros.geometry.arrays import Floats, Indices
     from rtformer_ros.geometry.ground_plane import GroundView
     from rtformer_ros.labels.label_set import PlannerGroup
     from rtformer_ros.segmentation import Segmentation
-
-    Floats = npt.NDArray[np.float64]
 
 _MAX_READINGS = 10_000
 # Where the ground comes into sight only so much farther than on the best bearing, as along the
@@ -154,9 +153,7 @@ def _pixels_of_bearings(view: GroundView, settings: ScanSettings, near_m: Floats
     )
 
 
-def _pixels_along_bearings(
-    view: GroundView, settings: ScanSettings
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _pixels_along_bearings(view: GroundView, settings: ScanSettings) -> tuple[Indices, Indices]:
     """Return bearings and the pixels along them, for readings narrower than a pixel."""
     # 1 / range grows about evenly down the image: this makes more than one step a pixel.
     range_m = np.hypot(view.points_hw2[..., 0], view.points_hw2[..., 1])
@@ -178,10 +175,10 @@ def _ranges_without_boundary(view: GroundView, settings: ScanSettings) -> npt.ND
     return np.where(is_in_sight, np.inf, np.nan).astype(np.float32)
 
 
-def _blind_bins(bins: PixelBins, near_m: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
+def _blind_bins(bins: PixelBins, near_m: npt.NDArray[np.float32]) -> Indices:
     """Return the bearings on which the ground comes into sight much too far away."""
     if not len(bins.bins_m):
         return np.zeros(0, np.intp)
     first_m = np.minimum.reduceat(near_m, bins.starts_m)
-    blind_bins: npt.NDArray[np.intp] = bins.bins_m[first_m > _BLIND_FACTOR * first_m.min()]
+    blind_bins: Indices = bins.bins_m[first_m > _BLIND_FACTOR * first_m.min()]
     return blind_bins

@@ -1,4 +1,4 @@
-"""Thin a cloud out to one point a voxel."""
+"""Voxel grid downsampling: one point for each voxel of a cloud."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from rtformer_ros.geometry.cloud import POINT_DTYPE
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    Points = npt.NDArray[np.void]
-    Indices = npt.NDArray[np.int64]
+    from rtformer_ros.geometry.arrays import Indices
+
 
 _INDEX_BITS = 24
 # Voxels in a row; numbers of three rows and an index are 63 bits.
 _MAX_VOXELS = 1 << 13
 
 
-def thin_to_voxels(points: Points, voxel_m: float) -> Points:
+def thin_to_voxels(points: npt.NDArray[np.void], voxel_m: float) -> npt.NDArray[np.void]:
     """
     Return one point for each cube of side voxel_m that holds any, POINT_DTYPE [N], without NaN.
 
@@ -48,7 +48,7 @@ def thin_to_voxels(points: Points, voxel_m: float) -> Points:
     share = (1 / counts).astype(np.float32)
     for axis, values in enumerate(axes):
         words[:, axis] = np.add.reduceat(values.take(order), starts) * share
-    thinned: Points = words.view(POINT_DTYPE)[:, 0]
+    thinned: npt.NDArray[np.void] = words.view(POINT_DTYPE)[:, 0]
     return thinned
 
 

@@ -1,5 +1,5 @@
 """
-Turn pixels into pixels for machines: encodings, files, depth, sizes.
+Image processing for machines: encodings, codecs, resampling.
 
-Imports errors alone.
+Imports errors alone; NumPy and OpenCV do the arithmetic.
 """

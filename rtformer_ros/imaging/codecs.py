@@ -1,4 +1,4 @@
-"""Pack images as JPEG and PNG, and unpack them."""
+"""Image codecs: JPEG and PNG, to bytes and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn the bytes of a raw image message into an RGB image (names: sensor_msgs/image_encodings)."""
+"""Image encodings of sensor_msgs (image_encodings.hpp): bytes to an RGB image, or to depth."""
 
 from __future__ import annotations
 
@@ -139,6 +139,13 @@ _ENCODINGS: dict[str, _Encoding] = {
 SUPPORTED_ENCODINGS: tuple[str, ...] = tuple(_ENCODINGS)
 """The encodings that `decode_image` takes."""
 
+# mono16 is what drivers older than REP 118 call millimetres.
+_DEPTH_TYPES: dict[str, np.dtype[Any]] = {
+    '16UC1': np.dtype('u2'),
+    'mono16': np.dtype('u2'),
+    '32FC1': np.dtype('f4'),
+}
+
 
 def decode_image(
     data: Bytes, encoding: str, height: int, width: int, step: int, is_bigendian: bool
@@ -162,6 +169,36 @@ def decode_image(
     _check_size(known, encoding, height, width)
     _check_bytes(known, f'{encoding} image of {width}x{height} pixels', data, height, width, step)
     return known.decode(_Raster(data, height, width, step, is_bigendian))
+
+
+def decode_depth(
+    data: npt.NDArray[np.uint8],
+    encoding: str,
+    height: int,
+    width: int,
+    step: int,
+    is_bigendian: bool = False,
+) -> npt.NDArray[np.generic]:
+    """
+    Return a depth image as REP 118 has it: uint16 [H, W] in millimetres or float32 in metres.
+
+    data: the bytes of sensor_msgs/Image; step: bytes a row, padding included. The result is a view
+    where the byte order is this machine's. Raises ImageError for another encoding or too few bytes.
+    """
+    kind = _DEPTH_TYPES.get(encoding)
+    if kind is None:
+        raise ImageError(
+            f"the depth image has the encoding '{encoding}'; expected one of: "
+            f'{", ".join(_DEPTH_TYPES)}'
+        )
+    if step < width * kind.itemsize or data.size < height * step or not height * width:
+        raise ImageError(
+            f'the depth image of {width}x{height} pixels ({encoding}) has {data.size} bytes in '
+            f'rows of {step}; expected rows of {width * kind.itemsize} bytes or more'
+        )
+    rows = data[: height * step].reshape(height, step)[:, : width * kind.itemsize]
+    depth_hw: npt.NDArray[np.generic] = rows.view(kind.newbyteorder('>' if is_bigendian else '<'))
+    return depth_hw.astype(kind) if is_bigendian else depth_hw
 
 
 def _check_size(known: _Encoding, encoding: str, height: int, width: int) -> None:

@@ -1,4 +1,4 @@
-"""Bring an image to the network's size, and a class map back to where it belongs."""
+"""Resampling: images to any size or the network's, and class maps back to where they belong."""
 
 from __future__ import annotations
 
@@ -38,6 +38,17 @@ class Placement:
     def fills_network(self) -> bool:
         """Tell whether there are no bars."""
         return (self.height, self.width) == (self.network_height, self.network_width)
+
+
+def scale_image(image_hwc: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
+    """Return an image, uint8 [H, W, 3], stretched to height x width pixels."""
+    if image_hwc.shape[:2] == (height, width):
+        return image_hwc
+    shrinks = height * width < image_hwc.shape[0] * image_hwc.shape[1]
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    scaled = cv2.resize(image_hwc, (width, height), interpolation=interpolation)
+    assert scaled.dtype == np.uint8
+    return scaled  # type: ignore[return-value]
 
 
 def place(source: Size, network: Size, mode: ResizeMode) -> Placement:

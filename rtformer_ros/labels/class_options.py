@@ -1,4 +1,4 @@
-"""Read what people write about single classes: remaps, filters and colours."""
+"""Class options as people write them: remaps, filters and colours."""
 
 from __future__ import annotations
 

@@ -1,11 +1,14 @@
-"""Name, colour and group the classes that a model tells apart."""
+"""Label set: names, colours and planner groups of the classes that a model tells apart."""
 
 from __future__ import annotations
 
+import colorsys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
+
+import yaml
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.segmentation import UNLABELED_ID
@@ -120,8 +123,6 @@ class LabelSet:
 
 def load_labels(path: Path) -> LabelSet:
     """Read a label set from a YAML file; raises ConfigError, naming the file and the entry."""
-    import yaml
-
     try:
         data = yaml.safe_load(path.read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -131,8 +132,6 @@ def load_labels(path: Path) -> LabelSet:
 
 def distinct_colors(count: int) -> list[ColorRgb]:
     """Return `count` RGB colours that differ in hue (golden-ratio steps) and brightness."""
-    import colorsys
-
     colors = []
     for index in range(count):
         hue = index * 0.61803398875 % 1.0

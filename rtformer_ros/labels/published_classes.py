@@ -1,4 +1,4 @@
-"""Say which classes a mask holds once ids are remapped, and what they look like and mean."""
+"""Published classes: those a mask holds once ids are remapped, how they look, what they mean."""
 
 from __future__ import annotations
 

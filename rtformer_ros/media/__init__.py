@@ -1,5 +1,6 @@
 """
-Read moving pictures from files, folders, devices and bags; write clips.
+Frame sources and a video writer: moving pictures from files, folders, devices and bags.
 
-Imports imaging; cv2, av and rosbags are imported where a source of that kind is opened.
+Imports errors, files and imaging, and OpenCV with them; av and rosbags are imported where a clip
+is written or a bag is opened.
 """

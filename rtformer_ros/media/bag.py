@@ -1,4 +1,4 @@
-"""Read the images of a ROS 2 bag, without a ROS installation."""
+"""Images and calibrations of a ROS 2 bag, read without a ROS installation."""
 
 from __future__ import annotations
 
@@ -11,35 +11,13 @@ from rtformer_ros.errors import ConfigError, ImageError
 from rtformer_ros.imaging.codecs import decode_compressed
 from rtformer_ros.imaging.encodings import decode_image
 from rtformer_ros.media.calibration import Calibration, RegionOfInterest
-from rtformer_ros.media.frames import Frame
+from rtformer_ros.media.frames import SourceFrame
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-
 IMAGE, COMPRESSED_IMAGE = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
-
-
-def image_of(message: Any, message_type: str) -> npt.NDArray[np.uint8]:
-    """
-    Return an image message's pixels, RGB, uint8 [H, W, 3].
-
-    message: sensor_msgs/Image or CompressedImage as rosbags reads it, which `message_type` tells.
-    Raises ImageError for data that do not fit their description.
-    """
-    if message_type == COMPRESSED_IMAGE:
-        return decode_compressed(message.data)
-    return decode_image(
-        message.data,
-        message.encoding,
-        message.height,
-        message.width,
-        message.step,
-        bool(message.is_bigendian),
-    )
-
-
 BAG_SUFFIXES = frozenset({'.mcap', '.db3'})
 """Names of a bag's files end in one of these."""
 
@@ -74,7 +52,7 @@ class BagImages:
         """Tell whether there is a camera_info beside the images."""
         return bool(self._calibration_topic)
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[SourceFrame]:
         """
         Return the images in the order of recording, each with the latest calibration before it.
 
@@ -93,7 +71,7 @@ class BagImages:
                 first_ns = time_ns if first_ns is None else first_ns
                 image = image_of(message, connection.msgtype)
                 seconds = (time_ns - first_ns) * 1e-9
-                yield Frame(image, seconds, calibration=calibration)
+                yield SourceFrame(image, seconds, calibration=calibration)
 
     def _first_calibration(self, reader: Any) -> Calibration | None:
         connections = [c for c in reader.connections if c.topic == self._calibration_topic]
@@ -102,6 +80,25 @@ class BagImages:
         for connection, _, data in reader.messages(connections):
             return _calibration(reader.deserialize(data, connection.msgtype))
         return None
+
+
+def image_of(message: Any, message_type: str) -> npt.NDArray[np.uint8]:
+    """
+    Return an image message's pixels, RGB, uint8 [H, W, 3].
+
+    message: sensor_msgs/Image or CompressedImage as rosbags reads it, which `message_type` tells.
+    Raises ImageError for data that do not fit their description.
+    """
+    if message_type == COMPRESSED_IMAGE:
+        return decode_compressed(message.data)
+    return decode_image(
+        message.data,
+        message.encoding,
+        message.height,
+        message.width,
+        message.step,
+        bool(message.is_bigendian),
+    )
 
 
 @contextmanager

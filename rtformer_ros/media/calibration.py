@@ -1,4 +1,4 @@
-"""Hold a camera's calibration as a recording has it."""
+"""Camera calibration as a recording has it: the fields of sensor_msgs/CameraInfo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Say what every source of moving pictures gives."""
+"""Frame source: what every clip, camera and bag gives, one frame after the other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -17,9 +16,9 @@ WHOLE: Region = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
-class Frame:
+class SourceFrame:
     """
-    One picture of a clip.
+    One picture that a source gives.
 
     image_hwc: uint8 [H, W, 3] RGB; time_s: seconds since the clip's first frame.
     region: which part of the lens's whole picture the frame shows: left, top, width and height as
@@ -48,16 +47,5 @@ class FrameSource(Protocol):
     def is_live(self) -> bool:
         """Tell whether frames come at their own time (a camera), not as fast as they are read."""
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[SourceFrame]:
         """Return the frames from the start."""
-
-
-def scale_image(image_hwc: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
-    """Return an image, uint8 [H, W, 3], stretched to height x width pixels."""
-    if image_hwc.shape[:2] == (height, width):
-        return image_hwc
-    shrinks = height * width < image_hwc.shape[0] * image_hwc.shape[1]
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    scaled = cv2.resize(image_hwc, (width, height), interpolation=interpolation)
-    assert scaled.dtype == np.uint8
-    return scaled  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""Show the pictures of a folder one after the other."""
+"""Image folder: its pictures one after the other, by name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rtformer_ros.errors import ImageError
 from rtformer_ros.imaging.codecs import read_image_file
-from rtformer_ros.media.frames import Frame
+from rtformer_ros.media.frames import SourceFrame
 
 PICTURE_SUFFIXES = frozenset(
     {'.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm'}
@@ -36,7 +36,7 @@ class ImageFolder:
                 f'{", ".join(sorted(PICTURE_SUFFIXES))} (or a ROS 2 bag)'
             )
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[SourceFrame]:
         """Return the pictures; raises ImageError for a file that is no picture."""
         for index, path in enumerate(self._paths):
-            yield Frame(read_image_file(path), index / self.rate_hz)
+            yield SourceFrame(read_image_file(path), index / self.rate_hz)

@@ -1,4 +1,4 @@
-"""Find out what a user's path is, and open it."""
+"""Frame source of a user's path: what is there decides which kind is opened."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from pathlib import Path
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.imaging.codecs import read_image_file
 from rtformer_ros.media.bag import BAG_SUFFIXES, BagImages
-from rtformer_ros.media.camera_device import CameraDevice
 from rtformer_ros.media.frames import FrameSource
 from rtformer_ros.media.image_folder import PICTURE_SUFFIXES, ImageFolder
 from rtformer_ros.media.photo import MovingPhoto, StillPhoto
-from rtformer_ros.media.playlist import bundled_programme, bundled_street
-from rtformer_ros.media.video_file import VideoFile
+from rtformer_ros.media.playlist import bundled_playlist, bundled_street
+from rtformer_ros.media.video_capture import CameraDevice, VideoFile
 
 _EXPECTED = (
     'a video file, a picture, a folder of pictures, a V4L2 device (/dev/video0) or a ROS 2 bag'
@@ -24,13 +23,13 @@ def open_source(path_or_device: str, topic: str = '', *, is_still: bool = False)
     Open a source of frames, chosen by what is there.
 
     path_or_device: a video file, a picture (panned and zoomed over), a folder of pictures, a
-    V4L2 device, a ROS 2 bag (its folder or its file); '' is the bundled programme.
+    V4L2 device, a ROS 2 bag (its folder or its file); '' is the bundled playlist.
     topic: the topic of images of a bag; '' is its first. is_still: show pictures as a whole and at
-    rest, the street alone of the bundled programme.
+    rest, the street alone of the bundled playlist.
     Raises ConfigError when there is no such thing, ImageError when it cannot be read.
     """
     if not path_or_device:
-        return bundled_street() if is_still else bundled_programme()
+        return bundled_street() if is_still else bundled_playlist()
     path = Path(path_or_device).expanduser()
     if not path.exists():
         raise ConfigError(f"there is no '{path_or_device}'; expected {_EXPECTED}")
@@ -41,7 +40,7 @@ def open_source(path_or_device: str, topic: str = '', *, is_still: bool = False)
     return _open_file(path, topic, is_still)
 
 
-def tells_calibration(path_or_device: str, topic: str = '') -> bool:
+def has_calibration(path_or_device: str, topic: str = '') -> bool:
     """
     Return whether such a source brings calibrations of its own, as only bags do.
 

@@ -1,4 +1,4 @@
-"""Make a moving camera of a photograph."""
+"""Photographs as clips: panned and zoomed over, or at rest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from rtformer_ros.media.frames import Frame, Region
+from rtformer_ros.media.frames import Region, SourceFrame
 
 _ZOOM_MEAN = 0.75
 _ZOOM_SWING = 0.2
@@ -38,11 +38,11 @@ class MovingPhoto:
         self._size = (height, width)
         self._count = max(1, round(duration_s * rate_hz))
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[SourceFrame]:
         """Return the frames of one round."""
         for index in range(self._count):
             view, region = self._view(2 * math.pi * index / self._count)
-            yield Frame(view, index / self.rate_hz, region)
+            yield SourceFrame(view, index / self.rate_hz, region)
 
     def _view(self, phase_rad: float) -> tuple[npt.NDArray[np.uint8], Region]:
         photo_height, photo_width = self._photo.shape[:2]
@@ -81,7 +81,7 @@ class StillPhoto:
         self._photo = photo_hwc
         self._count = max(1, round(duration_s * rate_hz))
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[SourceFrame]:
         """Return the frames of one round."""
         for index in range(self._count):
-            yield Frame(self._photo, index / self.rate_hz)
+            yield SourceFrame(self._photo, index / self.rate_hz)

@@ -1,4 +1,4 @@
-"""Play several clips as if one camera had taken them."""
+"""Playlist: several clips, played as if one camera had taken them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 from rtformer_ros.errors import ImageError
 from rtformer_ros.files.packaged_files import share_directories
 from rtformer_ros.imaging.codecs import read_image_file
-from rtformer_ros.media.frames import Frame, FrameSource, scale_image
+from rtformer_ros.imaging.resize import scale_image
+from rtformer_ros.media.frames import FrameSource, SourceFrame
 from rtformer_ros.media.photo import MovingPhoto, StillPhoto
-from rtformer_ros.media.video_file import VideoFile
+from rtformer_ros.media.video_capture import VideoFile
 
 
-class Programme:
+class Playlist:
     """Clips one after the other, at one rate and one size."""
 
     is_live = False
@@ -27,7 +28,7 @@ class Programme:
         self._sources = tuple(sources)
         self._size = (height, width)
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[SourceFrame]:
         """Return the frames of all clips."""
         index = 0
         for source in self._sources:
@@ -37,7 +38,7 @@ class Programme:
                 index += 1
 
 
-def bundled_programme(height: int = 480, width: int = 640, rate_hz: float = 10.0) -> Programme:
+def bundled_playlist(height: int = 480, width: int = 640, rate_hz: float = 10.0) -> Playlist:
     """
     Return what comes with the package: a look around a street (5 s), then people walking (10 s).
 
@@ -45,13 +46,13 @@ def bundled_programme(height: int = 480, width: int = 640, rate_hz: float = 10.0
     """
     photo = read_image_file(_find_sample('leuven_a.jpg'))
     street = MovingPhoto(photo, height, width, rate_hz)
-    return Programme([street, VideoFile(_find_sample('walk.mp4'))], height, width, rate_hz)
+    return Playlist([street, VideoFile(_find_sample('walk.mp4'))], height, width, rate_hz)
 
 
-def bundled_street(height: int = 480, width: int = 640, rate_hz: float = 10.0) -> Programme:
+def bundled_street(height: int = 480, width: int = 640, rate_hz: float = 10.0) -> Playlist:
     """Return the whole photograph of a street, at rest for 5 s; raises ImageError as above."""
     photo = read_image_file(_find_sample('leuven_a.jpg'))
-    return Programme([StillPhoto(photo, rate_hz)], height, width, rate_hz)
+    return Playlist([StillPhoto(photo, rate_hz)], height, width, rate_hz)
 
 
 def _find_sample(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Write clips that play everywhere: H.264 in mp4."""
+"""Video writer: clips that play everywhere, H.264 in mp4."""
 
 from __future__ import annotations
 

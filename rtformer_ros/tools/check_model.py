@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtformer_ros.errors import RtformerError
+from rtformer_ros.tools.command_line import run_tool
 
 if TYPE_CHECKING:
     from rtformer_ros.deploy.operators.check import Finding
     from rtformer_ros.deploy.operators.tables import Release
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0 where TensorRT takes the model, 1 where it would not."""
+    options = _parser().parse_args(arguments)
+    return run_tool('check_model', lambda: _run(options.model, options.release))
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='check_model',
         description='Say which parts of an ONNX model TensorRT would refuse, and what to do.',
@@ -31,19 +37,15 @@ def main() -> int:
         default='10',
         help="TensorRT's: 8.6 for JetPack 5 and 6.0, 10 for later ones (default: %(default)s)",
     )
-    arguments = parser.parse_args()
-    try:
-        summary, findings = _check(arguments.model, arguments.release)
-    except RtformerError as error:
-        print(f'check_model: {error}', file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        print(f'check_model: needs {error.name}: pip install {error.name}', file=sys.stderr)
-        return 1
+    return parser
+
+
+def _run(path: Path, release: Release) -> int:
+    summary, findings = _check(path, release)
     for finding in findings:
         print(finding)
     verdict = f'would refuse it in {len(findings)} place(s)' if findings else 'takes it'
-    print(f'{arguments.model}: {summary}; TensorRT {arguments.release} {verdict}')
+    print(f'{path}: {summary}; TensorRT {release} {verdict}')
     return 1 if findings else 0
 
 

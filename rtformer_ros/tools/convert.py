@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtformer_ros.errors import RtformerError
 from rtformer_ros.files.packaged_files import find_labels
 from rtformer_ros.labels.label_set import load_labels
+from rtformer_ros.tools.command_line import run_tool
 
 if TYPE_CHECKING:
     from rtformer_ros.network.weights.conversion import Conversion
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    options = _parser().parse_args(arguments)
+    return run_tool('convert', lambda: _run(options))
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='convert',
         description='Write the weights of a network, or of a backbone alone for train --init, as '
@@ -38,40 +43,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help='side of the grid of cross-resolution attention (default: as published)',
     )
     parser.add_argument('--fp16', action='store_true', help='store convolutions in half the bytes')
-    options = parser.parse_args(arguments)
-    try:
-        conversion = _convert(
-            options.weights,
-            options.output,
-            options.labels,
-            options.source,
-            options.cross_size,
-            options.fp16,
-        )
-    except RtformerError as error:
-        print(f'convert: {error}', file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        print(f'convert: needs {error.name}: python3 -m pip install {error.name}', file=sys.stderr)
-        return 1
-    print(f'wrote {options.output}: {_summary(conversion)}')
-    return 0
+    return parser
 
 
-def _convert(
-    weights: Path, output: Path, labels: str | None, origin: str, cross_size: int | None, half: bool
-) -> Conversion:
+def _run(options: argparse.Namespace) -> int:
     # Imported here, so that a machine without PyTorch gets an answer and --help works.
     from rtformer_ros.network.weights.conversion import convert_weights
 
-    return convert_weights(
-        weights,
-        output,
-        labels=load_labels(find_labels(labels)) if labels else None,
-        origin=origin,
-        cross_size=cross_size,
-        half=half,
+    conversion = convert_weights(
+        options.weights,
+        options.output,
+        labels=load_labels(find_labels(options.labels)) if options.labels else None,
+        origin=options.source,
+        cross_size=options.cross_size,
+        half=options.fp16,
     )
+    print(f'wrote {options.output}: {_summary(conversion)}')
+    return 0
 
 
 def _summary(conversion: Conversion) -> str:

@@ -11,14 +11,24 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rtformer_ros.errors import ConfigError, RtformerError
+from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.download import download
+from rtformer_ros.tools.command_line import run_tool
 
 _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return run_tool('download', lambda: _run(options))
+    except KeyboardInterrupt:
+        print('download: interrupted; run it again to go on', file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='download',
         description='Fetch a file over HTTP; run it again to go on where it was interrupted.',
@@ -26,19 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('url', help='http:// or https://')
     parser.add_argument('output', type=Path, help='file to write, or a folder that exists')
     parser.add_argument('--sha256', metavar='HEX', help='digest that the file must have')
-    options = parser.parse_args(arguments)
-    try:
-        target = _target(options.url, options.output)
-        _download(options.url, target, options.sha256)
-    except RtformerError as error:
-        print(f'download: {error}', file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        print(f'download: needs {error.name}: python3 -m pip install {error.name}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('download: interrupted; run it again to go on', file=sys.stderr)
-        return _INTERRUPTED
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    target = _target(options.url, options.output)
+    _download(options.url, target, options.sha256)
     print(f'wrote {target}: {target.stat().st_size} bytes')
     return 0
 

@@ -14,20 +14,18 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from rtformer_ros.bags.job import OUTPUTS, BagJob
-from rtformer_ros.errors import ConfigError, RtformerError
+from rtformer_ros.bags.job import OUTPUTS, BagJob, Task
+from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.packaged_files import find_model
+from rtformer_ros.tools.command_line import run_tool
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    arguments = _parser().parse_args()
+    options = _parser().parse_args(arguments)
     logging.basicConfig(format='process_bag: %(message)s', level=logging.WARNING)
     try:
-        return _run(_jobs(arguments), arguments.workers, arguments.ray)
-    except RtformerError as error:
-        print(f'process_bag: {error}', file=sys.stderr)
-        return 1
+        return run_tool('process_bag', lambda: _run(_jobs(options), options.workers, options.ray))
     except KeyboardInterrupt:
         print('process_bag: stopped; the same command goes on from here', file=sys.stderr)
         return 130
@@ -37,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='process_bag',
         description='Copy ROS 2 bags (mcap, sqlite3) and add masks of their images. All other '
-        'messages stay as they are. A run that was stopped goes on when it is started again.',
+        'messages stay as they are. A run that was stopped continues when it is started again.',
     )
     parser.add_argument('bags', type=Path, nargs='+', metavar='BAG', help='IN OUT; or with '
                         '--output-folder any number of bags')  # fmt: skip
@@ -61,21 +59,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _jobs(arguments: argparse.Namespace) -> list[BagJob]:
+def _jobs(options: argparse.Namespace) -> list[BagJob]:
     return [
         BagJob(
             source=source.absolute(),
             output=output.absolute(),
-            model=Path(find_model(arguments.model)).absolute(),
-            topics=tuple(arguments.topics),
-            outputs=tuple(arguments.outputs),
-            namespace=arguments.namespace,
-            slice_s=arguments.slice_seconds,
-            engine=arguments.engine,
-            device=arguments.device,
-            threads=arguments.threads,
+            model=Path(find_model(options.model)).absolute(),
+            topics=tuple(options.topics),
+            outputs=tuple(options.outputs),
+            namespace=options.namespace,
+            slice_s=options.slice_seconds,
+            engine=options.engine,
+            device=options.device,
+            threads=options.threads,
         )
-        for source, output in _pairs(arguments.bags, arguments.output_folder)
+        for source, output in _pairs(options.bags, options.output_folder)
     ]
 
 
@@ -93,25 +91,26 @@ def _pairs(bags: Sequence[Path], folder: Path | None) -> list[tuple[Path, Path]]
 
 
 def _run(jobs: Sequence[BagJob], workers: int, ray_address: str | None) -> int:
-    from rtformer_ros.files.file_lock import only_run
+    # Imported here, as images and bags need OpenCV and rosbags, which --help does not.
+    from rtformer_ros.bags.bag_run import locked_work_folder
 
     with ExitStack() as held:
         for job in jobs:
-            held.enter_context(only_run(job.work_folder))
+            held.enter_context(locked_work_folder(job))
         return _run_alone(jobs, workers, ray_address)
 
 
 def _run_alone(jobs: Sequence[BagJob], workers: int, ray_address: str | None) -> int:
     from tqdm import tqdm
 
-    from rtformer_ros.bags.bag_run import Task, plan_bag, run_bags
+    from rtformer_ros.bags.bag_run import prepare_run, run_bags
     from rtformer_ros.bags.workers import run_here, run_in_processes, run_on_ray
 
-    plans = [plan_bag(job) for job in jobs]
-    parts = sum(len(plan.parts) for plan in plans)
-    made_before = parts - sum(len(plan.missing) for plan in plans)
-    images = sum(plan.images for plan in plans)
-    print(f'{len(plans)} bag(s), {images} images, {parts} parts, {made_before} made before')
+    runs = [prepare_run(job) for job in jobs]
+    parts = sum(len(run.slices) for run in runs)
+    made_before = parts - sum(len(run.missing) for run in runs)
+    images = sum(run.images for run in runs)
+    print(f'{len(runs)} bag(s), {images} images, {parts} parts, {made_before} made before')
     with tqdm(total=parts, initial=made_before, unit='part') as bar:
         count = Counter[str]()
 
@@ -125,7 +124,7 @@ def _run_alone(jobs: Sequence[BagJob], workers: int, ray_address: str | None) ->
                 return run_on_ray(tasks, ray_address)
             return run_in_processes(tasks, workers) if workers > 1 else run_here(tasks, on_image)
 
-        added = run_bags(plans, run_tasks, lambda _: bar.update())
+        added = run_bags(runs, run_tasks, lambda _: bar.update())
     for job, messages in added.items():
         print(f'wrote {job.output}: {messages} messages added')
     return 0

@@ -1,4 +1,4 @@
-"""Run several programs together, and end them all whatever happens."""
+"""Child processes of a tool: ROS programs that run together, and are all ended in the end."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from rtformer_ros.errors import EngineError
 from rtformer_ros.files.fastdds_profile import profile_variables
 
 _SIGINT_TIMEOUT_S = 4.0
+_START_TIMEOUT_S = 90.0
+_POLL_S = 0.2
 _TAIL_LINES = 8
 
 

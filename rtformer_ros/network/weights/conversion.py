@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rtformer_ros import __version__
 from rtformer_ros.errors import CheckpointError, ConfigError
-from rtformer_ros.files.atomic_file import sha256_of
+from rtformer_ros.files.sha256 import sha256_of
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.network.registry import FAMILIES, Families
 from rtformer_ros.network.weights.backbone import Backbone, backbone_of, save_backbone

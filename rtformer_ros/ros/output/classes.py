@@ -11,7 +11,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
-from rtformer_ros.drawing.legend import draw_rows
+from rtformer_ros.drawing.legend import draw_swatches
 from rtformer_ros.ros.input.image_messages import image_array, new_image
 from rtformer_ros.ros.interface.qos import PublisherEventCallbacks
 from rtformer_ros.segmentation import UNLABELED_ID
@@ -88,7 +88,7 @@ def make_labels(config: FrameConfig) -> String:
 def make_legend(config: FrameConfig) -> Image:
     """Return names and colours of the classes that pictures show, as an rgb8 image."""
     rows = [(c.name, c.color_rgb) for c in config.classes if c.is_shown]
-    legend_hwc = draw_rows(rows or [('no class is shown', (255, 255, 255))])
+    legend_hwc = draw_swatches(rows or [('no class is shown', (255, 255, 255))])
     message = new_image(legend_hwc.shape[0], legend_hwc.shape[1], 'rgb8')
     image_array(message)[:] = legend_hwc
     return message

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sensor_msgs.msg import PointCloud2, PointField
 
+from rtformer_ros.drawing.class_colors import colorize
 from rtformer_ros.errors import ConfigError, GeometryError, ImageError
 from rtformer_ros.geometry.cloud import POINT_DTYPE, CloudProjection
 from rtformer_ros.geometry.voxels import thin_to_voxels
-from rtformer_ros.imaging.depth import decode_depth
-from rtformer_ros.labels.palette import colorize
+from rtformer_ros.imaging.encodings import decode_depth
 from rtformer_ros.ros.input.camera_info import camera_model
 from rtformer_ros.stream.cached import Cached
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from rtformer_ros.drawing.legend import ROW_HEIGHT_PX, draw_legend
 from rtformer_ros.drawing.panels import draw_panels
+from rtformer_ros.imaging.resize import scale_image
 from rtformer_ros.labels.label_set import LabelClass, LabelSet
-from rtformer_ros.media.frames import scale_image
 from rtformer_ros.segmentation import UNLABELED_ID
 
 if TYPE_CHECKING:

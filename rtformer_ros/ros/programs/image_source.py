@@ -14,7 +14,8 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 
-from rtformer_ros.media.frames import WHOLE, scale_image
+from rtformer_ros.imaging.resize import scale_image
+from rtformer_ros.media.frames import WHOLE
 from rtformer_ros.media.open_source import open_source
 from rtformer_ros.ros.input.camera_info import scaled_camera_info
 from rtformer_ros.ros.input.image_messages import image_array, new_image
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rtformer_ros.media.calibration import Calibration
-    from rtformer_ros.media.frames import Frame, Region
+    from rtformer_ros.media.frames import Region, SourceFrame
 
 _RELIABILITY = {
     'reliable': ReliabilityPolicy.RELIABLE,
@@ -85,7 +86,7 @@ class ImageSource(Node):
             self._camera_info_publisher.wait_for_all_acked(timeout)
         self.get_logger().info(f'published {count} frames')
 
-    def _schedule(self) -> Iterator[tuple[float, Frame]]:
+    def _schedule(self) -> Iterator[tuple[float, SourceFrame]]:
         """Return frames with the time at which each is due, in seconds since the start."""
         stretch = self._source.rate_hz / self._rate_hz
         round_start_s = due_s = 0.0
@@ -97,7 +98,7 @@ class ImageSource(Node):
                 return
             round_start_s = due_s + 1.0 / self._rate_hz
 
-    def _publish(self, frame: Frame) -> None:
+    def _publish(self, frame: SourceFrame) -> None:
         settings, image = self._settings, frame.image_hwc
         if settings.width:
             image = scale_image(image, settings.height, settings.width)
@@ -116,7 +117,7 @@ class ImageSource(Node):
         self._camera_info_publisher.publish(info)
         self._image_publisher.publish(message)
 
-    def _camera_info(self, frame: Frame) -> CameraInfo:
+    def _camera_info(self, frame: SourceFrame) -> CameraInfo:
         """Return the calibration of a frame at its own size, assumed where it brings none."""
         if frame.calibration is not None:
             return _as_message(frame.calibration)
@@ -151,7 +152,7 @@ def pinhole_camera_info(
     Return the calibration of an ideal camera: square pixels, no distortion, centred.
 
     field_of_view_rad: horizontal, of the lens's whole picture, between 0 and pi; region: which
-    part of that the image shows, as Frame has it. The header is empty.
+    part of that the image shows, as SourceFrame has it. The header is empty.
     """
     left, top, region_width, region_height = region
     focal_px = width / region_width / 2 / math.tan(field_of_view_rad / 2)

@@ -18,7 +18,7 @@ from sensor_msgs.msg import CameraInfo, Image, LaserScan
 
 from rtformer_ros.errors import ConfigError, EngineError, RtformerError
 from rtformer_ros.imaging.codecs import encode_png
-from rtformer_ros.media.frames import scale_image
+from rtformer_ros.imaging.resize import scale_image
 from rtformer_ros.media.video_writer import VideoWriter
 from rtformer_ros.ros.input.image_messages import decode_message, image_array
 from rtformer_ros.ros.process.run_node import run_node

@@ -6,7 +6,7 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -34,13 +34,10 @@ _CASES: tuple[tuple[int, int, str, tuple[str, ...]], ...] = (
     (1920, 1080, 'rgb8', ('mask', 'overlay')),
     (1920, 1080, 'bgr8', ('mask',)),
 )
-
-
-_PARTS = ('network', 'node', 'cameras', 'pictures', 'geometry')
 _CAMERAS = CamerasCase(('front', 'left', 'right'), 480, 360, rate_hz=10.0, duration_s=20.0)
 
 
-def conditions(model: Path, threads: int) -> str:
+def describe_conditions(model: Path, threads: int) -> str:
     """Return what the figures were measured on: machine, load, versions, model."""
     cpu = platform.processor() or platform.machine()
     cpu_info = Path('/proc/cpuinfo')
@@ -98,6 +95,10 @@ def _network_timings(model: Path, engine: str, threads: int, runs: int) -> list[
     return timings
 
 
+def _network(options: argparse.Namespace, model: Path) -> None:
+    _print_network(_network_timings(model, options.engine, options.threads, options.runs))
+
+
 def _node(options: argparse.Namespace, model: Path) -> None:
     _print_node_header(options.frames, options.rate)
     for width, height, encoding, outputs in _CASES:
@@ -112,11 +113,28 @@ def _cameras(options: argparse.Namespace, model: Path) -> None:
     print('\n'.join(cameras_table(timing, bare.times.p50_ms)))
 
 
-def _soak(model: Path, engine: str, threads: int, frames: int) -> None:
+def _pictures(options: argparse.Namespace, model: Path) -> None:
+    print('\n'.join(pictures_table((480, 640), (360, 480), options.runs)))
+
+
+def _geometry(options: argparse.Namespace, model: Path) -> None:
+    print('\n'.join(geometry_table(640, 480, options.runs)))
+
+
+_PARTS: dict[str, Callable[[argparse.Namespace, Path], None]] = {
+    'network': _network,
+    'node': _node,
+    'cameras': _cameras,
+    'pictures': _pictures,
+    'geometry': _geometry,
+}
+
+
+def _soak(options: argparse.Namespace, model: Path) -> None:
     """Send many frames and print how the memory grows."""
-    timing = time_node(
-        NodeCase(640, 480, 'rgb8', ('mask', 'overlay'), frames, 0.0), model, engine, threads
-    )
+    frames = options.soak
+    case = NodeCase(640, 480, 'rgb8', ('mask', 'overlay'), frames, 0.0)
+    timing = time_node(case, model, options.engine, options.threads)
     memory = timing.resident_mib
     _print_node_header(frames, 0.0)
     _print_node(timing)
@@ -127,9 +145,26 @@ def _soak(model: Path, engine: str, threads: int, frames: int) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        model = find_model(options.model)
+        print(describe_conditions(model, options.threads))
+        if options.soak:
+            _soak(options, model)
+            return 0
+        for name, run_part in _PARTS.items():
+            if not options.part or name in options.part:
+                run_part(options, model)
+    except RtformerError as error:
+        print(f'benchmark failed: {error}', file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='benchmark', description=__doc__)
     parser.add_argument(
-        '--part', action='append', choices=_PARTS, help='what to measure (default: all)'
+        '--part', action='append', choices=tuple(_PARTS), help='what to measure (default: all)'
     )
     parser.add_argument('--model', default='', help='model file (default: the packaged one)')
     parser.add_argument('--engine', default='auto', help='engine (default: auto)')
@@ -144,28 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         '--soak', type=int, default=0, metavar='FRAMES',
         help='instead, send that many frames one after the other and print the memory',
     )  # fmt: skip
-    options = parser.parse_args(arguments)
-    try:
-        model = find_model(options.model)
-        print(conditions(model, options.threads))
-        if options.soak:
-            _soak(model, options.engine, options.threads, options.soak)
-            return 0
-        parts = options.part or _PARTS
-        if 'network' in parts:
-            _print_network(_network_timings(model, options.engine, options.threads, options.runs))
-        if 'node' in parts:
-            _node(options, model)
-        if 'cameras' in parts:
-            _cameras(options, model)
-        if 'pictures' in parts:
-            print('\n'.join(pictures_table((480, 640), (360, 480), options.runs)))
-        if 'geometry' in parts:
-            print('\n'.join(geometry_table(640, 480, options.runs)))
-    except RtformerError as error:
-        print(f'benchmark failed: {error}', file=sys.stderr)
-        return 1
-    return 0
+    return parser
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Time several cameras at one engine: who gets how much, and what is lost on the way."""
+"""Benchmark of several cameras at one engine: who gets how much, and what is lost on the way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measure what a function costs one core, however busy the others are."""
+"""CPU time: what a function costs one core, however busy the others are."""
 
 from __future__ import annotations
 

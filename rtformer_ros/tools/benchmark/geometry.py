@@ -1,4 +1,4 @@
-"""Time what turns class maps into costmaps, scans and clouds: CPU time of one thread."""
+"""Benchmark of the projections (costmap, scan, cloud): CPU time of one thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time the bare network, without a node around it."""
+"""Benchmark of the bare network, without a node around it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time the segmentation node: real processes, real messages."""
+"""Benchmark of the segmentation node: real processes, real messages."""
 
 from __future__ import annotations
 

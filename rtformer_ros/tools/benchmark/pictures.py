@@ -1,13 +1,13 @@
-"""Time what turns a network's result into pictures, and its smoothing: CPU time of one thread."""
+"""Benchmark of pictures and smoothing, made of a network's result: CPU time of one thread."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import cycle
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from rtformer_ros.drawing.rendering import Rendering, RenderSettings
 from rtformer_ros.imaging.codecs import encode_jpeg, encode_png
@@ -18,7 +18,8 @@ from rtformer_ros.stream.statistics import Distribution
 from rtformer_ros.stream.temporal_smoothing import TemporalSmoother
 from rtformer_ros.tools.benchmark.cpu_time import cpu_times, opencv_on_one_core
 
-Pixels = npt.NDArray[np.uint8]
+if TYPE_CHECKING:
+    from rtformer_ros.segmentation import Pixels
 
 _CLASSES = 11
 _BLOCK_PX = 20

@@ -10,20 +10,25 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rtformer_ros.engines import BuildProgress, BuildWatch, EngineRequest
+from rtformer_ros.engines.tensorrt.build.find_or_build import PreparedPlan, prepare_plan
+from rtformer_ros.engines.tensorrt.plans.record import sidecar_of
 from rtformer_ros.errors import ConfigError, EngineBuildError, EngineUnavailable, RtformerError
+from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.tools.build_engine.options import (
     BuildEngineOptions,
     parse_build_engine_options,
 )
+from rtformer_ros.tools.build_engine.precision_change import (
+    describe_agreement,
+    describe_scores,
+    find_pictures,
+    write_in_precision,
+)
 
-if TYPE_CHECKING:
-    from rtformer_ros.engines.tensorrt.build.find_or_build import PreparedPlan
-
-Prepare = Callable[[EngineRequest, bool], 'PreparedPlan']
+Prepare = Callable[[EngineRequest, bool], PreparedPlan]
 """From a request, and whether to build in any case, to its plan."""
 
 _INTERRUPTED = 130
@@ -89,13 +94,6 @@ def _model_to_build(options: BuildEngineOptions, made: list[Path]) -> Path:
 
 def _change_precision(model: Path, options: BuildEngineOptions) -> Path:
     """Write the model in FP16 or INT8 and say what that costs; return its path."""
-    from rtformer_ros.tools.build_engine.precision_change import (
-        describe_agreement,
-        describe_scores,
-        find_pictures,
-        write_in_precision,
-    )
-
     pictures: list[Path] = []
     if options.precision == 'int8':
         if options.calibration is None:
@@ -148,8 +146,6 @@ def _build(model: Path, options: BuildEngineOptions, prepare: Prepare) -> None:
 
 
 def _prepare(request: EngineRequest, force: bool) -> PreparedPlan:
-    from rtformer_ros.engines.tensorrt.build.find_or_build import prepare_plan
-
     return prepare_plan(request, force=force)
 
 
@@ -175,9 +171,6 @@ def _progress_bar() -> Iterator[BuildWatch]:
 
 
 def _write_copy(prepared: PreparedPlan, output: Path) -> None:
-    from rtformer_ros.engines.tensorrt.plans.record import sidecar_of
-    from rtformer_ros.files.atomic_file import write_atomically
-
     write_atomically(output, prepared.plan)
     write_atomically(sidecar_of(output), prepared.record.to_json())
 

@@ -1,4 +1,4 @@
-"""Read what `build_engine` is asked to make."""
+"""Options of `build_engine`: which plan, and which model in another precision before it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rtformer_ros.engines import BuildOptions
 from rtformer_ros.errors import ConfigError
+from rtformer_ros.tools.command_line import parse_size
 
 if TYPE_CHECKING:
     from rtformer_ros.training.datasets.open_dataset import Split
@@ -75,7 +76,7 @@ def parse_build_engine_options(arguments: Sequence[str] | None) -> BuildEngineOp
         precision=parsed.precision,
         build=BuildOptions(parsed.workspace_mib, parsed.optimization_level, parsed.batch),
         device=parsed.device,
-        size=_size(parsed.size),
+        size=parse_size(parsed.size),
         output=parsed.output,
         force=parsed.force,
         onnx_only=parsed.onnx_only,
@@ -86,7 +87,6 @@ def parse_build_engine_options(arguments: Sequence[str] | None) -> BuildEngineOp
 
 
 def _parser() -> argparse.ArgumentParser:
-    usual = BuildOptions()
     parser = argparse.ArgumentParser(
         prog='build_engine',
         description='Compile a model with TensorRT for the GPU of this machine, ahead of the '
@@ -95,7 +95,13 @@ def _parser() -> argparse.ArgumentParser:
         'FP16 and INT8 models can be made on any machine (--onnx-only).',
     )
     parser.add_argument('model', metavar='MODEL.onnx', help="a path, or '' for the packaged model")
-    plan = parser.add_argument_group('plan')
+    _add_plan_options(parser.add_argument_group('plan'))
+    _add_model_options(parser.add_argument_group('FP16 and INT8 models'))
+    return parser
+
+
+def _add_plan_options(plan: argparse._ArgumentGroup) -> None:
+    usual = BuildOptions()
     plan.add_argument(
         '--precision',
         choices=('auto', 'fp16', 'fp32', 'int8'),
@@ -126,25 +132,19 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument('--device', default='auto', help='auto, cuda, cuda:N')
     plan.add_argument('--output', type=Path, metavar='FILE', help='a copy of the plan: .engine')
     plan.add_argument('--force', action='store_true', help='build it although it is there')
-    int8 = parser.add_argument_group('FP16 and INT8 models')
-    int8.add_argument(
+
+
+def _add_model_options(model: argparse._ArgumentGroup) -> None:
+    model.add_argument(
         '--onnx-only',
         action='store_true',
         help='make MODEL_fp16.onnx or MODEL_int8.onnx and no plan; needs no GPU',
     )
-    int8.add_argument('--calibration', type=Path, metavar='FOLDER', help='images, for INT8')
-    int8.add_argument(
+    model.add_argument('--calibration', type=Path, metavar='FOLDER', help='images, for INT8')
+    model.add_argument(
         '--calibration-limit', type=int, default=100, metavar='N', help='default: 100'
     )
-    int8.add_argument('--dataset', help='measure mIoU before and after: camvid, ... or folder')
-    int8.add_argument('--root', type=Path, help='folder of the data set')
-    int8.add_argument('--split', default='val', choices=('train', 'val'))
-    int8.add_argument('--limit', type=int, metavar='N', help='N images only, evenly spaced')
-    return parser
-
-
-def _size(text: str) -> tuple[int, int] | None:
-    height, _, width = text.partition('x')
-    if text and not (height.isdecimal() and width.isdecimal()):
-        raise ConfigError(f"--size is '{text}'; expected HEIGHTxWIDTH, as 360x480")
-    return (int(height), int(width)) if text else None
+    model.add_argument('--dataset', help='measure mIoU before and after: camvid, ... or folder')
+    model.add_argument('--root', type=Path, help='folder of the data set')
+    model.add_argument('--split', default='val', choices=('train', 'val'))
+    model.add_argument('--limit', type=int, metavar='N', help='N images only, evenly spaced')

@@ -1,4 +1,4 @@
-"""Bring a model to another precision, and measure what that costs."""
+"""Change of precision: a model in FP16 or INT8, and what that costs in agreement and mIoU."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rtformer_ros.engines import Engine, EngineRequest, open_engine
+from rtformer_ros.engines.sidecar import metadata_of
+from rtformer_ros.engines.tensorrt.build.verification import bundled_paths
 from rtformer_ros.errors import ConfigError
+from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.packaged_files import find_labels
 from rtformer_ros.labels.label_set import load_labels
+from rtformer_ros.training.datasets.open_dataset import open_dataset
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,8 +39,6 @@ def write_in_precision(
 
     from rtformer_ros.deploy.graph_precision import to_fp16
     from rtformer_ros.deploy.onnx_file import read_onnx
-    from rtformer_ros.engines.sidecar import metadata_of
-    from rtformer_ros.files.atomic_file import write_atomically
 
     if output.resolve() == model.resolve():
         raise ConfigError(f'{output} is the model itself; choose another --output')
@@ -80,8 +82,6 @@ def describe_agreement(
 
     On the bundled photographs, and on some of `pictures`, which the new model may have seen.
     """
-    from rtformer_ros.engines.tensorrt.build.verification import bundled_paths
-
     sets = [('bundled photographs', bundled_paths())]
     if pictures:
         chosen = evenly_spaced_paths(pictures, _MOST_COMPARED)
@@ -125,7 +125,6 @@ def mean_iou(model: Path, scoring: Scoring, size: tuple[int, int] | None) -> flo
     """Return the mIoU, 0..1, of a model that ONNX Runtime runs on the CPU as the node would."""
     from rtformer_ros.evaluation.scores import check_classes, evaluate, evenly_spaced
     from rtformer_ros.segmenter import Segmenter, SegmentSettings
-    from rtformer_ros.training.datasets.open_dataset import open_dataset
 
     with _opened(model, size) as engine:
         own = engine.description.labels

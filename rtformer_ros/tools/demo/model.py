@@ -1,4 +1,4 @@
-"""Find out what the demo can say about a model."""
+"""Model facts: what the demo can say about a model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines import EngineRequest
+from rtformer_ros.engines.sidecar import metadata_of
 from rtformer_ros.files.packaged_files import find_model
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ def read_model_facts(text: str) -> ModelFacts:
 
 def _onnx_facts(path: Path) -> ModelFacts:
     from rtformer_ros.engines.onnx_session import OnnxSession
-    from rtformer_ros.engines.sidecar import metadata_of
 
     session = OnnxSession(EngineRequest(path, 'onnxruntime', device='cpu', threads=1))
     metadata = metadata_of(path, session.properties)

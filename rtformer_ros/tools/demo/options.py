@@ -1,4 +1,4 @@
-"""Say what the demo is to show."""
+"""Options of `demo`: what is played, by which model, as which picture."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rtformer_ros.media.open_source import tells_calibration
+from rtformer_ros.media.open_source import has_calibration
 
 View = Literal['pictures', 'planner']
 FIELD_OF_VIEW = 'field of view'
@@ -68,7 +68,7 @@ class DemoOptions:
         Raises ImageError or ConfigError for a bag that cannot be read.
         """
         assumed = list(self.camera.assumed)
-        if FIELD_OF_VIEW in assumed and tells_calibration(self.source, self.topic):
+        if FIELD_OF_VIEW in assumed and has_calibration(self.source, self.topic):
             assumed.remove(FIELD_OF_VIEW)
         return f'; assumed: {", ".join(assumed)}' if assumed else ''
 

@@ -1,4 +1,4 @@
-"""Turn what the demo measured into a table."""
+"""Table of what the demo measured."""
 
 from __future__ import annotations
 

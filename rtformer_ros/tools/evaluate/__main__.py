@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines import EngineRequest, open_engine
-from rtformer_ros.errors import ConfigError, RtformerError
-from rtformer_ros.files.atomic_file import sha256_of, write_atomically
+from rtformer_ros.errors import ConfigError
+from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.packaged_files import find_labels, find_model
+from rtformer_ros.files.sha256 import sha256_of
 from rtformer_ros.labels.label_set import LabelSet, load_labels
 from rtformer_ros.tools.class_shares import read_class_shares
+from rtformer_ros.tools.command_line import run_tool
 from rtformer_ros.tools.evaluate.options import EvaluateOptions, parse_evaluate_options
 from rtformer_ros.training.datasets.open_dataset import open_dataset
 
@@ -32,16 +34,13 @@ _WEIGHTS_SUFFIXES = ('.safetensors', '.pdparams')
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    try:
-        options = parse_evaluate_options(arguments)
-        evaluation, protocol = _evaluate(options)
-        _report(evaluation, protocol, options.output)
-    except RtformerError as error:
-        print(f'evaluate: {error}', file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        print(f'evaluate: needs {error.name}: python3 -m pip install {error.name}', file=sys.stderr)
-        return 1
+    return run_tool('evaluate', lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    options = parse_evaluate_options(arguments)
+    evaluation, protocol = _evaluate(options)
+    _report(evaluation, protocol, options.output)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Read what `evaluate` is asked to measure."""
+"""Options of `evaluate`: what is measured, by what, and where the results go."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, get_args
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.packaged_files import find_split
 from rtformer_ros.tools.class_shares import CLASS_SHARES_HELP
+from rtformer_ros.tools.command_line import parse_size
 from rtformer_ros.training.datasets.open_dataset import Split
 from rtformer_ros.training.datasets.predefined_split import PredefinedSplit, load_split
 
@@ -53,7 +54,7 @@ def parse_evaluate_options(arguments: Sequence[str] | None) -> EvaluateOptions:
     """Return the options of a command line; raises ConfigError for values that cannot be."""
     parsed = vars(_parser().parse_args(arguments))
     parsed['split'], parsed['predefined'] = _split(parsed['split'])
-    parsed['size'] = _size(parsed['size'])
+    parsed['size'] = parse_size(parsed['size'])
     parsed['scales'] = _scales(parsed['scales'])
     options = EvaluateOptions(**parsed)
     if options.averages and options.size:
@@ -124,13 +125,6 @@ def _split(text: str) -> tuple[Split, PredefinedSplit | None]:
     if name and part in get_args(Split):
         return part, load_split(find_split(name))  # type: ignore[return-value]
     return 'val', load_split(find_split(text))
-
-
-def _size(text: str) -> tuple[int, int] | None:
-    height, _, width = text.partition('x')
-    if text and not (height.isdecimal() and width.isdecimal()):
-        raise ConfigError(f"--size is '{text}'; expected HEIGHTxWIDTH, as 360x480")
-    return (int(height), int(width)) if text else None
 
 
 def _scales(text: str) -> tuple[float, ...]:

@@ -17,9 +17,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from rtformer_ros.engines import BuildProgress, BuildWatch
-from rtformer_ros.errors import ConfigError, EngineUnavailable, RtformerError
+from rtformer_ros.engines.tensorrt import device
+from rtformer_ros.errors import ConfigError, EngineUnavailable
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.packaged_files import find_model, share_directories
+from rtformer_ros.tools.command_line import run_tool
+from rtformer_ros.tools.verify_gpu.conditions import conditions, format_values, gpu_state
+from rtformer_ros.tools.verify_gpu.measurements import GpuTrial, measure
+from rtformer_ros.tools.verify_gpu.report import GpuReport, Measurement, table_of
 
 _RUNS, _REPORT_EVERY_S = 300, 10.0
 
@@ -27,19 +32,7 @@ _RUNS, _REPORT_EVERY_S = 300, 10.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns 1 without a GPU, or where a runtime fails or is wrong."""
     options = _parser().parse_args(arguments)
-    try:
-        models = [find_model(each) for each in options.model] or packaged_models()
-        if options.output is not None and not options.output.resolve().parent.is_dir():
-            raise ConfigError(f'{options.output.resolve().parent} is no folder; make it first')
-        return _verify(models, options)
-    except RtformerError as error:
-        print(f'verify_gpu: {error}', file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        print(
-            f'verify_gpu: needs {error.name}: python3 -m pip install {error.name}', file=sys.stderr
-        )
-        return 1
+    return run_tool('verify_gpu', lambda: _run(options))
 
 
 def packaged_models() -> list[Path]:
@@ -71,23 +64,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _verify(models: Sequence[Path], options: argparse.Namespace) -> int:
-    from rtformer_ros.engines.tensorrt.device import find_gpu
-
+def _run(options: argparse.Namespace) -> int:
+    models = [find_model(each) for each in options.model] or packaged_models()
+    if options.output is not None and not options.output.resolve().parent.is_dir():
+        raise ConfigError(f'{options.output.resolve().parent} is no folder; make it first')
     if min(options.runs, options.batch) < 1:
         raise ConfigError('--runs and --batch are 1 or more')
     try:
-        gpu = find_gpu()
+        gpu = device.find_gpu()
     except EngineUnavailable as error:
         raise EngineUnavailable(f'there is no GPU to verify: {error}') from error
-    from rtformer_ros.tools.verify_gpu.conditions import (
-        conditions,
-        format_values,
-        gpu_state,
-    )
-    from rtformer_ros.tools.verify_gpu.measurements import GpuTrial, measure
-    from rtformer_ros.tools.verify_gpu.report import GpuReport, Measurement, table_of
+    return _verify(models, gpu, options)
 
+
+def _verify(models: Sequence[Path], gpu: device.Gpu, options: argparse.Namespace) -> int:
+    """Measure all models, print the table and keep the report up to date all the while."""
     made_at = datetime.now(timezone.utc).isoformat(timespec='seconds')
     facts = conditions(gpu)
     print(f'{format_values(facts)}\n{format_values(gpu_state())}', flush=True)

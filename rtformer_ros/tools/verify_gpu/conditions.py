@@ -1,4 +1,4 @@
-"""Say what a measurement on a GPU was made on: the GPU, its clocks, all versions."""
+"""Conditions of a measurement on a GPU: the GPU, its clocks, all versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measure a model on the GPU in every runtime that is here; say of the others why they are not."""
+"""Measurements of a model in every runtime for a GPU; of those that fail, the reason."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ from rtformer_ros.engines import (
     EngineRequest,
     open_engine,
 )
+from rtformer_ros.engines.sidecar import metadata_of
+from rtformer_ros.engines.tensorrt.build.find_or_build import PreparedPlan, prepare_plan
 from rtformer_ros.engines.tensorrt.build.verification import (
     LEAST_AGREEMENT,
     Reference,
     reference_of,
 )
+from rtformer_ros.engines.tensorrt.run.runner import PlanRunner
 from rtformer_ros.errors import EngineError, EngineUnavailable, ModelError, RtformerError
+from rtformer_ros.files.sha256 import sha256_of
 from rtformer_ros.tools.verify_gpu.conditions import gpu_state
 from rtformer_ros.tools.verify_gpu.report import Measurement
 from rtformer_ros.tools.verify_gpu.timing import time_calls
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    from rtformer_ros.engines.tensorrt.build.find_or_build import PreparedPlan
 
 PRECISIONS: tuple[EnginePrecision, ...] = ('fp16', 'fp32')
 TORCH_MODES = ('eager', 'CUDA graph', 'compile')
@@ -81,8 +83,6 @@ def find_weights(model: Path) -> Path:
     Raises ModelError where it is not there.
     """
     from rtformer_ros.engines.onnx_session import OnnxSession
-    from rtformer_ros.engines.sidecar import metadata_of
-    from rtformer_ros.files.atomic_file import sha256_of
 
     session = OnnxSession(EngineRequest(model, 'onnxruntime', device='cpu', threads=1))
     wanted = metadata_of(model, session.properties).checkpoint_sha256
@@ -140,8 +140,6 @@ def _measured(
 
 def _prepare(trial: GpuTrial, precision: EnginePrecision, batch: int) -> PreparedPlan | Exception:
     """Return a plan, or why there is none."""
-    from rtformer_ros.engines.tensorrt.build.find_or_build import prepare_plan
-
     try:
         options = BuildOptions(max_batch=batch)
         request = EngineRequest(
@@ -167,8 +165,6 @@ def _opening_plan(
 ) -> Callable[[], AbstractContextManager[tuple[_Run, str]]]:
     @contextmanager
     def opening() -> Iterator[tuple[_Run, str]]:
-        from rtformer_ros.engines.tensorrt.run.runner import PlanRunner
-
         runner = PlanRunner(prepared.plan, prepared.metadata, use_graph=use_graph)
         try:
             yield lambda images: runner.run(images).class_map_nhw, runner.how

@@ -1,4 +1,4 @@
-"""Keep what was measured on a GPU as a table for people and as JSON."""
+"""Report of what was measured on a GPU: a table for people, and JSON."""
 
 from __future__ import annotations
 

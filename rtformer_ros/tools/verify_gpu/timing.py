@@ -1,4 +1,4 @@
-"""Time what runs on a GPU, from pixels on the host to results on the host."""
+"""Timing of what runs on a GPU, from pixels on the host to results on the host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run an RTFormer in PyTorch in the ways that are worth a comparison with TensorRT."""
+"""PyTorch segmenter on a GPU: the modes that are worth a comparison with TensorRT."""
 
 from __future__ import annotations
 

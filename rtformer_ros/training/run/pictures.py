@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from rtformer_ros.drawing.class_colors import colorize
 from rtformer_ros.labels.label_set import LabelSet
-from rtformer_ros.labels.palette import colorize, palette_rgb
+from rtformer_ros.labels.palette import palette_rgb
 from rtformer_ros.training.data.sample_store import ImageHwc
 
 

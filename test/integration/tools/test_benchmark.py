@@ -2,7 +2,7 @@
 
 import re
 
-from rtformer_ros.tools.benchmark.__main__ import conditions, main
+from rtformer_ros.tools.benchmark.__main__ import describe_conditions, main
 from rtformer_ros.tools.benchmark.network import time_engine
 from rtformer_ros.tools.benchmark.node import NodeCase, time_node
 
@@ -22,7 +22,7 @@ def test_node_case_is_measured_stage_by_stage(models):
 def test_soak_prints_conditions_and_memory(models, capsys):
     assert main(['--soak', '20', '--model', str(models / 'rgb.onnx'), '--threads', '1']) == 0
     printed = capsys.readouterr().out
-    assert conditions(models / 'rgb.onnx', 1).splitlines()[1] in printed
+    assert describe_conditions(models / 'rgb.onnx', 1).splitlines()[1] in printed
     memory = re.search(r'resident memory .*: ([\d, ]+)$', printed, re.MULTILINE)
     assert memory is not None
     assert len(memory[1].split(',')) > 5

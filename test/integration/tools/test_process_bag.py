@@ -234,6 +234,7 @@ def test_one_run_at_a_time_works_on_an_output(tmp_path, bag, model):
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         assert 'another run' in process(model, bag, tmp_path / 'out.mcap', exit_code=1)
+        assert partial.is_dir()
     finally:
         os.close(descriptor)
     process(model, bag, tmp_path / 'out.mcap')

@@ -6,7 +6,12 @@ import pytest
 
 from ground_scene import DISTORTED, PINHOLE, tangents
 from rtformer_ros.errors import GeometryError
-from rtformer_ros.geometry.camera_model import CameraModel
+from rtformer_ros.geometry.camera_model import (
+    CameraModel,
+    interpolated_grid,
+    scale_intrinsics,
+    scale_projection,
+)
 
 K = (500.0, 0.0, 319.5, 0.0, 510.0, 239.5, 0.0, 0.0, 1.0)
 MODEL = CameraModel(480, 640, K)
@@ -113,3 +118,29 @@ def test_an_image_of_another_shape_is_refused(height, width):
 def test_a_calibration_that_projects_nothing_is_refused(change, message):
     with pytest.raises(GeometryError, match=message):
         dataclasses.replace(MODEL, **change)
+
+
+def cubic(pixels_n2):
+    u, v = pixels_n2.T / 10
+    return np.stack([u**3 - 2 * u * v**2 + v, 1 + v**3 - u**2], axis=1)
+
+
+@pytest.mark.parametrize(('height', 'width', 'step'), [(37, 52, 4), (9, 120, 7), (3, 1, 4)])
+def test_cubic_functions_are_met_exactly(height, width, step):
+    v, u = np.mgrid[:height, :width]
+    expected = cubic(np.stack([u.ravel(), v.ravel()], axis=1)).reshape(height, width, 2)
+    np.testing.assert_allclose(interpolated_grid(cubic, height, width, step), expected, atol=1e-9)
+
+
+def test_a_point_projects_to_the_scaled_pixel():
+    k = [500.0, 0.5, 320.0, 0.0, 510.0, 240.0, 0.0, 0.0, 1.0]
+    p = [480.0, 0.0, 315.0, -60.0, 0.0, 490.0, 235.0, 1.0, 0.0, 0.0, 1.0, 0.0]
+    point = np.array([0.7, -0.3, 4.0, 1.0])
+    for matrix, scaled, shape in (
+        (k, scale_intrinsics(k, 0.75, 0.5), (3, 3)),
+        (p, scale_projection(p, 0.75, 0.5), (3, 4)),
+    ):
+        before = np.reshape(matrix, shape) @ point[: shape[1]]
+        after = np.reshape(scaled, shape) @ point[: shape[1]]
+        pixel, scaled_pixel = before[:2] / before[2], after[:2] / after[2]
+        np.testing.assert_allclose(scaled_pixel, pixel * [0.75, 0.5])

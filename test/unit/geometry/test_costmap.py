@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -6,7 +7,12 @@ import pytest
 from ground_scene import BOX, GROUND, PINHOLE, SCENES, SKY, Extrinsics, Scene, scene_name
 from ground_views import GROUPS, PATH, sure, view_of
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.geometry.costmap import CostmapProjection, CostmapSettings, GroupCosts
+from rtformer_ros.geometry.costmap import (
+    CostmapMemory,
+    CostmapProjection,
+    CostmapSettings,
+    GroupCosts,
+)
 
 EMPTY = Scene(PINHOLE, Extrinsics(pitch_deg=5.0), ())
 
@@ -80,11 +86,11 @@ def test_a_single_pixel_is_not_overlooked():
     rows, columns = np.nonzero(inside)
     for place in np.random.default_rng(5).choice(len(rows), 30, replace=False):
         row, column = rows[place], columns[place]
-        spoiled = class_map_hw.copy()
-        spoiled[row, column] = BOX
+        corrupted = class_map_hw.copy()
+        corrupted[row, column] = BOX
         x_m, y_m = view.points_hw2[row, column]
         cell = int((y_m + 8.0) // 0.1), int((x_m + 8.0) // 0.1)
-        assert projection.costs(sure(spoiled))[cell] == 100
+        assert projection.costs(sure(corrupted))[cell] == 100
         assert projection.costs(sure(class_map_hw))[cell] == 0
 
 
@@ -145,3 +151,39 @@ def test_wrong_settings_are_refused():
         CostmapSettings(size_m=1000.0, resolution_m=0.1)
     with pytest.raises(ConfigError, match='cost of obstacle is 101'):
         GroupCosts(obstacle=101)
+
+
+def grid(*costs):
+    return np.array([costs], np.int8)
+
+
+def test_a_missed_obstacle_fades_and_a_hidden_cell_is_kept_for_the_time_of_decay():
+    memory = CostmapMemory(2.0)
+    np.testing.assert_array_equal(memory.blend(grid(100, 100, 0, -1), 10.0), [[100, 100, 0, -1]])
+    # The first is seen free, the others are out of sight.
+    for time_s in (11.0, 11.9):
+        left = round(100 * math.exp(-(time_s - 10.0) / 2.0))
+        costs = memory.blend(grid(0, -1, -1, -1), time_s)
+        np.testing.assert_array_equal(costs, [[left, 100, 0, -1]])
+    costs = memory.blend(grid(0, -1, -1, 30), 12.1)
+    np.testing.assert_array_equal(costs[0, 1:], [-1, -1, 30])
+    assert memory.blend(grid(0, -1, -1, 30), 30.0)[0, 0] == 0
+
+
+def test_a_higher_cost_counts_at_once():
+    memory = CostmapMemory(5.0)
+    memory.blend(grid(0, -1), 0.0)
+    np.testing.assert_array_equal(memory.blend(grid(80, 60), 0.1), [[80, 60]])
+
+
+def test_another_grid_or_a_time_that_goes_back_starts_anew():
+    memory = CostmapMemory(5.0)
+    memory.blend(grid(100, 100), 10.0)
+    np.testing.assert_array_equal(memory.blend(grid(-1, 0), 9.0), [[-1, 0]])
+    memory.blend(grid(100, 100), 10.0)
+    np.testing.assert_array_equal(memory.blend(grid(-1, 0, 5), 10.1), [[-1, 0, 5]])
+
+
+def test_a_decay_of_nothing_is_refused():
+    with pytest.raises(ConfigError, match='more than 0'):
+        CostmapMemory(0.0)

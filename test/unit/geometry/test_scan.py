@@ -70,9 +70,9 @@ def test_a_single_pixel_is_not_overlooked():
         range_m, bearing = math.hypot(x_m, y_m), math.atan2(y_m, x_m)
         if range_m > 14 or abs(bearing) > 0.35:
             continue
-        spoiled = class_map_hw.copy()
-        spoiled[row, column] = BOX
-        ranges_m = projection.ranges(sure(spoiled))
+        corrupted = class_map_hw.copy()
+        corrupted[row, column] = BOX
+        ranges_m = projection.ranges(sure(corrupted))
         reading = ranges_m[round((bearing - SETTINGS.angle_min_rad) / SETTINGS.angle_increment_rad)]
         assert range_m - 0.25 < reading < range_m
         tried += 1

@@ -9,7 +9,7 @@ from rtformer_ros.errors import ConfigError, ImageError
 from rtformer_ros.imaging.codecs import encode_png
 from rtformer_ros.media.bag import BagImages
 from rtformer_ros.media.calibration import RegionOfInterest
-from rtformer_ros.media.open_source import open_source, tells_calibration
+from rtformer_ros.media.open_source import has_calibration, open_source
 
 TYPES = get_typestore(Stores.ROS2_JAZZY)
 MESSAGES = TYPES.types
@@ -115,8 +115,8 @@ def test_images_have_the_latest_calibration_beside_them(tmp_path, topic):
                 data = TYPES.serialize_cdr(camera_info(100 + index), kind)
                 writer.write(infos, time_ns + 1000, data)
     assert [frame.calibration for frame in BagImages(bag)] == [None] * 4
-    assert not tells_calibration(str(bag), topic)
-    assert tells_calibration(str(calibrated), topic)
+    assert not has_calibration(str(bag), topic)
+    assert has_calibration(str(calibrated), topic)
     calibrations = [frame.calibration for frame in BagImages(calibrated, topic)]
     assert [each.k[0] for each in calibrations] == [100, 100, 100, 102]
     first = calibrations[0]

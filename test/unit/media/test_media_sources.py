@@ -8,12 +8,11 @@ import pytest
 
 from rtformer_ros.errors import ConfigError, ImageError
 from rtformer_ros.imaging.codecs import encode_png, read_image_file
-from rtformer_ros.media.camera_device import CameraDevice
 from rtformer_ros.media.image_folder import ImageFolder
-from rtformer_ros.media.open_source import open_source, tells_calibration
+from rtformer_ros.media.open_source import has_calibration, open_source
 from rtformer_ros.media.photo import MovingPhoto
-from rtformer_ros.media.playlist import Programme
-from rtformer_ros.media.video_file import VideoFile
+from rtformer_ros.media.playlist import Playlist
+from rtformer_ros.media.video_capture import CameraDevice, VideoFile
 
 SAMPLES = Path(__file__).parents[3] / 'samples'
 
@@ -115,7 +114,7 @@ def test_a_picture_becomes_a_moving_camera_of_even_size():
 
 @pytest.mark.parametrize('source', ['', '/dev/null', '/absent.mcap', str(SAMPLES / 'walk.mp4')])
 def test_sources_without_a_calibration(source):
-    assert not tells_calibration(source)
+    assert not has_calibration(source)
 
 
 def test_pictures_at_rest(tmp_path):
@@ -128,7 +127,7 @@ def test_pictures_at_rest(tmp_path):
         assert frame.region == (0, 0, 1, 1)
 
 
-def test_the_street_of_the_bundled_programme_at_rest():
+def test_the_street_of_the_bundled_playlist_at_rest():
     photo = read_image_file(SAMPLES / 'leuven_a.jpg')
     frames = [frame.image_hwc for frame in open_source('', is_still=True)]
     assert len(frames) == 50
@@ -141,10 +140,10 @@ def test_the_street_of_the_bundled_programme_at_rest():
     assert np.abs(means[0] - means[1]).max() < 2
 
 
-def test_programme_joins_clips_of_any_size(clip):
+def test_a_playlist_joins_clips_of_any_size(clip):
     photo = MovingPhoto(flat(50, 50, 9), 20, 30, rate_hz=10, duration_s=0.3)
-    programme = Programme([photo, VideoFile(clip)], 24, 40, rate_hz=20)
-    frames = list(programme)
+    playlist = Playlist([photo, VideoFile(clip)], 24, 40, rate_hz=20)
+    frames = list(playlist)
     assert [frame.time_s for frame in frames] == pytest.approx([i / 20 for i in range(8)])
     assert {frame.image_hwc.shape for frame in frames} == {(24, 40, 3)}
     assert frames[2].image_hwc[5, 5].tolist() == [9, 9, 9]

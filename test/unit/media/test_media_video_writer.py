@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rtformer_ros.errors import ConfigError, ImageError
-from rtformer_ros.media.video_file import VideoFile
+from rtformer_ros.media.video_capture import VideoFile
 from rtformer_ros.media.video_writer import VideoWriter
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -28,6 +27,7 @@ from rtformer_ros.errors import (
     EngineError,
     RtformerError,
 )
+from rtformer_ros.files.sha256 import sha256_of_bytes
 
 
 @contextmanager
@@ -251,7 +251,7 @@ def _content(file: IO[bytes]) -> bytes:
 
 def _checked(file: IO[bytes], result: CompileResult) -> bytes:
     plan = _content(file)
-    if hashlib.sha256(plan).hexdigest() != result.plan_sha256:
+    if sha256_of_bytes(plan) != result.plan_sha256:
         raise EngineBuildError(
             f'{len(plan)} bytes of a plan came from the compiler, others than the '
             f'{result.plan_bytes} that it announced; build again'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -20,6 +19,7 @@ from rtformer_ros.errors import (
     EngineUnavailable,
     ModelError,
 )
+from rtformer_ros.files.sha256 import sha256_of_bytes
 from rtformer_ros.labels.label_set import LabelSet
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def compile_model(
     _write_fd(job.timing_fd, built.timing_cache)
     watch.report(BuildProgress('comparing the plan with ONNX Runtime', -1, 0))
     return CompileResult(
-        plan_sha256=hashlib.sha256(built.plan).hexdigest(),
+        plan_sha256=sha256_of_bytes(built.plan),
         plan_bytes=len(built.plan),
         precision=graph.precision,
         is_typed=graph.is_typed,

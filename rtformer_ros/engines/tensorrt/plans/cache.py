@@ -22,7 +22,7 @@ from rtformer_ros.engines.tensorrt.plans.key import PlanKey, Target
 from rtformer_ros.engines.tensorrt.plans.record import PlanRecord, sidecar_of
 from rtformer_ros.errors import ModelError
 from rtformer_ros.files.atomic_file import write_atomically
-from rtformer_ros.files.file_lock import only_one
+from rtformer_ros.files.file_lock import wait_for_lock
 
 _logger = logging.getLogger(__name__)
 
@@ -132,8 +132,8 @@ class PlanCache:
                 )
 
     def locked(self, key: PlanKey, on_wait: Callable[[], None]) -> AbstractContextManager[None]:
-        """Return the lock of a key's build, see only_one."""
-        return only_one(self._path(key).with_suffix('.lock'), on_wait)
+        """Return the lock of a key's build, so that one process at a time builds the plan."""
+        return wait_for_lock(self._path(key).with_suffix('.lock'), on_wait)
 
     def load_timings(self, target: Target) -> bytes:
         """Return what earlier builds measured on this machine; b'' where there is nothing."""

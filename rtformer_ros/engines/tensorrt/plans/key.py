@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.tensorrt.device import Gpu
 from rtformer_ros.errors import ModelError
-from rtformer_ros.files.atomic_file import sha256_of
+from rtformer_ros.files.sha256 import sha256_of, sha256_of_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +56,7 @@ class PlanKey:
     def digest(self) -> str:
         """Return letters that stand for all of it in a file name."""
         text = json.dumps(asdict(self), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LETTERS]
+        return sha256_of_bytes(text.encode())[:_DIGEST_LETTERS]
 
 
 def key_of(request: EngineRequest, target: Target) -> PlanKey:
@@ -79,13 +78,13 @@ def _digest_of(model: Path) -> str:
         content = model.read_bytes()
     except OSError as error:
         raise ModelError(f'cannot read {model}: {error}') from error
-    digest = hashlib.sha256(content).hexdigest()
+    digest = sha256_of_bytes(content)
     weights = [model.parent / name for name in _weights_of(content)]
     # Only what is there: letters in the weights themselves may look like a name.
     digests = [sha256_of(path) for path in weights if os.path.isfile(path)]  # noqa: PTH113
     if not digests:
         return digest
-    return hashlib.sha256(' '.join([digest, *digests]).encode()).hexdigest()
+    return sha256_of_bytes(' '.join([digest, *digests]).encode())
 
 
 def _weights_of(content: bytes) -> list[str]:

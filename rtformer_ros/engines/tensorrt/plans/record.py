@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from rtformer_ros.engines.sidecar import metadata_of
 from rtformer_ros.engines.tensorrt.device import Gpu
 from rtformer_ros.engines.tensorrt.plans.key import PlanKey, Target
 from rtformer_ros.errors import ModelError
+from rtformer_ros.files.sha256 import sha256_of_bytes
 from rtformer_ros.model_metadata import ModelMetadata
 
 _FORMAT = 1
@@ -58,7 +58,7 @@ class PlanRecord:
 
     def describes(self, plan: bytes) -> bool:
         """Return whether this is the very plan that the record was written for."""
-        return len(plan) == self.plan_bytes and hashlib.sha256(plan).hexdigest() == self.plan_sha256
+        return len(plan) == self.plan_bytes and sha256_of_bytes(plan) == self.plan_sha256
 
     def to_json(self) -> bytes:
         """Return the content of the sidecar file."""

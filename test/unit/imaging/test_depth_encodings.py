@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rtformer_ros.errors import ImageError
-from rtformer_ros.imaging.depth import decode_depth
+from rtformer_ros.imaging.encodings import decode_depth
 
 DEPTH = np.array([[0, 1, 258], [65535, 4, 5]], np.uint16)
 

@@ -1,4 +1,4 @@
-"""Lay class colours over the camera image."""
+"""Class colours as pixels: colour masks, and overlays of them on the camera image."""
 
 from __future__ import annotations
 
@@ -7,8 +7,30 @@ import numpy as np
 import numpy.typing as npt
 
 from rtformer_ros.errors import ImageError
-from rtformer_ros.labels.palette import target_image
 from rtformer_ros.segmentation import UNLABELED_ID
+
+
+def colorize(
+    class_map_hw: npt.NDArray[np.uint8],
+    palette: npt.NDArray[np.uint8],
+    out: npt.NDArray[np.uint8] | None = None,
+) -> npt.NDArray[np.uint8]:
+    """
+    Paint every pixel in the colour of its class.
+
+    class_map_hw: uint8 [H, W], ids; palette: uint8 [256, 3]; out: uint8 [H, W, 3], contiguous,
+    written to and returned where given. Returns uint8 [H, W, 3] in the palette's channel order.
+    Raises ImageError for arrays of another shape.
+    """
+    if palette.shape != (256, 3) or class_map_hw.ndim != 2:
+        raise ImageError(
+            f'a class map of shape {list(class_map_hw.shape)} and a palette of shape '
+            f'{list(palette.shape)}; expected [H, W] and [256, 3]'
+        )
+    target = _target_image((*class_map_hw.shape, 3), out)
+    # The quickest table look-up of three channels at once: 1.7 ms for 1920x1080, np.take 6 ms.
+    cv2.applyColorMap(class_map_hw, palette.reshape(256, 1, 3), target)
+    return target
 
 
 def hidden_pixels(
@@ -49,8 +71,27 @@ def blend_overlay(
             f'an image of shape {list(image_hwc.shape)} and colours of shape '
             f'{list(color_hwc.shape)}; expected both to be [H, W, 3]'
         )
-    target = target_image(image_hwc.shape, out)
+    target = _target_image(image_hwc.shape, out)
     cv2.addWeighted(image_hwc, 1.0 - alpha, color_hwc, alpha, 0.0, target)
     if hidden_hw is not None:
         cv2.copyTo(image_hwc, hidden_hw, target)
     return target
+
+
+def _target_image(
+    shape: tuple[int, ...], out: npt.NDArray[np.uint8] | None
+) -> npt.NDArray[np.uint8]:
+    """
+    Return `out`, or a new uint8 array of this shape where it is None.
+
+    Raises ImageError when OpenCV could not write into `out`: it would write elsewhere, silently.
+    """
+    if out is None:
+        return np.empty(shape, np.uint8)
+    flags = out.flags
+    if out.shape != shape or out.dtype != np.uint8 or not (flags.c_contiguous and flags.writeable):
+        raise ImageError(
+            f'the output array is {out.dtype} {list(out.shape)}; expected a writable, contiguous '
+            f'uint8 {list(shape)}'
+        )
+    return out

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtformer_ros.drawing.overlay import blend_overlay, hidden_pixels
+from rtformer_ros.drawing.class_colors import blend_overlay, colorize, hidden_pixels
 from rtformer_ros.errors import ImageError
 
 
@@ -64,3 +64,41 @@ def test_hidden_pixels_with_a_filter():
 def test_shapes_must_match():
     with pytest.raises(ImageError, match=r'\[2, 2, 3\].*\[2, 3, 3\]'):
         blend_overlay(np.zeros((2, 2, 3), np.uint8), np.zeros((2, 3, 3), np.uint8), 0.5)
+
+
+@pytest.mark.parametrize('transposed', [False, True])
+@pytest.mark.parametrize('shape', [(1, 1), (37, 53)])
+def test_colorize_is_a_table_lookup(shape, transposed):
+    rng = np.random.default_rng(3)
+    palette = rng.integers(0, 256, (256, 3), dtype=np.uint8)
+    class_map = rng.integers(0, 256, shape, dtype=np.uint8)
+    class_map = class_map.T if transposed else class_map
+    np.testing.assert_array_equal(colorize(class_map, palette), palette[class_map])
+
+
+def test_colorize_writes_into_a_view_of_bytes():
+    palette = np.arange(768, dtype=np.uint8).reshape(256, 3)
+    data = bytearray(2 * 3 * 3)
+    out = np.frombuffer(data, np.uint8).reshape(2, 3, 3)
+    assert colorize(np.full((2, 3), 5, np.uint8), palette, out) is out
+    assert bytes(data) == bytes([15, 16, 17]) * 6
+
+
+@pytest.mark.parametrize(
+    'out',
+    [
+        np.empty((2, 4, 3), np.uint8),
+        np.empty((2, 3, 3), np.int8),
+        np.empty((2, 6, 3), np.uint8)[:, ::2],
+        np.frombuffer(bytes(18), np.uint8).reshape(2, 3, 3),
+    ],
+    ids=['shape', 'dtype', 'strided', 'read-only'],
+)
+def test_colorize_refuses_an_output_it_cannot_fill(out):
+    with pytest.raises(ImageError, match='output array'):
+        colorize(np.zeros((2, 3), np.uint8), np.zeros((256, 3), np.uint8), out)
+
+
+def test_colorize_refuses_wrong_shapes():
+    with pytest.raises(ImageError, match=r'\[11, 3\]'):
+        colorize(np.zeros((2, 3), np.uint8), np.zeros((11, 3), np.uint8))

@@ -1,0 +1,94 @@
+"""OpenCV video capture: frames of a video file, or of a camera of this computer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+
+from rtformer_ros.errors import ImageError
+from rtformer_ros.media.frames import SourceFrame
+
+_USUAL_RATE_HZ = 30.0
+_HIGHEST_RATE_HZ = 1000.0
+
+
+class VideoFile:
+    """A video file that OpenCV can decode (mp4, avi, mkv, webm and others)."""
+
+    is_live = False
+
+    def __init__(self, path: Path) -> None:
+        """Open the file to learn its frame rate; raises ImageError when it is no video."""
+        self._path = path
+        capture = self._open()
+        rate_hz = capture.get(cv2.CAP_PROP_FPS)
+        capture.release()
+        # Some files have no rate or a nonsensical one.
+        self.rate_hz = rate_hz if 0 < rate_hz <= _HIGHEST_RATE_HZ else _USUAL_RATE_HZ
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        """Return the frames from the start; raises ImageError when there is none."""
+        capture = self._open()
+        index = 0
+        try:
+            while True:
+                succeeded, image_bgr = capture.read()
+                if not succeeded:
+                    break
+                image = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB)
+                yield SourceFrame(image, index / self.rate_hz)  # type: ignore[arg-type]
+                index += 1
+        finally:
+            capture.release()
+        if index == 0:
+            raise ImageError(f'{self._path}: not one frame of this video can be decoded')
+
+    def _open(self) -> cv2.VideoCapture:
+        capture = cv2.VideoCapture(str(self._path))
+        if not capture.isOpened():
+            raise ImageError(
+                f'{self._path} cannot be read as a video; expected a file that OpenCV '
+                f'{cv2.__version__} decodes, such as H.264 in mp4'
+            )
+        return capture
+
+
+class CameraDevice:
+    """A V4L2 device such as /dev/video0, held open only while its frames are read."""
+
+    is_live = True
+
+    def __init__(self, path: Path) -> None:
+        """Open the device to learn its frame rate; raises ImageError when that fails."""
+        self._path = path
+        capture = self._open()
+        rate_hz = capture.get(cv2.CAP_PROP_FPS)
+        capture.release()
+        self.rate_hz = rate_hz if rate_hz > 0 else _USUAL_RATE_HZ
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        """Return frames as they come, without end; raises ImageError when the camera stops."""
+        capture = self._open()
+        start_s = time.monotonic()
+        try:
+            while True:
+                succeeded, image_bgr = capture.read()
+                if not succeeded:
+                    raise ImageError(f'{self._path}: the camera gives no more frames')
+                image = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB)
+                yield SourceFrame(image, time.monotonic() - start_s)  # type: ignore[arg-type]
+        finally:
+            capture.release()
+
+    def _open(self) -> cv2.VideoCapture:
+        device = str(self._path.resolve())
+        capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
+        if not capture.isOpened():
+            raise ImageError(
+                f'the camera {self._path} cannot be opened; see that it is plugged in, that no '
+                "other program uses it and that you may read it (group 'video')"
+            )
+        return capture

@@ -1,0 +1,31 @@
+"""Command-line conventions of the tools: an error is one line, a size is HxW."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from rtformer_ros.errors import ConfigError, RtformerError
+
+
+def run_tool(name: str, work: Callable[[], int]) -> int:
+    """
+    Return the exit code of a tool's work.
+
+    An RtformerError, or a library that is not installed, becomes one line on stderr and 1.
+    """
+    try:
+        return work()
+    except RtformerError as error:
+        print(f'{name}: {error}', file=sys.stderr)
+    except ModuleNotFoundError as error:
+        print(f'{name}: needs {error.name}: python3 -m pip install {error.name}', file=sys.stderr)
+    return 1
+
+
+def parse_size(text: str) -> tuple[int, int] | None:
+    """Return (height, width) of the value of --size, None for ''; raises ConfigError."""
+    height, _, width = text.partition('x')
+    if text and not (height.isdecimal() and width.isdecimal()):
+        raise ConfigError(f"--size is '{text}'; expected HEIGHTxWIDTH, as 360x480")
+    return (int(height), int(width)) if text else None
