@@ -17,6 +17,7 @@ from documentation import (
     links,
     page,
 )
+from rtformer_ros.engines import engine_names
 from rtformer_ros.ros.interface.parameters import SPECS
 from rtformer_ros.ros.interface.topics import output_topics
 from rtformer_ros.ros.programs.image_source_settings import ImageSourceSettings
@@ -74,6 +75,17 @@ def test_every_parameter_is_documented(name):
 @pytest.mark.parametrize('topic', output_topics())
 def test_every_topic_is_documented(topic):
     assert f'`~/{topic}`' in page('docs/topics.md')
+
+
+@pytest.mark.parametrize('engine', engine_names())
+def test_every_engine_is_documented(engine):
+    assert f'`{engine}`' in page('docs/models.md')
+
+
+@pytest.mark.parametrize('program', ENTRY_POINTS)
+def test_every_program_is_documented(program):
+    everything = '\n'.join(command for name in PAGES for command in commands(name))
+    assert f'ros2 run rtformer_ros {program}' in everything
 
 
 def test_files_that_are_named_exist():
@@ -191,6 +203,21 @@ def test_topics_and_services_of_the_node_exist(name):
     spans = ' '.join(code_spans(name))
     named = re.findall(r'~/(?:front/)?([a-z_]+(?:/compressed)?)(?![\w./])', spans)
     assert set(named) - known == set()
+
+
+def test_the_diagnostics_have_the_keys_that_are_explained():
+    section = (
+        page('docs/troubleshooting.md').split('## What diagnostics report')[1].split('\n## ')[0]
+    )
+    cells = ' '.join(re.findall(r'^\| (`.*?`) \|', section, re.MULTILINE))
+    keys = [key.removeprefix('dropped: ') for key in re.findall(r'`([^`]+)`', cells)]
+    modules = [
+        *(ROOT / 'rtformer_ros').glob('ros/*/*.py'),
+        ROOT / 'rtformer_ros/stream/statistics.py',
+    ]
+    source = '\n'.join(path.read_text() for path in modules)
+    assert len(keys) > 25
+    assert [key for key in keys if f"'{key}'" not in source] == []
 
 
 def test_modules_and_folders_of_the_architecture_exist():

@@ -54,6 +54,7 @@ _CAMERAS = ParameterGroup(
             'lazy', True, 'Segment only while somebody subscribes to an output; false: always'
         ),
     ),
+    page='launch.md#several-cameras',
 )
 _MASKS = ParameterGroup(
     'Masks',

@@ -77,4 +77,5 @@ MODEL_GROUP = ParameterGroup(
     ),
     'A model that must be compiled first, as for tensorrt, is built in the background; build.* is '
     'for such engines alone.',
+    page='models.md#models-that-are-built-first',
 )

@@ -127,13 +127,14 @@ class ParameterGroup:
     Parameters that belong together.
 
     section: the part of the node's settings that they fill, '' for the whole. note: what holds for
-    all of them, in plain sentences.
+    all of them, in plain sentences. page: where in docs/ there is more, as in 'planners.md#scan'.
     """
 
     title: str
     section: str
     specs: tuple[ParameterSpec, ...]
     note: str = ''
+    page: str = ''
 
     def settings_field(self, spec: ParameterSpec) -> str:
         """Return the field of the node's settings that one of the parameters fills."""

@@ -83,6 +83,7 @@ _PUBLISHED = ParameterGroup(
     'camera.output.publish',
     tuple(_publish_spec(topic) for topic in output_topics()),
     'Which topics are offered under ~/.',
+    page='topics.md#outputs',
 )
 _QOS = ParameterGroup(
     'Quality of service',
@@ -126,6 +127,7 @@ _NODE = ParameterGroup(
             read_only=True,
         ),
     ),
+    page='topics.md#services',
 )
 
 GROUPS = (MODEL_GROUP, *IMAGE_GROUPS, *PROJECTION_GROUPS, _PUBLISHED, _QOS, _NODE)

@@ -93,6 +93,7 @@ _CAMERA_POSE = ParameterGroup(
         ),
     ),
     'Costmap and scan need it.',
+    page='planners.md#camera-pose',
 )
 _COSTMAP = ParameterGroup(
     'Costmap',
@@ -155,6 +156,7 @@ _COSTMAP = ParameterGroup(
     ),
     "An unsure obstacle costs less than 100: for Nav2's static layer set the costmap's "
     'lethal_cost_threshold to about 70, and trinary_costmap to false.',
+    page='planners.md#costmap',
 )
 _SCAN = ParameterGroup(
     'Scan',
@@ -214,6 +216,7 @@ _SCAN = ParameterGroup(
             details='It is a boundary then.',
         ),
     ),
+    page='planners.md#scan',
 )
 _POINTS = ParameterGroup(
     'Points',
@@ -270,6 +273,7 @@ _POINTS = ParameterGroup(
         ),
     ),
     'The cloud is made of depth/image, which is registered to the image.',
+    page='planners.md#points',
 )
 
 PROJECTION_GROUPS = (_CAMERA_POSE, _COSTMAP, _SCAN, _POINTS)

@@ -116,8 +116,11 @@ def _page_group(group: ParameterGroup) -> str:
     for spec in group.specs:
         default = f'`{_yaml_value(spec.ros_default)}`'
         rows.append(f'| `{spec.name}` | {default} | {_page_range(spec)} | {_page_meaning(spec)} |')
-    note = [*textwrap.wrap(_with_code(group.note), _LINE_WIDTH), ''] if group.note else []
-    return '\n'.join([f'## {group.title}', '', *note, *rows, ''])
+    sentences = [_with_code(group.note)] if group.note else []
+    if group.page:
+        sentences.append(f'More: [{group.page.partition("#")[0]}]({group.page}).')
+    note = textwrap.wrap(' '.join(sentences), _LINE_WIDTH, break_on_hyphens=False)
+    return '\n'.join([f'## {group.title}', '', *note, *([''] if note else []), *rows, ''])
 
 
 def _page_range(spec: ParameterSpec) -> str:

@@ -1,6 +1,7 @@
 """Parameters change from another process while frames flow, and take effect on the next frame."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from rtformer_ros.ros.interface.parameters import SPECS, publish_parameter
 from rtformer_ros.ros.interface.projection_parameters import PROJECTION_GROUPS
 from rtformer_ros.ros.interface.topics import output_topics, tunable_topics
 
+PARAMETER_FILE = Path(__file__).resolve().parents[4] / 'config' / 'seg.yaml'
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 
@@ -342,6 +344,13 @@ def test_atomic_set_is_all_or_nothing(peer, camera, models, start_node):
     assert result.successful, result.reason
     # bgr.onnx gives the red stripe id 2 and the blue one id 0, which is then remapped to 1.
     assert column_values(stream.pixels()) == [2, 1, 1]
+
+
+def test_the_parameter_file_is_read_as_the_defaults(peer, models, start_node):
+    start_node('--params-file', str(PARAMETER_FILE), '-p', f'model:={models / "rgb.onnx"}')
+    received = {name: peer.get_parameter(name) for name in SPECS}
+    expected = {name: spec.ros_default for name, spec in SPECS.items()}
+    assert received == {**expected, 'model': str(models / 'rgb.onnx')}
 
 
 @pytest.mark.parametrize(

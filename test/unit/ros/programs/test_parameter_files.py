@@ -26,7 +26,8 @@ GROUP = ParameterGroup(
         ParameterSpec('switch', False, 'A switch'),
         ParameterSpec('count', 3, 'Of things, 1 to 5', 1, 5),
     ),
-    'A note on qos.* and more',
+    'A note on qos.* and more.',
+    page='planners.md#scan',
 )
 
 
@@ -81,7 +82,9 @@ def test_table_marks_what_a_user_types_and_breaks_on_nothing():
         '| `switch` | `false` | `true`, `false` | A switch. |',
         '| `count` | `3` | 1 to 5 | Of things, 1 to 5. |',
     ]
-    assert 'A note on `qos.*` and more' in page
+    assert (
+        '## Things\n\nA note on `qos.*` and more. More: [planners.md](planners.md#scan).\n' in page
+    )
 
 
 def test_check_reports_a_file_that_differs_and_writing_mends_it(tmp_path, monkeypatch, capsys):
