@@ -51,7 +51,7 @@ def time_torch_eager(
     """
     import torch
 
-    from rtformer_ros.network import build_rtformer
+    from rtformer_ros.network.families.rtformer import build_rtformer
 
     network = build_rtformer('slim', num_classes).eval()
     image = torch.randn(1, 3, height, width)

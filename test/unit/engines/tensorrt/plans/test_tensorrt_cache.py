@@ -19,7 +19,7 @@ from rtformer_ros.engines.tensorrt.plans.cache import PlanCache
 from rtformer_ros.engines.tensorrt.plans.record import read_record
 from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError
 
-PROCESS = Path(__file__).parents[4] / 'helpers' / 'plan_process.py'
+PROCESS = Path(__file__).parents[4] / 'helpers' / 'plans' / 'plan_process.py'
 
 
 @pytest.fixture
