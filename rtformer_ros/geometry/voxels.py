@@ -21,7 +21,7 @@ _INDEX_BITS = 24
 _MAX_VOXELS = 1 << 13
 
 
-def thin_to_voxels(points: npt.NDArray[np.void], voxel_m: float) -> npt.NDArray[np.void]:
+def voxel_downsample(points: npt.NDArray[np.void], voxel_m: float) -> npt.NDArray[np.void]:
     """
     Return one point for each cube of side voxel_m that holds any, POINT_DTYPE [N], without NaN.
 

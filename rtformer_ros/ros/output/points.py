@@ -11,7 +11,7 @@ from sensor_msgs.msg import PointCloud2, PointField
 from rtformer_ros.drawing.class_colors import colorize
 from rtformer_ros.errors import ConfigError, GeometryError, ImageError
 from rtformer_ros.geometry.cloud import POINT_DTYPE, CloudProjection
-from rtformer_ros.geometry.voxels import thin_to_voxels
+from rtformer_ros.geometry.voxels import voxel_downsample
 from rtformer_ros.imaging.encodings import decode_depth
 from rtformer_ros.ros.input.camera_info import camera_model
 from rtformer_ros.stream.cached import Cached
@@ -71,7 +71,7 @@ class PointsConverter:
             projection.points(depth_hw, frame.segmentation, colors_hwc, points)
         else:
             organised = projection.points(depth_hw, frame.segmentation, colors_hwc)
-            thinned = thin_to_voxels(organised, options.voxel_m)
+            thinned = voxel_downsample(organised, options.voxel_m)
             message = _new_message(1, len(thinned), is_dense=True)
             message.data = array.array('B', thinned.tobytes())
         message.header = frame.header

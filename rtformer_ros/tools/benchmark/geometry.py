@@ -16,7 +16,7 @@ from rtformer_ros.geometry.cloud import POINT_DTYPE, CloudProjection, CloudSetti
 from rtformer_ros.geometry.costmap import CostmapProjection, CostmapSettings
 from rtformer_ros.geometry.ground_plane import GroundView
 from rtformer_ros.geometry.scan import ScanProjection, ScanSettings
-from rtformer_ros.geometry.voxels import thin_to_voxels
+from rtformer_ros.geometry.voxels import voxel_downsample
 from rtformer_ros.labels.label_set import PlannerGroup
 from rtformer_ros.segmentation import Segmentation
 from rtformer_ros.stream.statistics import Distribution
@@ -86,7 +86,7 @@ def _timings(width: int, height: int, runs: int) -> list[GeometryTiming]:
         (
             'points, stride 2, voxels of 5 cm',
             cloud_ms,
-            lambda: thin_to_voxels(half.points(depth_hw, segmentation, colors_hwc), 0.05),
+            lambda: voxel_downsample(half.points(depth_hw, segmentation, colors_hwc), 0.05),
         ),
     ]
     return [

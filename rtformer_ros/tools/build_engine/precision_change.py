@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rtformer_ros.engines import Engine, EngineRequest, open_engine
+from rtformer_ros.engines.fp32_model import fp32_model
 from rtformer_ros.engines.sidecar import metadata_of
 from rtformer_ros.engines.tensorrt.build.verification import bundled_paths
 from rtformer_ros.errors import ConfigError
@@ -141,8 +142,6 @@ def mean_iou(model: Path, scoring: Scoring, size: tuple[int, int] | None) -> flo
 
 @contextmanager
 def _opened(model: Path, size: tuple[int, int] | None) -> Iterator[Engine]:
-    from rtformer_ros.engines.fp32_model import fp32_model
-
     with fp32_model(model) as path:
         request = EngineRequest(path, 'onnxruntime', device='cpu', network_size=size)
         with closing(open_engine(request)) as engine:

@@ -8,7 +8,7 @@ from ground_scene import DISTORTED, PINHOLE, tangents
 from rtformer_ros.errors import ConfigError, GeometryError, ImageError
 from rtformer_ros.geometry.camera_model import CameraModel
 from rtformer_ros.geometry.cloud import POINT_DTYPE, CloudProjection, CloudSettings
-from rtformer_ros.geometry.voxels import thin_to_voxels
+from rtformer_ros.geometry.voxels import voxel_downsample
 from rtformer_ros.segmentation import Segmentation
 
 RANDOM = np.random.default_rng(11)
@@ -115,7 +115,7 @@ def test_voxels_hold_the_mean_and_the_majority(voxel_m):
     depth[RANDOM.random((480, 640)) < 0.1] = 0
     classes = cv2.resize(CLASSES[:30, :40], (640, 480), interpolation=cv2.INTER_NEAREST)
     points = projection(stride=4).points(depth, Segmentation(classes, CONFIDENCE), COLORS)
-    thinned = thin_to_voxels(points, voxel_m)
+    thinned = voxel_downsample(points, voxel_m)
     flat = points[np.isfinite(points['z'])]
     cells = {}
     for point in flat:
@@ -138,7 +138,7 @@ def test_voxels_hold_the_mean_and_the_majority(voxel_m):
 
 def test_an_empty_cloud_stays_empty_and_tiny_voxels_are_refused():
     nothing = projection().points(np.zeros((480, 640), np.uint16), SEGMENTATION, COLORS)
-    assert thin_to_voxels(nothing, 0.1).shape == (0,)
+    assert voxel_downsample(nothing, 0.1).shape == (0,)
     for voxel_m in (0.0005, 1e-38):
         with pytest.raises(ConfigError, match='larger ones'):
-            thin_to_voxels(projection().points(DEPTH_MM, SEGMENTATION, COLORS), voxel_m)
+            voxel_downsample(projection().points(DEPTH_MM, SEGMENTATION, COLORS), voxel_m)
