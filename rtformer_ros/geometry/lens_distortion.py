@@ -80,7 +80,7 @@ class LensDistortion:
         """
         Return the pinhole coordinates of pixels (u, v), float64 [N, 2].
 
-        Where the model ends they may be wrong: `project` does not lead back to the pixel then.
+        Where the model ends they may be wrong or NaN: `project` does not lead back to the pixel.
         """
         points_n12, coefficients = pixels_n2.reshape(-1, 1, 2), np.array(self.coefficients, float)
         if not len(points_n12):
@@ -88,8 +88,12 @@ class LensDistortion:
         if self.model == 'equidistant':
             # OpenCV before 4.5.5, which Ubuntu 22.04 has, takes no criteria here.
             found = cv2.fisheye.undistortPoints(points_n12, matrix_33, coefficients)
+            # OpenCV takes all beyond 90 degrees for 90: rays a little beside their pixels.
+            bent_n2 = (pixels_n2 - matrix_33[:2, 2]) / matrix_33.diagonal()[:2]
+            found[np.hypot(bent_n2[:, 0], bent_n2[:, 1]) > math.pi / 2] = np.nan
         else:
-            criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-5)
+            # Near where the model folds back, 40 iterations leave some hundredths of a pixel.
+            criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 200, 1e-5)
             found = cv2.undistortPointsIter(
                 points_n12, matrix_33, coefficients, np.eye(3), np.eye(3), criteria
             )

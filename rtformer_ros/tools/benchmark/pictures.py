@@ -36,7 +36,7 @@ def pictures_table(size: tuple[int, int], network_size: tuple[int, int], runs: i
         f'{"output":34} {"p50":>8} {"p95":>8}',
     ]
     for output, times in time_pictures(size, network_size, runs).items():
-        lines.append(f'{output:34} {times.p50_ms:8.2f} {times.p95_ms:8.2f}')
+        lines.append(f'{output:34} {times.p50_ms:8.3f} {times.p95_ms:8.3f}')
     return lines
 
 

@@ -64,6 +64,16 @@ def test_a_fisheye_sees_almost_90_degrees_off_its_axis():
     assert np.isnan(camera.rays_hw3[0, 0]).all()
 
 
+def test_rays_lead_back_to_their_pixels_up_to_90_degrees_of_a_strong_fisheye():
+    k = (25.0, 0.0, 39.25, 0.0, 27.5, 18.0, 0.0, 0.0, 1.0)
+    camera = CameraModel(48, 64, k, 'equidistant', (0.0, 0.0, 0.0, 0.015625))
+    # Pixel (0, 20) is a hundredth of a pixel beyond 90 degrees, (1, 20) is within.
+    pixels = np.array([[0.0, 20.0], [1.0, 20.0]])
+    rays = camera.rays(pixels)
+    assert np.isnan(rays[0]).all()
+    np.testing.assert_allclose(camera.project(rays[1:]), pixels[1:], atol=1e-4)
+
+
 def test_scaled_and_cropped_cameras_see_the_same_rays():
     camera = model_of(DISTORTED[0])
     half = camera.scaled(240, 320)
