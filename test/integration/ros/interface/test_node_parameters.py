@@ -30,7 +30,7 @@ class Stream:
     """Sends stripes one by one and returns what comes of each."""
 
     def __init__(self, peer, camera, topic: str, kind: type = Image) -> None:
-        self._peer, self._camera = peer, camera
+        self._peer, self.camera = peer, camera
         self._messages = peer.collect(f'{NODE}/{topic}', kind)
         peer.wait_for(lambda: peer.node.count_publishers(f'{NODE}/{topic}'), topic)
         peer.wait_for(camera.images.get_subscription_count, 'the node to hear the camera')
@@ -38,7 +38,7 @@ class Stream:
 
     def next(self, image_hwc: np.ndarray | None = None):
         """Return the output of a new frame."""
-        number = self._camera.publish(three_stripes() if image_hwc is None else image_hwc)
+        number = self.camera.publish(three_stripes() if image_hwc is None else image_hwc)
         return self._peer.wait_for(
             lambda: next((m for m in self._messages if number_of(m) == number), None),
             f'the output of frame {number}',
@@ -87,8 +87,8 @@ def change_resize(peer, stream: Stream) -> None:
 
 
 def change_palette(peer, stream: Stream) -> None:
-    del stream
-    colors = Stream(peer, stream_camera(peer), 'color_mask')
+    # The same camera: the node may not hear another one's first image yet.
+    colors = Stream(peer, stream.camera, 'color_mask')
     before = column_values(colors.pixels())
     assert peer.set_parameter('palette', 'distinct').successful
     after = column_values(colors.pixels())
@@ -96,14 +96,8 @@ def change_palette(peer, stream: Stream) -> None:
     assert before != after
 
 
-def stream_camera(peer):
-    from ros_peer import Camera
-
-    return Camera(peer)
-
-
 def change_jpeg_quality(peer, stream: Stream) -> None:
-    jpegs = Stream(peer, stream_camera(peer), 'overlay/compressed', CompressedImage)
+    jpegs = Stream(peer, stream.camera, 'overlay/compressed', CompressedImage)
     large = len(jpegs.next().data)
     assert peer.set_parameter('jpeg_quality', 5).successful
     assert len(jpegs.next().data) < large
@@ -113,7 +107,7 @@ def change_jpeg_quality(peer, stream: Stream) -> None:
 def change_max_rate(peer, stream: Stream) -> None:
     assert peer.set_parameter('max_rate_hz', 0.1).successful
     stream.next()
-    stream._camera.publish(three_stripes())
+    stream.camera.publish(three_stripes())
     peer.watch_diagnostics()
     status = peer.wait_for_diagnostic(
         lambda s: values_of(s)['dropped: rate limit'] != '0', 'a frame over the rate limit'
@@ -132,7 +126,7 @@ def change_diagnostics_period(peer, stream: Stream) -> None:
 def change_image_transport(peer, stream: Stream) -> None:
     stream.next()
     assert peer.set_parameter('image_transport', 'compressed').successful
-    camera = stream._camera
+    camera = stream.camera
     peer.wait_for(camera.compressed.get_subscription_count, 'a compressed subscription')
     masks = peer.collect(f'{NODE}/mask')
     peer.spin_for(0.3)
@@ -152,7 +146,7 @@ def change_cameras(peer, stream: Stream) -> None:
     assert peer.set_parameter('cameras', []).successful
     topic = f'{NODE}/mask'
     peer.wait_for(lambda: peer.node.count_publishers(topic), topic)
-    peer.wait_for(stream._camera.images.get_subscription_count, 'the node to hear the camera')
+    peer.wait_for(stream.camera.images.get_subscription_count, 'the node to hear the camera')
     peer.spin_for(0.3)
     stream.next()
 
