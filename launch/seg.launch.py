@@ -32,7 +32,7 @@ PARAMETERS = {
     'model': (str, 'Model file, or the name of a packaged model'),
     'engine': (str, 'What runs the model: auto, tensorrt, onnxruntime, torch'),
     'engine_fallback': (str, 'Engine that segments while the first model is built, or none'),
-    'device': (str, 'Device of the engine: auto, cpu, cuda, cuda:N'),
+    'device': (str, 'Device of the engine: auto, cpu, cuda, cuda:N, gpu, npu'),
     'labels': (str, 'Label set: a YAML file, or the name of a packaged one (camvid, cityscapes)'),
     'image_transport': (str, 'raw, or compressed to subscribe to IMAGE/compressed'),
     'autostart': (bool, 'true: configure and activate at start; false: a lifecycle manager does'),

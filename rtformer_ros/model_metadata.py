@@ -21,6 +21,10 @@ _FORMAT = '1'
 
 HALF_QUANTISED = f'{_PREFIX}half_quantised'
 """A property, of any value, of files that quantise from half precision."""
+
+QUANTISED_FROM = f'{_PREFIX}quantised_from'
+"""A property of INT8 files: the sha256, in hex, of the model file that they were made from."""
+
 _TEXT_KEYS = ('variant', 'checkpoint_sha256', 'exporter', 'description', 'output')
 _KEYS = (*_TEXT_KEYS, 'labels', 'height', 'width', 'input')
 _INPUT_KEYS = ('layout', 'channel_order', 'scale', 'mean', 'std')

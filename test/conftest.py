@@ -32,6 +32,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(logs.cleanup)
     os.environ['ROS_DOMAIN_ID'] = str(domain_id)
     os.environ['ROS_LOG_DIR'] = logs.name
+    # What engines keep between starts stays out of the user's cache.
+    home = tempfile.TemporaryDirectory(prefix='rtformer_ros_home_')
+    config.add_cleanup(home.cleanup)
+    os.environ['ROS_HOME'] = home.name
     if os.environ.get('ROS_DISTRO') == 'humble':
         os.environ['ROS_LOCALHOST_ONLY'] = '1'
     else:

@@ -13,13 +13,13 @@ _LAYOUT = frozenset({'Cast', 'Flatten', 'Identity', 'Reshape', 'Squeeze', 'Trans
 _ACTIVATIONS = frozenset({'BatchNormalization', 'Clip', 'Identity', 'Relu'})
 
 
-def sensitive_convolutions(graph: onnx.GraphProto) -> set[str]:
+def sensitive_convolutions(graph: onnx.GraphProto, *, with_hidden_head: bool = True) -> set[str]:
     """
     Return the names of the convolutions that had better not be quantised.
 
     These are the ones that read the image, those beside a normalisation that half precision
     cannot hold either (the keys and values of attention over space), and the head: the ones
-    behind which no other comes, and those that feed these alone.
+    behind which no other comes, and, with_hidden_head, those that feed these through an activation.
     """
     nodes = _Nodes(graph)
     islands = fp32_nodes(graph, constants_of(graph))
@@ -39,7 +39,7 @@ def sensitive_convolutions(graph: onnx.GraphProto) -> set[str]:
     }
     feeding = {
         index
-        for conv in last
+        for conv in (last if with_hidden_head else ())
         for index in nodes.reached(nodes.before(conv), nodes.before, _is_activation)
     }
     found = (first | keys_and_values | last | feeding) & nodes.convolutions

@@ -33,7 +33,8 @@ class EngineEntry:
     Where an engine lives, the files that it runs, and how its library is installed.
 
     module: within this package; engine_class: its subclass of Engine; suffixes: of model files;
-    compiles: it may have to compile a model first, see Engine.needs_build.
+    compiles: it may have to compile a model first, see Engine.needs_build. devices, precisions: of
+    EngineRequest, that it understands beside 'auto'; the machine may still lack them.
     """
 
     module: str
@@ -41,6 +42,8 @@ class EngineEntry:
     suffixes: tuple[str, ...]
     install: str
     compiles: bool = False
+    devices: tuple[str, ...] = ('cpu', 'cuda')
+    precisions: tuple[str, ...] = ('fp32', 'fp16', 'int8')
 
     def load(self) -> type[Engine]:
         """Import the engine's class; raises ImportError where its library does not load."""
@@ -58,11 +61,23 @@ ENGINES = {
         'on a Jetson sudo apt-get install python3-libnvinfer, elsewhere pip install tensorrt',
         compiles=True,
     ),
+    'openvino': EngineEntry(
+        'openvino.engine',
+        'OpenVinoEngine',
+        ('.onnx',),
+        'pip install openvino',
+        devices=('cpu', 'gpu', 'npu'),
+        precisions=('fp32', 'fp16', 'bf16', 'int8'),
+    ),
     'onnxruntime': EngineEntry(
         'onnxruntime', 'OnnxRuntimeEngine', ('.onnx',), 'pip install onnxruntime'
     ),
     'torch': EngineEntry(
-        'torch', 'TorchEngine', ('.safetensors', '.pdparams'), 'pip install torch'
+        'torch',
+        'TorchEngine',
+        ('.safetensors', '.pdparams'),
+        'pip install torch',
+        precisions=('fp32', 'fp16'),
     ),
 }
 
@@ -105,13 +120,15 @@ def needs_build(request: EngineRequest) -> bool:
     Raises ModelError and ConfigError as open_engine does.
     """
     names = [request.engine] if request.engine in ENGINES else list(ENGINES)
-    return any(_would_build(ENGINES[name], request) for name in names)
+    return any(_would_build(name, request) for name in names)
 
 
-def _would_build(entry: EngineEntry, request: EngineRequest) -> bool:
+def _would_build(name: str, request: EngineRequest) -> bool:
+    entry = ENGINES[name]
     if not entry.compiles or request.model.suffix not in entry.suffixes:
         return False
     try:
+        _check_reach(name, request)
         return entry.load().needs_build(request)
     except (ImportError, EngineUnavailable):
         return False
@@ -138,12 +155,16 @@ def _open_best(request: EngineRequest) -> Engine:
             continue
         opened.note_passed_over('; '.join(failures))
         because = '; '.join(failures) or f'the first choice for {request.model.suffix} files'
-        _logger.info('engine auto: %s on %s (%s)', name, opened.description.device, because)
+        described = opened.description
+        _logger.info(
+            'engine auto: %s on %s (%s; %s)', name, described.device, because, described.detail
+        )
         return opened
     raise EngineUnavailable(f'nothing here runs {request.model.name}: {"; ".join(failures)}')
 
 
 def _open(name: str, request: EngineRequest) -> Engine:
+    _check_reach(name, request)
     try:
         engine_class = ENGINES[name].load()
     except ImportError as error:
@@ -152,6 +173,25 @@ def _open(name: str, request: EngineRequest) -> Engine:
             f'install it: {ENGINES[name].install}'
         ) from error
     return engine_class.open(request)
+
+
+def _check_reach(name: str, request: EngineRequest) -> None:
+    """Raise an error where an engine does not know the device or the precision of a request."""
+    entry = ENGINES[name]
+    kind = request.device.partition(':')[0]
+    if kind not in ('auto', *entry.devices):
+        users = [other for other, each in ENGINES.items() if kind in each.devices]
+        raise EngineUnavailable(
+            f'device is {request.device}, which the engine {name} cannot use; use the engine '
+            f'{" or ".join(users)}'
+        )
+    if request.precision not in ('auto', *entry.precisions):
+        message = (
+            f'precision is {request.precision}, but the engine {name} computes in '
+            f'{", ".join(entry.precisions)}'
+        )
+        # Another engine may know it.
+        raise EngineUnavailable(message) if request.engine == 'auto' else ConfigError(message)
 
 
 def _suffixes(engine: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rtformer_ros.engines.sidecar import metadata_of
+from rtformer_ros.errors import EngineUnavailable
 from rtformer_ros.model_metadata import HALF_QUANTISED
 
 
@@ -38,3 +39,20 @@ def fp32_model(model: Path) -> Iterator[Path]:
         path = Path(folder) / model.name
         path.write_bytes(rewritten.SerializeToString(deterministic=True))
         yield path
+
+
+@contextmanager
+def without_half_quantisers(model: Path) -> Iterator[Path]:
+    """
+    Lend a model that quantises from half precision as one that a CPU computes right.
+
+    Raises EngineUnavailable where it cannot be rewritten, and all that fp32_model does.
+    """
+    try:
+        with fp32_model(model) as rewritten:
+            yield rewritten
+    except ImportError as error:
+        raise EngineUnavailable(
+            f'{model.name} quantises from half precision, which a CPU gets wrong; it is '
+            f'rewritten in single precision first, which needs onnx ({error}): pip install onnx'
+        ) from error

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
 
 from rtformer_ros.engines.base import Engine, EngineDescription
-from rtformer_ros.engines.fp32_model import fp32_model
+from rtformer_ros.engines.fp32_model import without_half_quantisers
 from rtformer_ros.engines.model_outputs import check_outputs
 from rtformer_ros.engines.onnx_session import CPU, CUDA, OnnxSession
-from rtformer_ros.engines.request import fixed_size
+from rtformer_ros.engines.reduced_precision.int8_file import for_cpu
 from rtformer_ros.engines.sidecar import metadata_of
-from rtformer_ros.engines.tensor_format import decode_outputs, encode_images
-from rtformer_ros.errors import ConfigError, EngineUnavailable, ModelError
+from rtformer_ros.engines.tensor_format import decode_outputs, input_size, run_in_chunks
+from rtformer_ros.errors import ConfigError
 from rtformer_ros.model_metadata import HALF_QUANTISED
 
 if TYPE_CHECKING:
@@ -45,16 +45,18 @@ class OnnxRuntimeEngine(Engine):
         Raises ModelError for a file that is no ONNX model or not one that segments images,
         ConfigError, EngineUnavailable and EngineError as open_engine says.
         """
-        if request.precision != 'auto':
+        request = for_cpu(request)
+        session = _session(request)
+        # On a CPU all that is not quantised is computed in FP32, half precision too.
+        if request.precision not in ('auto', 'fp32' if session.provider == CPU else 'auto'):
             raise ConfigError(
                 f'precision is {request.precision}, but an ONNX file has the precision that it was '
                 'exported with; leave precision auto and export the model as wanted'
             )
-        session = _session(request)
         metadata = metadata_of(request.model, session.properties)
-        height, width = _input_size(session, metadata, request)
+        height, width = input_size(session, metadata, request)
         warm_up = np.zeros((1, height, width, 3), np.uint8)
-        outputs = _run_in_chunks(session, metadata, warm_up)
+        outputs = run_in_chunks(session, metadata, warm_up)
         labels = check_outputs(outputs, metadata, (height, width), request)
         description = EngineDescription(
             engine='onnxruntime',
@@ -70,7 +72,7 @@ class OnnxRuntimeEngine(Engine):
 
     def _run(self, images_nhwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
         assert self._session is not None
-        outputs = _run_in_chunks(self._session, self._metadata, images_nhwc)
+        outputs = run_in_chunks(self._session, self._metadata, images_nhwc)
         described = self.description
         size = (described.height, described.width)
         return decode_outputs(outputs, self._metadata.output, size, len(described.labels))
@@ -89,41 +91,5 @@ def _session(request: EngineRequest) -> OnnxSession:
     if session.provider != CPU or HALF_QUANTISED not in session.properties:
         return session
     # On a CPU the library cuts off where it should round such values, and the classes are wrong.
-    try:
-        with fp32_model(request.model) as model:
-            return OnnxSession(replace(request, model=model))
-    except ImportError as error:
-        raise EngineUnavailable(
-            f'{request.model.name} quantises from half precision, which a CPU gets wrong; it is '
-            f'rewritten in single precision first, which needs onnx ({error}): pip install onnx'
-        ) from error
-
-
-def _run_in_chunks(
-    session: OnnxSession, metadata: ModelMetadata, images_nhwc: npt.NDArray[np.uint8]
-) -> list[npt.NDArray[Any]]:
-    """Return the outputs for N images, also from a model that is made for another number."""
-    tensor = encode_images(images_nhwc, metadata.input, session.input_dtype)
-    count, chunk = len(tensor), session.input_shape[0] or len(tensor)
-    if count == chunk:
-        return session.run(tensor)
-    padding = -count % chunk
-    padded = np.concatenate([tensor, np.repeat(tensor[-1:], padding, axis=0)])
-    parts = [session.run(padded[i : i + chunk]) for i in range(0, len(padded), chunk)]
-    return [np.concatenate(part)[:count] for part in zip(*parts, strict=True)]
-
-
-def _input_size(
-    session: OnnxSession, metadata: ModelMetadata, request: EngineRequest
-) -> tuple[int, int]:
-    """Return (height, width) of the input; raises ModelError unless it fits the metadata."""
-    _, *rest = session.input_shape
-    is_nhwc = metadata.input.layout == 'nhwc_uint8'
-    channels, height, width = (rest[2], *rest[:2]) if is_nhwc else rest
-    if channels not in (0, 3) or (session.input_dtype == np.uint8) != is_nhwc:
-        raise ModelError(
-            f'{request.model} takes {session.input_dtype} {list(session.input_shape)} '
-            f'(0: any size), but is described as {metadata.input.layout} with 3 channels; mend '
-            'the layout in its description'
-        )
-    return fixed_size(height or metadata.height, width or metadata.width, request)
+    with without_half_quantisers(request.model) as model:
+        return OnnxSession(replace(request, model=model))

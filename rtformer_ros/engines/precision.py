@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-EnginePrecision = Literal['auto', 'fp32', 'fp16']
-"""What a caller asks of an engine; 'auto' leaves the choice to it."""
+EnginePrecision = Literal['auto', 'fp32', 'fp16', 'bf16', 'int8']
+"""What a caller asks of an engine; 'auto' leaves the choice to it, 'int8' is a file of its own."""
 
 CompilePrecision = Literal['fp16', 'fp32']
 """What a model that does not carry its own precision is compiled in."""

@@ -87,11 +87,12 @@ class EngineRequest:
 
     model: an .onnx file, weights (.safetensors, .pdparams) or a TensorRT plan (.engine, .plan).
     engine: a name of `engine_names`, or 'auto' for the best that works here.
-    device: 'auto', 'cpu', 'cuda' or 'cuda:N'; 'auto' takes CUDA where the library can.
+    device: 'auto', 'cpu', 'cuda' or 'cuda:N'; 'auto' takes CUDA where the library can. With
+    OpenVINO also 'gpu', 'gpu:N' or 'npu', of Intel.
     threads: CPU threads; 0 leaves one core free. labels: classes, instead of those in the model
     file. network_size: (height, width) in pixels for a model that takes any size. precision:
-    for engines that choose it when they open. build, watch: for engines that compile the model
-    first, see `needs_build`.
+    for engines that choose it when they open; 'int8' opens the INT8 file beside the model. build,
+    watch: for engines that compile the model first, see `needs_build`.
     Raises ModelError where there is no such file, ConfigError for a value that cannot be.
     """
 
@@ -110,8 +111,11 @@ class EngineRequest:
         """Check every field."""
         if not self.model.is_file():
             raise ModelError(f'there is no model file {self.model}; give the path of a file')
-        if not re.fullmatch(r'auto|cpu|cuda(:\d+)?', self.device):
-            raise ConfigError(f"device is '{self.device}'; expected auto, cpu, cuda or cuda:N")
+        if not re.fullmatch(r'auto|cpu|npu|(cuda|gpu)(:\d+)?', self.device):
+            raise ConfigError(
+                f"device is '{self.device}'; expected auto, cpu, cuda or cuda:N, or of Intel, for "
+                'OpenVINO, gpu, gpu:N or npu'
+            )
         if self.threads < 0:
             raise ConfigError(f'threads is {self.threads}; expected 0 (one core left free) or more')
         if self.network_size is not None and min(self.network_size) < 1:

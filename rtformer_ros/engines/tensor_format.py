@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from rtformer_ros.engines.request import fixed_size
 from rtformer_ros.errors import ModelError
 from rtformer_ros.segmentation import UNLABELED_ID, SegmentationBatch
 
@@ -14,9 +15,66 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from rtformer_ros.model_metadata import InputFormat, OutputKind
+    from rtformer_ros.engines.request import EngineRequest
+    from rtformer_ros.model_metadata import InputFormat, ModelMetadata, OutputKind
 
 _MAX_CONFIDENCE = 255
+
+
+class ModelInput(Protocol):
+    """
+    The only input of a model.
+
+    input_shape: its four dimensions, 0 where any size fits. input_dtype: of its elements.
+    """
+
+    input_shape: tuple[int, ...]
+    input_dtype: np.dtype[Any]
+
+
+class TensorModel(ModelInput, Protocol):
+    """A model that a runtime holds: one tensor goes in, all outputs come out."""
+
+    def run(self, tensor: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        """Return all outputs for one input."""
+
+
+def input_size(
+    model: ModelInput, metadata: ModelMetadata, request: EngineRequest
+) -> tuple[int, int]:
+    """
+    Return (height, width) of a model's input.
+
+    Raises ModelError unless the input is what the metadata say, ConfigError for another size.
+    """
+    _, *rest = model.input_shape
+    is_nhwc = metadata.input.layout == 'nhwc_uint8'
+    channels, height, width = (rest[2], *rest[:2]) if is_nhwc else rest
+    if channels not in (0, 3) or (model.input_dtype == np.uint8) != is_nhwc:
+        raise ModelError(
+            f'{request.model} takes {model.input_dtype} {list(model.input_shape)} '
+            f'(0: any size), but is described as {metadata.input.layout} with 3 channels; mend '
+            'the layout in its description'
+        )
+    return fixed_size(height or metadata.height, width or metadata.width, request)
+
+
+def run_in_chunks(
+    model: TensorModel, metadata: ModelMetadata, images_nhwc: npt.NDArray[np.uint8]
+) -> list[npt.NDArray[Any]]:
+    """
+    Return the outputs for N images, also from a model that is made for another number.
+
+    images_nhwc: uint8 [N, H, W, 3], RGB.
+    """
+    tensor = encode_images(images_nhwc, metadata.input, model.input_dtype)
+    count, chunk = len(tensor), model.input_shape[0] or len(tensor)
+    if count == chunk:
+        return model.run(tensor)
+    padding = -count % chunk
+    padded = np.concatenate([tensor, np.repeat(tensor[-1:], padding, axis=0)])
+    parts = [model.run(padded[i : i + chunk]) for i in range(0, len(padded), chunk)]
+    return [np.concatenate(part)[:count] for part in zip(*parts, strict=True)]
 
 
 def encode_images(

@@ -30,6 +30,7 @@ class Case:
 CASES = [
     Case('onnxruntime', 'cpu', '.onnx'),
     Case('torch', 'cpu', '.safetensors'),
+    Case('openvino', 'cpu', '.onnx'),
     Case('onnxruntime', 'cuda', '.onnx', 0.999, 2),
     Case('torch', 'cuda', '.safetensors', 0.995, 4),
     Case('tensorrt', 'cuda', '.onnx', 0.98, 8),

@@ -53,6 +53,7 @@ LAZY_LIBRARIES = frozenset(
         'cv_bridge',
         'onnx',
         'onnxruntime',
+        'openvino',
         'ray',
         'rosbags',
         'safetensors',
@@ -66,7 +67,17 @@ LAZY_LIBRARIES = frozenset(
     }
 )
 # What a robot's node may not load before it is asked for.
-HEAVY_MODULES = ('torch', 'tensorrt', 'onnxruntime', 'onnx', 'cv2', 'rclpy', 'rosbags', 'av')
+HEAVY_MODULES = (
+    'torch',
+    'tensorrt',
+    'onnxruntime',
+    'openvino',
+    'onnx',
+    'cv2',
+    'rclpy',
+    'rosbags',
+    'av',
+)
 
 VALUES = frozenset({'errors', 'files', 'labels', 'segmentation', 'model_metadata'})
 PARTS = VALUES | {'imaging', 'geometry', 'media', 'drawing', 'stream'}
@@ -251,7 +262,7 @@ def test_importing_the_packages_loads_no_heavy_library() -> None:
     assert done.stdout.strip() == '[]'
 
 
-@pytest.mark.parametrize('missing', ['torch', 'rclpy', 'onnxruntime'])
+@pytest.mark.parametrize('missing', ['torch', 'rclpy', 'onnxruntime', 'openvino'])
 def test_the_package_imports_without(missing: str) -> None:
     code = f'import sys; sys.modules[{missing!r}] = None; import rtformer_ros, rtformer_ros.engines'
     subprocess.run([sys.executable, '-c', code], cwd=REPOSITORY, check=True)

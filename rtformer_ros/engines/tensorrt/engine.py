@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rtformer_ros.engines.base import Engine, EngineDescription
 from rtformer_ros.engines.model_outputs import check_outputs
+from rtformer_ros.engines.reduced_precision.int8_file import TENSORRT_ENDING, int8_file
 from rtformer_ros.engines.tensorrt.build import find_or_build
 from rtformer_ros.engines.tensorrt.plans.file import PLAN_SUFFIXES, open_plan_file
 from rtformer_ros.engines.tensorrt.run.runner import PlanRefused, PlanRunner
-from rtformer_ros.errors import ConfigError, EngineError, ModelError
+from rtformer_ros.errors import ConfigError, EngineError, EngineUnavailable, ModelError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -49,6 +50,7 @@ class TensorRTEngine(Engine):
         ModelError, ConfigError and EngineError as open_engine says.
         """
         target = find_or_build.find_target(request)
+        request = _in_int8(request)
         opened = _open_file(request, target) if _is_plan(request) else _open_onnx(request, target)
         runner, metadata = opened.runner, opened.metadata
         try:
@@ -79,7 +81,7 @@ class TensorRTEngine(Engine):
             return False
         # Before anything else: where nothing can be built, no cache is made.
         target = find_or_build.find_target(request)
-        return find_or_build.must_compile(request, target=target)
+        return find_or_build.must_compile(_in_int8(request), target=target)
 
     def _run(self, images_nhwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
         assert self._runner is not None
@@ -102,6 +104,20 @@ class _Opened:
 
 def _is_plan(request: EngineRequest) -> bool:
     return request.model.suffix in PLAN_SUFFIXES
+
+
+def _in_int8(request: EngineRequest) -> EngineRequest:
+    """Return a request for the INT8 file beside an ONNX model where INT8 is asked for."""
+    if request.precision != 'int8' or _is_plan(request):
+        return request
+    try:
+        model = int8_file(request.model, TENSORRT_ENDING)
+    except ModelError as error:
+        # The CPU's INT8 file may be there.
+        if request.engine == 'auto':
+            raise EngineUnavailable(str(error)) from error
+        raise
+    return replace(request, model=model, precision='auto')
 
 
 def _open_onnx(request: EngineRequest, target: Target) -> _Opened:

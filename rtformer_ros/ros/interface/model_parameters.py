@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rtformer_ros.engines import engine_names
+from typing import get_args
+
+from rtformer_ros.engines import EnginePrecision, engine_names
 from rtformer_ros.ros.interface.conversions import read_engine_fallback, read_network_size
 from rtformer_ros.ros.interface.parameter_spec import ParameterGroup, ParameterSpec
 
@@ -21,10 +23,15 @@ MODEL_GROUP = ParameterGroup(
             'auto',
             'What runs the model; auto picks the best that works here and logs why',
             choices=('auto', *engine_names()),
-            details='`tensorrt` runs .onnx files, which it compiles, and plans; `onnxruntime` runs '
-            '.onnx files; `torch` runs checkpoints.',
+            details='`tensorrt` runs .onnx files, which it compiles, and plans; `openvino` and '
+            '`onnxruntime` run .onnx files; `torch` runs checkpoints.',
         ),
-        ParameterSpec('device', 'auto', "Device of the engine: 'auto', 'cpu', 'cuda' or 'cuda:N'"),
+        ParameterSpec(
+            'device',
+            'auto',
+            "Device of the engine: 'auto', 'cpu', 'cuda' or 'cuda:N'; of Intel, for openvino, "
+            "'gpu', 'gpu:N' or 'npu'",
+        ),
         ParameterSpec(
             'threads', 0, 'CPU threads of the engine; 0 leaves one core free for ROS', 0, 256
         ),
@@ -45,8 +52,9 @@ MODEL_GROUP = ParameterGroup(
             'precision',
             'auto',
             "What the engine computes in; auto is the model file's, or what the device is best at",
-            choices=('auto', 'fp32', 'fp16'),
-            details='For engines that choose it when they open.',
+            choices=get_args(EnginePrecision),
+            details='For engines that choose it when they open. `int8` opens MODEL_int8_cpu.onnx '
+            'beside MODEL.onnx (with `tensorrt` MODEL_int8.onnx), which `build_engine` makes.',
         ),
         ParameterSpec(
             'engine_fallback',

@@ -17,21 +17,24 @@ from rtformer_ros.engines.tensorrt.plans.record import sidecar_of
 from rtformer_ros.errors import ConfigError, EngineBuildError, EngineUnavailable, RtformerError
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.packaged_files import find_model
+from rtformer_ros.tools.build_engine import cpu_gain
 from rtformer_ros.tools.build_engine.options import (
     BuildEngineOptions,
     parse_build_engine_options,
 )
 from rtformer_ros.tools.build_engine.precision_change import (
+    ModelForm,
     describe_agreement,
     describe_scores,
     find_pictures,
-    write_in_precision,
+    write_in_form,
 )
 
 Prepare = Callable[[EngineRequest, bool], PreparedPlan]
 """From a request, and whether to build in any case, to its plan."""
 
 _INTERRUPTED = 130
+_FORM_NAMES = {'fp16': 'FP16', 'int8': 'INT8', 'int8_cpu': 'INT8 for CPUs'}
 _BAR = '{desc}: {percentage:3.0f}%|{bar:20}| {elapsed}'
 
 
@@ -102,23 +105,39 @@ def _change_precision(model: Path, options: BuildEngineOptions) -> Path:
                 'that the robot sees'
             )
         pictures = find_pictures(options.calibration, options.calibration_limit)
-    precision = 'int8' if options.precision == 'int8' else 'fp16'
-    output = _onnx_path(model, precision, options)
-    write_in_precision(model, output, 'int8' if precision == 'int8' else 'fp16', pictures)
+    form: ModelForm = 'fp16'
+    if options.precision == 'int8':
+        form = 'int8_cpu' if options.target == 'cpu' else 'int8'
+    output = _onnx_path(model, form, options)
+    write_in_form(model, output, form, pictures)
     calibrated = f', calibrated on {len(pictures)} images' if pictures else ''
-    print(f'wrote {output}: {precision.upper()}{calibrated}')
+    print(f'wrote {output}: {_FORM_NAMES[form]}{calibrated}')
     print(describe_agreement(model, output, pictures, options.size), flush=True)
+    if form == 'int8_cpu':
+        _report_cpu_gain(model, output, options)
     if options.scoring:
         print(describe_scores(model, output, options.scoring, options.size), flush=True)
     return output
 
 
-def _onnx_path(model: Path, precision: str, options: BuildEngineOptions) -> Path:
+def _report_cpu_gain(model: Path, output: Path, options: BuildEngineOptions) -> None:
+    """Say how much faster INT8 is here, and warn where it is not."""
+    gain = cpu_gain.measure_cpu_gain(model, output, options.size)
+    print(f'{output.name} is {gain}', flush=True)
+    if gain.ratio < cpu_gain.LEAST_GAIN:
+        print(
+            f'build_engine: warning: INT8 is no gain on this machine; {model.name} is as fast and '
+            'more exact here. It gains on CPUs with avx512_vnni, avx_vnni or asimddp',
+            file=sys.stderr,
+        )
+
+
+def _onnx_path(model: Path, form: ModelForm, options: BuildEngineOptions) -> Path:
     """Return where to write a model: as asked, else beside the plan or the old model."""
     if options.output and options.onnx_only:
         return options.output
     folder = options.output.parent if options.output else model.parent
-    return folder / f'{model.stem}_{precision}.onnx'
+    return folder / f'{model.stem}_{form}.onnx'
 
 
 def _build(model: Path, options: BuildEngineOptions, prepare: Prepare) -> None:

@@ -15,6 +15,7 @@ from rtformer_ros.tools.command_line import parse_size
 if TYPE_CHECKING:
     from rtformer_ros.training.datasets.open_dataset import Split
 
+Target = Literal['tensorrt', 'cpu']
 PlanPrecision = Literal['auto', 'fp16', 'fp32', 'int8']
 
 _PLAN_SUFFIXES = ('.engine', '.plan')
@@ -37,7 +38,8 @@ class BuildEngineOptions:
 
     size: (height, width) in pixels, None for the model's. calibration: a folder of images, for
     INT8, of which at most calibration_limit are used. onnx_only: stop at the model in another
-    precision. output: the plan's file, or the model's with onnx_only; None for the usual places.
+    precision. target: the runtimes that an INT8 model is written for. output: the plan's file, or
+    the model's with onnx_only; None for the usual places.
     """
 
     model: str
@@ -48,6 +50,7 @@ class BuildEngineOptions:
     output: Path | None
     force: bool
     onnx_only: bool
+    target: Target
     calibration: Path | None
     calibration_limit: int
     scoring: Scoring | None
@@ -62,6 +65,11 @@ def parse_build_engine_options(arguments: Sequence[str] | None) -> BuildEngineOp
         raise ConfigError('--calibration is for --precision int8; leave one out or add the other')
     if parsed.onnx_only and parsed.precision == 'fp32':
         raise ConfigError('--onnx-only makes models in FP16 or INT8; choose --precision')
+    if parsed.target == 'cpu' and not (parsed.onnx_only and parsed.precision == 'int8'):
+        raise ConfigError(
+            '--for cpu makes INT8 models for ONNX Runtime and OpenVINO; add --onnx-only '
+            '--precision int8'
+        )
     suffixes = ('.onnx',) if parsed.onnx_only else _PLAN_SUFFIXES
     if parsed.output and parsed.output.suffix not in suffixes:
         expected = ' or '.join(suffixes)
@@ -80,6 +88,7 @@ def parse_build_engine_options(arguments: Sequence[str] | None) -> BuildEngineOp
         output=parsed.output,
         force=parsed.force,
         onnx_only=parsed.onnx_only,
+        target=parsed.target,
         calibration=parsed.calibration,
         calibration_limit=parsed.calibration_limit,
         scoring=scoring,
@@ -139,6 +148,14 @@ def _add_model_options(model: argparse._ArgumentGroup) -> None:
         '--onnx-only',
         action='store_true',
         help='make MODEL_fp16.onnx or MODEL_int8.onnx and no plan; needs no GPU',
+    )
+    model.add_argument(
+        '--for',
+        dest='target',
+        choices=('tensorrt', 'cpu'),
+        default='tensorrt',
+        help='cpu: MODEL_int8_cpu.onnx, in the form that ONNX Runtime and OpenVINO run fast; '
+        'default: %(default)s',
     )
     model.add_argument('--calibration', type=Path, metavar='FOLDER', help='images, for INT8')
     model.add_argument(

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rtformer_ros.engines import Engine, EngineRequest, open_engine
+from rtformer_ros.engines.bundled_images import bundled_paths
 from rtformer_ros.engines.fp32_model import fp32_model
 from rtformer_ros.engines.sidecar import metadata_of
-from rtformer_ros.engines.tensorrt.build.verification import bundled_paths
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.packaged_files import find_labels
+from rtformer_ros.files.sha256 import sha256_of
 from rtformer_ros.labels.label_set import load_labels
+from rtformer_ros.model_metadata import QUANTISED_FROM
 from rtformer_ros.training.datasets.open_dataset import open_dataset
 
 if TYPE_CHECKING:
@@ -25,12 +27,13 @@ if TYPE_CHECKING:
 
     from rtformer_ros.tools.build_engine.options import Scoring
 
+ModelForm = Literal['fp16', 'int8', 'int8_cpu']
+"""What a model is rewritten to; it is appended to the file's name. 'int8' is for TensorRT."""
+
 _MOST_COMPARED = 16
 
 
-def write_in_precision(
-    model: Path, output: Path, precision: Literal['fp16', 'int8'], pictures: Sequence[Path]
-) -> None:
+def write_in_form(model: Path, output: Path, form: ModelForm, pictures: Sequence[Path]) -> None:
     """
     Write an FP32 model in FP16, or in INT8 as calibrated on pictures; it describes itself.
 
@@ -47,12 +50,15 @@ def write_in_precision(
     properties = _properties(original)
     # A foreign model is described beside itself, where its new form does not lie.
     properties.update(metadata_of(model, properties).to_properties())
-    if precision == 'fp16':
+    if form == 'fp16':
         changed = to_fp16(original)
     else:
         from rtformer_ros.deploy.quantize import quantize
+        from rtformer_ros.deploy.quantize_cpu import quantize_for_cpu
 
-        changed = quantize(original, _images(pictures))
+        properties[QUANTISED_FROM] = sha256_of(model)
+        rewrite = quantize if form == 'int8' else quantize_for_cpu
+        changed = rewrite(original, _images(pictures))
     onnx.helper.set_model_props(changed, {**_properties(changed), **properties})
     write_atomically(output, changed.SerializeToString(deterministic=True))
 

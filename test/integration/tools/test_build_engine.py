@@ -2,6 +2,7 @@
 
 import ctypes.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,12 +17,15 @@ import yaml
 from closed_form_models import RGB_LABELS, brightest_channel
 from plan_workbench import TARGET
 from rtformer_ros.deploy.graph_precision import precision_of
+from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.engines.tensorrt.build.find_or_build import prepare_plan
 from rtformer_ros.engines.tensorrt.plans.cache import PlanCache
 from rtformer_ros.engines.tensorrt.plans.record import read_record
 from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.model_metadata import ModelMetadata
+from rtformer_ros.tools.build_engine import cpu_gain
 from rtformer_ros.tools.build_engine.__main__ import main
+from rtformer_ros.tools.build_engine.cpu_gain import LEAST_GAIN, CpuGain
 
 
 @pytest.fixture
@@ -164,6 +168,35 @@ def test_a_quantised_model_is_made_and_what_it_loses_is_told(tmp_path, streets):
     assert any(entry.key == 'rtformer_ros.labels' for entry in changed.metadata_props)
 
 
+def test_a_quantised_model_for_cpus_is_made_and_compared_on_the_spot(tmp_path, streets):
+    model = tmp_path / 'street.onnx'
+    model.write_bytes(find_model('').read_bytes())
+    options = ['--precision', 'int8', '--for', 'cpu', '--calibration', streets]
+    done = run_tool(model, '--onnx-only', *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    made = tmp_path / 'street_int8_cpu.onnx'
+    assert f'wrote {made}: INT8 for CPUs, calibrated on 4 images' in done.stdout
+    assert f'of the pixels of 4 images of {streets}, calibrated on' in done.stdout
+    gain = re.search(r'([\d.]+) times as fast on this CPU \(.+\): .* ONNX Runtime', done.stdout)
+    assert ('warning: INT8 is no gain' in done.stderr) == (float(gain[1]) < LEAST_GAIN)
+    for engine in ('onnxruntime', 'openvino'):
+        opened = open_engine(EngineRequest(model, engine, device='cpu', precision='int8'))
+        assert opened.description.model == made
+        assert opened.description.labels.name == 'camvid'
+        opened.close()
+
+
+def test_int8_that_is_no_gain_here_is_a_warning(tmp_path, streets, capsys, monkeypatch):
+    monkeypatch.setattr(cpu_gain, 'measure_cpu_gain', lambda *_: CpuGain(21.0, 20.0))
+    options = ['--onnx-only', '--precision', 'int8', '--for', 'cpu', '--calibration-limit', '1']
+    output = ['--calibration', str(streets), '--output', str(tmp_path / 'model.onnx')]
+    assert main(['', *options, *output]) == 0
+    came = capsys.readouterr()
+    assert 'model.onnx is 1.05 times as fast on this CPU' in came.out
+    assert '20.0 instead of 21.0 ms of CPU time a frame' in came.out
+    assert 'warning: INT8 is no gain on this machine' in came.err
+
+
 def test_scores_before_and_after_are_those_of_a_count_by_hand(tmp_path):
     model = brightest_channel(tmp_path / 'rgb.onnx', 48, 64)
     for name in ('images', 'labels'):
@@ -191,6 +224,8 @@ def test_scores_before_and_after_are_those_of_a_count_by_hand(tmp_path):
         (['--precision', 'int8', '--calibration', 'nowhere'], 'there is no folder nowhere'),
         (['--precision', 'int8', '--calibration', '.'], 'holds no picture'),
         (['--calibration', '.'], '--calibration is for --precision int8'),
+        (['--for', 'cpu', '--precision', 'int8'], 'add --onnx-only --precision int8'),
+        (['--for', 'cpu', '--onnx-only'], 'add --onnx-only --precision int8'),
         (['--onnx-only', '--precision', 'fp32'], 'makes models in FP16 or INT8'),
         (['--onnx-only', '--output', 'x.engine'], 'expected a name that ends in .onnx'),
         (['--onnx-only', '--output', 'model.onnx'], 'is the model itself'),

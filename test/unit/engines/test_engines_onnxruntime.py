@@ -61,7 +61,7 @@ def write_endless_model(path):
 
 def test_close_cuts_a_run_short_and_a_later_engine_is_unharmed(tmp_path):
     model = write_endless_model(tmp_path / 'endless.onnx')
-    engine = open_engine(EngineRequest(model))
+    engine = open_engine(EngineRequest(model, 'onnxruntime'))
     raised = []
 
     def run():
@@ -79,7 +79,7 @@ def test_close_cuts_a_run_short_and_a_later_engine_is_unharmed(tmp_path):
     assert not thread.is_alive()
     assert len(raised) == 1
     assert isinstance(raised[0].__cause__, EngineError)
-    assert (open_engine(EngineRequest(model)).infer(BLACK).class_map_nhw == 1).all()
+    assert (open_engine(EngineRequest(model, 'onnxruntime')).infer(BLACK).class_map_nhw == 1).all()
 
 
 def test_a_failure_in_the_middle_of_a_run_is_translated(tmp_path):
@@ -105,7 +105,7 @@ def test_a_failure_in_the_middle_of_a_run_is_translated(tmp_path):
     helper.set_model_props(model, metadata.to_properties())
     onnx.save(model, tmp_path / 'fragile.onnx')
 
-    engine = open_engine(EngineRequest(tmp_path / 'fragile.onnx'))
+    engine = open_engine(EngineRequest(tmp_path / 'fragile.onnx', 'onnxruntime'))
     with pytest.raises(EngineError, match=r'ONNX Runtime failed on fragile\.onnx: .*Reshape'):
         engine.infer(WHITE)
     # The engine lives on.
@@ -120,7 +120,7 @@ def test_properties_of_the_file_go_before_a_sidecar(tmp_path):
     )
     helper.set_model_props(model, metadata.to_properties())
     onnx.save(model, path)
-    assert open_engine(EngineRequest(path)).description.labels == metadata.labels
+    assert open_engine(EngineRequest(path, 'onnxruntime')).description.labels == metadata.labels
 
 
 def test_broken_properties_are_named(tmp_path):
@@ -129,7 +129,7 @@ def test_broken_properties_are_named(tmp_path):
     helper.set_model_props(model, {**ModelMetadata().to_properties(), 'rtformer_ros.input': '['})
     onnx.save(model, path)
     with pytest.raises(ModelError, match=r'm\.onnx: input is no JSON'):
-        open_engine(EngineRequest(path))
+        open_engine(EngineRequest(path, 'onnxruntime'))
 
 
 def test_description_says_what_runs(tmp_path):
@@ -137,7 +137,9 @@ def test_description_says_what_runs(tmp_path):
 
     sidecar = {'input': {'layout': 'nchw_float'}, 'output': 'logits'}
     model = ForeignModel().write(tmp_path / 'm.onnx', sidecar)
-    detail = open_engine(EngineRequest(model, device='cpu', threads=3)).description.detail
+    detail = open_engine(
+        EngineRequest(model, 'onnxruntime', device='cpu', threads=3)
+    ).description.detail
     assert (
         detail == f'ONNX Runtime {onnxruntime.__version__}, CPUExecutionProvider, 3 CPU thread(s)'
     )
@@ -156,17 +158,17 @@ class TestCudaThatDoesNotLoad:
     @pytest.mark.filterwarnings('ignore:Specified provider')
     def test_is_replaced_by_the_cpu_with_a_warning(self, model, caplog):
         with caplog.at_level(logging.WARNING, logger='rtformer_ros.engines'):
-            assert open_engine(EngineRequest(model)).description.device == 'cpu'
+            assert open_engine(EngineRequest(model, 'onnxruntime')).description.device == 'cpu'
         assert len(caplog.messages) == 1
         assert caplog.messages[0].startswith('running on the CPU: ONNX Runtime')
 
     @pytest.mark.filterwarnings('ignore:Specified provider')
     def test_is_unavailable_where_it_was_asked_for(self, model):
         with pytest.raises(EngineUnavailable, match=r'device is cuda:1, but .* cannot use CUDA'):
-            open_engine(EngineRequest(model, device='cuda:1'))
+            open_engine(EngineRequest(model, 'onnxruntime', device='cuda:1'))
 
     @pytest.mark.filterwarnings('ignore:Specified provider')
     def test_is_not_blamed_for_a_broken_file(self, model):
         model.write_bytes(b'nonsense')
         with pytest.raises(ModelError, match='cannot be loaded as an ONNX model'):
-            open_engine(EngineRequest(model, device='cuda'))
+            open_engine(EngineRequest(model, 'onnxruntime', device='cuda'))

@@ -39,7 +39,7 @@ def python(code, *arguments):
     """Run Python code in a process of its own and return what it prints."""
     done = subprocess.run(
         [sys.executable, '-c', code, *map(str, arguments)],
-        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
         capture_output=True,
         text=True,
         timeout=60,
@@ -56,7 +56,8 @@ def model(tmp_path):
 
 def test_auto_opens_onnx_with_onnx_runtime_and_logs_why(model, caplog):
     with caplog.at_level(logging.INFO, logger='rtformer_ros.engines'):
-        description = open_engine(EngineRequest(model, device='cpu')).description
+        request = EngineRequest(model, device='cpu', precision='fp32')
+        description = open_engine(request).description
     assert (description.engine, description.model) == ('onnxruntime', model)
     assert len(caplog.messages) == 1
     assert re.fullmatch(
@@ -68,7 +69,7 @@ def test_auto_opens_onnx_with_onnx_runtime_and_logs_why(model, caplog):
 def test_auto_says_in_one_line_why_it_passes_over_an_engine(model, caplog, monkeypatch):
     monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
     with caplog.at_level(logging.INFO, logger='rtformer_ros.engines'):
-        description = open_engine(EngineRequest(model)).description
+        description = open_engine(EngineRequest(model, precision='fp32')).description
     assert description.engine == 'onnxruntime'
     assert len(caplog.messages) == 1
     assert description.passed_over.startswith('tensorrt is not available: ')
@@ -93,9 +94,10 @@ class FailingEngine:
 )
 def test_auto_goes_on_when_a_compiler_fails(model, monkeypatch, error):
     monkeypatch.setitem(sys.modules, 'rtformer_ros.engines.tensorrt.engine', FailingEngine(error))
-    description = open_engine(EngineRequest(model, device='cpu')).description
+    request = EngineRequest(model, device='cpu', precision='fp32')
+    description = open_engine(request).description
     assert description.engine == 'onnxruntime'
-    assert re.fullmatch('tensorrt .*: no', description.passed_over)
+    assert re.fullmatch('tensorrt .*: no; openvino .*', description.passed_over)
     with pytest.raises(type(error), match='no'):
         open_engine(EngineRequest(model, 'tensorrt'))
 
@@ -139,11 +141,16 @@ def test_a_named_engine_is_not_explained(model, caplog):
     [
         ({'engine': 'tf'}, f"engine is 'tf'; expected auto, {', '.join(engine_names())}"),
         ({'engine': 'torch'}, 'the engine torch runs .safetensors and .pdparams, not m.onnx; '),
-        ({'device': 'gpu'}, "device is 'gpu'; expected auto, cpu, cuda or cuda:N"),
+        ({'device': 'tpu'}, "device is 'tpu'; expected auto, cpu, cuda or cuda:N"),
+        ({'device': 'npu:1'}, 'for OpenVINO, gpu, gpu:N or npu'),
         ({'device': 'cuda:'}, "device is 'cuda:'; expected auto"),
         ({'threads': -1}, 'threads is -1; expected 0 (one core left free) or more'),
         ({'network_size': (0, 8)}, 'network_size is (0, 8); expected (height, width)'),
-        ({'precision': 'int8'}, "precision is 'int8'; expected one of auto, fp32, fp16"),
+        ({'precision': 'int4'}, "precision is 'int4'; expected one of auto, fp32, fp16"),
+        (
+            {'precision': 'bf16', 'engine': 'onnxruntime'},
+            'precision is bf16, but the engine onnxruntime computes in fp32, fp16, int8',
+        ),
         ({'precision': 'fp16'}, 'an ONNX file has the precision that it was exported with'),
     ],
 )
@@ -205,7 +212,8 @@ def test_cuda_that_is_missing_is_not_replaced_in_silence(model, engine):
 def test_importing_the_engines_loads_no_heavy_library():
     loaded = python("import sys, rtformer_ros.engines; print(' '.join(sys.modules))").split()
     assert 'rtformer_ros.engines' in loaded
-    assert not {'torch', 'onnxruntime', 'onnx', 'numpy', 'cv2', 'yaml', 'rclpy'} & set(loaded)
+    heavy = {'torch', 'onnxruntime', 'openvino', 'onnx', 'numpy', 'cv2', 'yaml', 'rclpy'}
+    assert not heavy & set(loaded)
 
 
 def test_looking_for_tensorrt_loads_no_heavy_library(model):
@@ -216,11 +224,11 @@ def test_looking_for_tensorrt_loads_no_heavy_library(model):
     )
     loaded = set(python(code, model).split())
     assert 'rtformer_ros.engines.tensorrt.run.runner' in loaded
-    assert not {'torch', 'onnxruntime', 'onnx', 'cv2', 'rclpy'} & loaded
+    assert not {'torch', 'onnxruntime', 'openvino', 'onnx', 'cv2', 'rclpy'} & loaded
 
 
 def test_onnx_runtime_alone_is_enough_for_onnx(model):
-    code = BLOCKER.format(blocked={'torch', 'onnx', 'rclpy', 'safetensors'}) + (
+    code = BLOCKER.format(blocked={'torch', 'onnx', 'openvino', 'rclpy', 'safetensors'}) + (
         'from pathlib import Path\n'
         'from rtformer_ros.engines import EngineRequest, open_engine\n'
         'print(open_engine(EngineRequest(Path(sys.argv[1]))).description.engine)'
@@ -228,13 +236,54 @@ def test_onnx_runtime_alone_is_enough_for_onnx(model):
     assert python(code, model).strip() == 'onnxruntime'
 
 
+def test_openvino_alone_is_enough_for_onnx(model):
+    code = BLOCKER.format(blocked={'torch', 'onnx', 'onnxruntime', 'rclpy', 'safetensors'}) + (
+        'from pathlib import Path\n'
+        'from rtformer_ros.engines import EngineRequest, open_engine\n'
+        'request = EngineRequest(Path(sys.argv[1]), "openvino", precision="fp32")\n'
+        'print(open_engine(request).description.engine)'
+    )
+    assert python(code, model).strip() == 'openvino'
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ({'device': 'gpu'}, 'device is gpu, but OpenVINO .* sees only .* here; install the driver'),
+        ({'device': 'npu', 'engine': 'openvino'}, '^device is npu, but OpenVINO .* sees only'),
+        (
+            {'device': 'gpu:1', 'engine': 'onnxruntime'},
+            'device is gpu:1, which the engine onnxruntime cannot use; use the engine openvino',
+        ),
+        ({'device': 'gpu', 'engine': 'tensorrt'}, 'the engine tensorrt cannot use; use the engine'),
+        (
+            {'device': 'cuda', 'engine': 'openvino'},
+            'the engine openvino cannot use; use the engine tensorrt or onnxruntime or torch',
+        ),
+    ],
+)
+def test_a_device_of_another_maker_is_refused_with_what_can_use_it(model, arguments, message):
+    """Of a machine that has neither GPU nor NPU of Intel."""
+    if {'gpu', 'npu'} & openvino_devices():
+        pytest.skip('OpenVINO has a GPU or an NPU here')
+    with pytest.raises(EngineUnavailable, match=message):
+        open_engine(EngineRequest(model, **arguments))
+    assert not needs_build(EngineRequest(model, **arguments))
+
+
+def openvino_devices():
+    import openvino
+
+    return {name.partition('.')[0].lower() for name in openvino.Core().available_devices}
+
+
 @pytest.mark.parametrize(
     ('engine', 'suffix'),
-    [('onnxruntime', '.onnx'), ('torch', '.safetensors')],
+    [('onnxruntime', '.onnx'), ('openvino', '.onnx'), ('torch', '.safetensors')],
 )
 @pytest.mark.parametrize('asked', ['auto', 'by name'])
 def test_a_missing_library_is_named_with_its_cure(model, engine, suffix, asked):
-    code = BLOCKER.format(blocked={engine}) + (
+    code = BLOCKER.format(blocked={'onnxruntime', 'openvino', 'torch'}) + (
         'from pathlib import Path\n'
         'from rtformer_ros.engines import EngineRequest, open_engine\n'
         'from rtformer_ros.errors import EngineUnavailable\n'

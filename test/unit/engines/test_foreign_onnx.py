@@ -33,6 +33,15 @@ def assert_matches(batch, logits, confidence_tolerance=0.51):
     assert np.abs(batch.confidence_nhw - exact).max() <= confidence_tolerance
 
 
+@pytest.fixture(params=[('onnxruntime', 'auto'), ('openvino', 'fp32')], ids=lambda each: each[0])
+def open_model(request):
+    """Return a function that opens a model in an engine that runs ONNX on the CPU."""
+    engine, precision = request.param
+    return lambda model, **more: open_engine(
+        EngineRequest(model, engine, device='cpu', precision=precision, **more)
+    )
+
+
 @pytest.mark.parametrize(
     'input_format',
     [
@@ -44,56 +53,54 @@ def assert_matches(batch, logits, confidence_tolerance=0.51):
     ],
     ids=['plain', 'imagenet', 'bgr', 'unscaled'],
 )
-def test_normalisation_and_channel_order_are_those_of_the_sidecar(tmp_path, input_format):
+def test_normalisation_and_channel_order_are_those_of_the_sidecar(
+    open_model, tmp_path, input_format
+):
     model = ForeignModel().write(tmp_path / 'm.onnx', sidecar(**input_format))
-    batch = open_engine(EngineRequest(model)).infer(images(3))
+    batch = open_model(model).infer(images(3))
     known = {{'channel_order': 'order'}.get(key, key): value for key, value in input_format.items()}
     assert_matches(batch, expected_logits(images(3), **known))
 
 
-def test_half_precision_models_are_fed_half_precision(tmp_path):
+def test_half_precision_models_are_fed_half_precision(open_model, tmp_path):
     model = ForeignModel(dtype=np.float16).write(tmp_path / 'm.onnx', sidecar(**IMAGENET))
-    batch = open_engine(EngineRequest(model)).infer(images(2))
+    batch = open_model(model).infer(images(2))
     assert_matches(batch, expected_logits(images(2), **IMAGENET), 1.5)
 
 
-def test_smaller_logits_are_upsampled_before_the_decision(tmp_path):
+def test_smaller_logits_are_upsampled_before_the_decision(open_model, tmp_path):
     model = ForeignModel(pool=2).write(tmp_path / 'm.onnx', sidecar(**IMAGENET))
     pooled = expected_logits(images(2), **IMAGENET).reshape(2, 3, 2, 4, 2, 4).mean(axis=(2, 4))
     upsampled = torch.nn.functional.interpolate(
         torch.from_numpy(pooled).permute(0, 3, 1, 2), (6, 8), mode='bilinear', align_corners=False
     )
-    assert_matches(
-        open_engine(EngineRequest(model)).infer(images(2)), upsampled.permute(0, 2, 3, 1).numpy()
-    )
+    assert_matches(open_model(model).infer(images(2)), upsampled.permute(0, 2, 3, 1).numpy())
 
 
 @pytest.mark.parametrize('index_dtype', [np.int64, np.int32, np.uint8])
 @pytest.mark.parametrize('keepdims', [0, 1])
-def test_class_indices_are_taken_as_they_are(tmp_path, index_dtype, keepdims):
+def test_class_indices_are_taken_as_they_are(open_model, tmp_path, index_dtype, keepdims):
     form = ForeignModel('class_index', index_dtype=index_dtype, keepdims=keepdims)
     model = form.write(tmp_path / 'm.onnx', sidecar('class_index', **IMAGENET))
-    batch = open_engine(EngineRequest(model, labels=LABELS)).infer(images(2))
+    batch = open_model(model, labels=LABELS).infer(images(2))
     expected = expected_logits(images(2), **IMAGENET).argmax(axis=-1)
     assert batch.class_map_nhw.dtype == np.uint8
     assert (batch.class_map_nhw == expected).mean() > 0.98
     assert (batch.confidence_nhw == 255).all()
 
 
-def test_indices_without_a_label_are_unlabelled(tmp_path):
+def test_indices_without_a_label_are_unlabelled(open_model, tmp_path):
     model = ForeignModel('class_index').write(tmp_path / 'm.onnx', sidecar('class_index'))
-    everything = open_engine(EngineRequest(model, labels=LABELS)).infer(images()).class_map_nhw
-    with_two = (
-        open_engine(EngineRequest(model, labels=LabelSet.generic(2))).infer(images()).class_map_nhw
-    )
+    everything = open_model(model, labels=LABELS).infer(images()).class_map_nhw
+    with_two = open_model(model, labels=LabelSet.generic(2)).infer(images()).class_map_nhw
     assert {2, 3} & set(np.unique(everything))
     assert (with_two == np.where(everything < 2, everything, 255)).all()
 
 
 @pytest.mark.parametrize('fixed_batch', [1, 2])
-def test_a_fixed_batch_takes_any_number_of_images(tmp_path, fixed_batch):
+def test_a_fixed_batch_takes_any_number_of_images(open_model, tmp_path, fixed_batch):
     form = ForeignModel(shape=(fixed_batch, 3, 6, 8))
-    engine = open_engine(EngineRequest(form.write(tmp_path / 'm.onnx', sidecar(**IMAGENET))))
+    engine = open_model(form.write(tmp_path / 'm.onnx', sidecar(**IMAGENET)))
     for count in (1, 2, 3, 4):
         batch = engine.infer(images(count))
         assert len(batch) == count
@@ -103,74 +110,74 @@ def test_a_fixed_batch_takes_any_number_of_images(tmp_path, fixed_batch):
 class TestSize:
     ANY_SIZE = ForeignModel(shape=('n', 3, 'h', 'w'))
 
-    def test_is_the_default_where_nobody_names_one(self, tmp_path):
+    def test_is_the_default_where_nobody_names_one(self, open_model, tmp_path):
         described = open_engine(
             EngineRequest(self.ANY_SIZE.write(tmp_path / 'm.onnx', sidecar()))
         ).description
         assert (described.height, described.width) == (360, 480)
 
-    def test_is_the_callers_where_the_model_takes_any(self, tmp_path):
+    def test_is_the_callers_where_the_model_takes_any(self, open_model, tmp_path):
         model = self.ANY_SIZE.write(tmp_path / 'm.onnx', sidecar())
-        engine = open_engine(EngineRequest(model, network_size=(5, 7)))
+        engine = open_model(model, network_size=(5, 7))
         batch = engine.infer(images(1, 5, 7))
         assert (engine.description.height, engine.description.width) == (5, 7)
         assert_matches(batch, expected_logits(images(1, 5, 7)))
 
-    def test_is_the_sidecars_where_it_names_one(self, tmp_path):
+    def test_is_the_sidecars_where_it_names_one(self, open_model, tmp_path):
         model = self.ANY_SIZE.write(tmp_path / 'm.onnx', {**sidecar(), 'height': 9, 'width': 4})
-        batch = open_engine(EngineRequest(model)).infer(images(1, 9, 4))
+        batch = open_model(model).infer(images(1, 9, 4))
         assert batch.class_map_nhw.shape == (1, 9, 4)
 
-    def test_of_the_model_is_not_overruled(self, tmp_path):
+    def test_of_the_model_is_not_overruled(self, open_model, tmp_path):
         model = ForeignModel().write(tmp_path / 'm.onnx', sidecar())
         with pytest.raises(ConfigError, match=r'\(5, 7\), but m.onnx is made for 6 x 8 pixels'):
-            open_engine(EngineRequest(model, network_size=(5, 7)))
+            open_model(model, network_size=(5, 7))
 
 
 class TestLabels:
-    def test_come_from_a_file_beside_the_sidecar(self, tmp_path):
+    def test_come_from_a_file_beside_the_sidecar(self, open_model, tmp_path):
         (tmp_path / 'ours.yaml').write_text(yaml.safe_dump(LABELS.to_dict()))
         model = ForeignModel().write(tmp_path / 'm.onnx', {**sidecar(), 'labels': 'ours.yaml'})
-        assert open_engine(EngineRequest(model)).description.labels == LABELS
+        assert open_model(model).description.labels == LABELS
 
-    def test_come_from_within_the_sidecar(self, tmp_path):
+    def test_come_from_within_the_sidecar(self, open_model, tmp_path):
         model = ForeignModel().write(tmp_path / 'm.onnx', {**sidecar(), 'labels': LABELS.to_dict()})
-        assert open_engine(EngineRequest(model)).description.labels == LABELS
+        assert open_model(model).description.labels == LABELS
 
-    def test_of_the_caller_go_first(self, tmp_path):
+    def test_of_the_caller_go_first(self, open_model, tmp_path):
         model = ForeignModel().write(tmp_path / 'm.onnx', {**sidecar(), 'labels': LABELS.to_dict()})
         mine = LabelSet.generic(5, 'mine')
-        assert open_engine(EngineRequest(model, labels=mine)).description.labels == mine
+        assert open_model(model, labels=mine).description.labels == mine
 
-    def test_are_numbered_where_logits_tell_how_many(self, tmp_path):
+    def test_are_numbered_where_logits_tell_how_many(self, open_model, tmp_path):
         model = ForeignModel().write(tmp_path / 'm.onnx', sidecar())
-        assert open_engine(EngineRequest(model)).description.labels.names == LABELS.names
+        assert open_model(model).description.labels.names == LABELS.names
 
-    def test_are_needed_for_class_indices(self, tmp_path):
+    def test_are_needed_for_class_indices(self, open_model, tmp_path):
         model = ForeignModel('class_index').write(tmp_path / 'm.onnx', sidecar('class_index'))
         with pytest.raises(ConfigError, match=r'm\.onnx returns class ids, but .* give labels'):
-            open_engine(EngineRequest(model))
+            open_model(model)
 
-    def test_must_not_be_fewer_than_the_logits(self, tmp_path):
+    def test_must_not_be_fewer_than_the_logits(self, open_model, tmp_path):
         model = ForeignModel().write(tmp_path / 'm.onnx', sidecar())
         with pytest.raises(ConfigError, match=r"'unnamed' has 3 classes, but m\.onnx tells 4"):
-            open_engine(EngineRequest(model, labels=LabelSet.generic(3)))
+            open_model(model, labels=LabelSet.generic(3))
 
-    def test_file_that_is_missing_is_named(self, tmp_path):
+    def test_file_that_is_missing_is_named(self, open_model, tmp_path):
         model = ForeignModel().write(tmp_path / 'm.onnx', {**sidecar(), 'labels': 'no.yaml'})
         with pytest.raises(ConfigError, match=r'cannot read the label file .*no\.yaml'):
-            open_engine(EngineRequest(model))
+            open_model(model)
 
 
 class TestDescription:
-    def test_missing_altogether_is_explained(self, tmp_path):
+    def test_missing_altogether_is_explained(self, open_model, tmp_path):
         model = ForeignModel().write(tmp_path / 'm.onnx', None)
         with pytest.raises(ModelError, match=r'write that into .*m\.yaml, for example') as caught:
-            open_engine(EngineRequest(model))
+            open_model(model)
         # The example in the message is one that works.
         example = yaml.safe_load(str(caught.value).partition('example:\n')[2])
         model.with_suffix('.yaml').write_text(yaml.safe_dump({**example, 'labels': None}))
-        assert open_engine(EngineRequest(model)).description.height == 6
+        assert open_model(model).description.height == 6
 
     @pytest.mark.parametrize(
         ('content', 'message'),
@@ -182,16 +189,16 @@ class TestDescription:
             ('{input: {}, output: logits, lables: x}', r'm\.yaml: unknown key.s. lables'),
         ],
     )
-    def test_broken_is_named(self, tmp_path, content, message):
+    def test_broken_is_named(self, open_model, tmp_path, content, message):
         model = ForeignModel().write(tmp_path / 'm.onnx', None)
         model.with_suffix('.yaml').write_text(content)
         with pytest.raises(ConfigError, match=message):
-            open_engine(EngineRequest(model))
+            open_model(model)
 
-    def test_of_another_layout_is_refused(self, tmp_path):
+    def test_of_another_layout_is_refused(self, open_model, tmp_path):
         model = ForeignModel().write(tmp_path / 'm.onnx', {'input': {}, 'output': 'logits'})
         with pytest.raises(ModelError, match=r'takes float32 .* described as nhwc_uint8'):
-            open_engine(EngineRequest(model))
+            open_model(model)
 
     @pytest.mark.parametrize(
         ('made', 'described', 'message'),
@@ -205,12 +212,12 @@ class TestDescription:
             ('logits', 'class_map_confidence', r'float32 \[1, 4, 6, 8\]; expected two of uint8'),
         ],
     )
-    def test_of_another_output_is_refused(self, tmp_path, made, described, message):
+    def test_of_another_output_is_refused(self, open_model, tmp_path, made, described, message):
         model = ForeignModel(made).write(tmp_path / 'm.onnx', sidecar(described))
         with pytest.raises(
             ModelError, match=rf'm\.onnx is described as .*{described}: .*{message}'
         ):
-            open_engine(EngineRequest(model, labels=LABELS))
+            open_model(model, labels=LABELS)
 
     @pytest.mark.parametrize(
         'inputs',
@@ -221,9 +228,9 @@ class TestDescription:
         ],
         ids=['two', 'double', 'flat'],
     )
-    def test_of_a_model_without_images_is_refused(self, tmp_path, inputs):
+    def test_of_a_model_without_images_is_refused(self, open_model, tmp_path, inputs):
         _, kind, shape = inputs[0]
         nodes = [helper.make_node('Identity', ['a'], ['out'])]
         model = write_raw(tmp_path / 'm.onnx', inputs, nodes, [('out', kind, shape)])
         with pytest.raises(ModelError, match=r'm\.onnx has the inputs a: .*; expected one batch'):
-            open_engine(EngineRequest(model))
+            open_model(model)

@@ -13,7 +13,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from rtformer_ros.engines.tensorrt.plans.cache_folder import (
-    make_private,
     make_room,
     mark_used,
     remove_leftovers,
@@ -23,6 +22,7 @@ from rtformer_ros.engines.tensorrt.plans.record import PlanRecord, sidecar_of
 from rtformer_ros.errors import ModelError
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.file_lock import wait_for_lock
+from rtformer_ros.files.private_folder import make_private
 
 _logger = logging.getLogger(__name__)
 

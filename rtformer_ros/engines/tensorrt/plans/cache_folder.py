@@ -1,4 +1,4 @@
-"""The folder of the plan cache: where it lies, who may write it, what is removed from it."""
+"""The folder of the plan cache: where it lies, what is removed from it."""
 
 from __future__ import annotations
 
@@ -6,48 +6,22 @@ import logging
 import os
 import re
 import stat
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 
+from rtformer_ros.files.private_folder import cache_folder
+
 _logger = logging.getLogger(__name__)
 
-_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _TEMPORARY = re.compile(r'\..+\.(plan|json|timing|failed)\..+')
 # No write of a plan takes that long: what is older was left by a process that was killed.
 _STALE_S = 3600.0
 
 
 def default_cache_folder() -> Path:
-    """
-    Return $ROS_HOME/rtformer_ros/plans, or ~/.cache/rtformer_ros/plans.
-
-    A user without a home, as containers have them, gets a folder of temporary files.
-    """
-    try:
-        root = Path(os.environ.get('ROS_HOME') or '~/.cache').expanduser()
-    except RuntimeError:
-        root = Path(tempfile.gettempdir()) / f'user_{os.geteuid()}'
-    return root / 'rtformer_ros' / 'plans'
-
-
-def make_private(folder: Path, owner_id: int) -> str:
-    """Make a folder that nobody else can write; return why it cannot be trusted, '' if it can."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        status = folder.stat()
-        if status.st_uid != owner_id:
-            return (
-                f'it belongs to user {status.st_uid}, not to {owner_id}; set ROS_HOME to a folder '
-                'of this user'
-            )
-        if status.st_mode & _OTHERS_MAY_WRITE:
-            folder.chmod(0o700)
-    except OSError as error:
-        return f'{error}; set ROS_HOME to a folder that can be written'
-    return ''
+    """Return $ROS_HOME/rtformer_ros/plans, or ~/.cache/rtformer_ros/plans."""
+    return cache_folder('plans')
 
 
 def remove_leftovers(folder: Path) -> None:

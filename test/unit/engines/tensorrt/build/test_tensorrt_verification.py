@@ -5,9 +5,8 @@ import onnxruntime
 import pytest
 
 from rtformer_ros.engines import EngineRequest
-from rtformer_ros.engines.tensorrt.build import verification
 from rtformer_ros.engines.tensorrt.build.verification import Reference, reference_of
-from rtformer_ros.errors import EngineError, ModelError
+from rtformer_ros.errors import ModelError
 from rtformer_ros.files.packaged_files import find_model
 
 
@@ -41,12 +40,6 @@ def test_agreement_is_that_of_the_worst_image():
     changed[1, :5, :4] = 2
     assert reference.agreement_of(class_map_nhw) == 1.0
     assert reference.agreement_of(changed) == 0.9
-
-
-def test_photographs_that_are_missing_are_no_fault_of_the_model(monkeypatch, tmp_path):
-    monkeypatch.setattr(verification, 'share_directories', lambda: [tmp_path])
-    with pytest.raises(EngineError, match=r'leuven_a\.jpg .*Install rtformer_ros again'):
-        verification.bundled_paths()
 
 
 def test_a_result_of_another_shape_is_refused():

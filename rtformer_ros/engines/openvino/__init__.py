@@ -1,0 +1,5 @@
+"""
+Run ONNX models with OpenVINO: on x86 CPUs, in bfloat16 where they have it, on Intel GPUs and NPUs.
+
+Imports values, the common parts of engines, and OpenVINO.
+"""

@@ -1,0 +1,92 @@
+"""Agreement: on how many pixels OpenVINO sees the same classes of a model as ONNX Runtime."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rtformer_ros.engines.bundled_images import bundled_images
+from rtformer_ros.engines.openvino.cache import compiled_models
+from rtformer_ros.engines.openvino.model import VERSION, OpenVinoModel
+from rtformer_ros.engines.tensor_format import decode_outputs, run_in_chunks
+from rtformer_ros.errors import EngineError, ModelError
+from rtformer_ros.files.atomic_file import write_atomically
+from rtformer_ros.files.sha256 import sha256_of, sha256_of_bytes
+from rtformer_ros.segmentation import UNLABELED_ID
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from rtformer_ros.engines.request import EngineRequest
+    from rtformer_ros.model_metadata import ModelMetadata
+
+_logger = logging.getLogger(__name__)
+
+LEAST_AGREEMENT = 0.99
+"""Below this share of equal pixels a model is left to others, or to a higher precision."""
+
+
+class AgreementTrial:
+    """A model that is tried on the bundled photographs, in one precision after the other."""
+
+    def __init__(
+        self,
+        model: OpenVinoModel,
+        metadata: ModelMetadata,
+        size: tuple[int, int],
+        request: EngineRequest,
+    ) -> None:
+        """Take a model that was read; size: (height, width) in pixels; request: names its file."""
+        self._model = model
+        self._metadata = metadata
+        self._size = size
+        self._request = request
+
+    def agreement_of(self, settings: Mapping[str, object]) -> float:
+        """
+        Return the share of pixels, 0..1, with the class that ONNX Runtime sees there.
+
+        settings: OpenVINO's, for the CPU. It is measured once for a file, a version of OpenVINO
+        and a precision, and then read from the cache. Without ONNX Runtime, OpenVINO's own FP32 is
+        compared with; without photographs it is 0.
+        """
+        facts = sha256_of(self._request.model), VERSION, self._size, sorted(settings.items())
+        name = f'{sha256_of_bytes(repr(facts).encode())[:32]}.agreement'
+        with compiled_models() as folder, suppress(OSError, ValueError):
+            if folder:
+                return float((folder / name).read_text(encoding='ascii'))
+        try:
+            images_nhwc = bundled_images(self._size)
+        except EngineError as error:
+            _logger.warning('nothing says whether OpenVINO sees the right classes: %s', error)
+            return 0.0
+        wanted = self._reference(images_nhwc, settings)
+        agreement = float((self._class_maps(images_nhwc, settings) == wanted).mean())
+        with compiled_models() as folder, suppress(ModelError):
+            if folder:
+                write_atomically(folder / name, str(agreement).encode())
+        return agreement
+
+    def _reference(
+        self, images_nhwc: npt.NDArray[np.uint8], settings: Mapping[str, object]
+    ) -> npt.NDArray[np.uint8]:
+        try:
+            # Imports onnxruntime, which this engine does without.
+            from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine
+        except ImportError:
+            return self._class_maps(images_nhwc, {**settings, 'INFERENCE_PRECISION_HINT': 'f32'})
+        request = replace(self._request, engine='onnxruntime', device='cpu', precision='auto')
+        with closing(OnnxRuntimeEngine.open(request)) as engine:
+            return engine.infer(images_nhwc).class_map_nhw
+
+    def _class_maps(
+        self, images_nhwc: npt.NDArray[np.uint8], settings: Mapping[str, object]
+    ) -> npt.NDArray[np.uint8]:
+        compiled = self._model.compile('cpu', settings, self._size)
+        outputs = run_in_chunks(compiled, self._metadata, images_nhwc)
+        kind, size = self._metadata.output, self._size
+        return decode_outputs(outputs, kind, size, UNLABELED_ID).class_map_nhw

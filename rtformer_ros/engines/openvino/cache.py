@@ -1,0 +1,44 @@
+"""Keep what OpenVINO has compiled, and what was measured of it, between starts."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rtformer_ros.files.file_lock import wait_for_lock
+from rtformer_ros.files.private_folder import cache_folder, make_private
+
+_logger = logging.getLogger(__name__)
+
+_MOST_BYTES = 1 << 30
+
+
+@contextmanager
+def compiled_models() -> Iterator[Path | None]:
+    """
+    Lend the private folder of compiled models to one process at a time; None where none can be.
+
+    Beyond 1 GiB in all, the oldest files go.
+    """
+    folder = cache_folder('openvino')
+    if distrust := make_private(folder, os.geteuid()):
+        _logger.info('compiled models are not kept in %s: %s', folder, distrust)
+        yield None
+        return
+    # Of a model that another process is writing, half would be read.
+    with wait_for_lock(folder / 'lock', lambda: None):
+        _make_room(folder)
+        yield folder
+
+
+def _make_room(folder: Path) -> None:
+    with suppress(OSError):
+        files = [(path.stat().st_mtime, path.stat().st_size, path) for path in folder.iterdir()]
+        total = 0
+        for _, size, path in sorted(files, reverse=True):
+            total += size
+            if total > _MOST_BYTES:
+                path.unlink()
