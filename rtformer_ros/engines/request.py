@@ -89,9 +89,9 @@ class EngineRequest:
     engine: a name of `engine_names`, or 'auto' for the best that works here.
     device: 'auto', 'cpu', 'cuda' or 'cuda:N'; 'auto' takes CUDA where the library can.
     threads: CPU threads; 0 leaves one core free. labels: classes, instead of those in the model
-    file. network_size: (height, width) in pixels for a model that takes any size. precision:
-    for engines that choose it when they open. build, watch: for engines that compile the model
-    first, see `needs_build`.
+    file; labels_override: also where they have other names. network_size: (height, width) in
+    pixels for a model that takes any size. precision: for engines that choose it when they open.
+    build, watch: for engines that compile the model first, see `needs_build`.
     Raises ModelError where there is no such file, ConfigError for a value that cannot be.
     """
 
@@ -101,6 +101,7 @@ class EngineRequest:
     device: str = 'auto'
     threads: int = 0
     labels: LabelSet | None = None
+    labels_override: bool = False
     network_size: tuple[int, int] | None = None
     precision: EnginePrecision = 'auto'
     build: BuildOptions = field(default_factory=BuildOptions)

@@ -39,7 +39,15 @@ MODEL_GROUP = ParameterGroup(
             'labels',
             '',
             "Label set: a YAML file or the name of a packaged one (camvid); '' is the model's own",
-            details='Packaged sets: `camvid`, `cityscapes`, `ade20k`, `cocostuff`.',
+            details='Packaged sets: `camvid`, `cityscapes`, `ade20k`, `cocostuff`. One that names '
+            "other classes than the model's own is refused; colours and groups may differ.",
+        ),
+        ParameterSpec(
+            'labels_override',
+            False,
+            "Take labels that name other classes than the model's own, under a warning",
+            read_only=True,
+            details='Fewer labels than the model has classes are refused all the same.',
         ),
         ParameterSpec(
             'precision',

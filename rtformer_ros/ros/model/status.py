@@ -44,7 +44,9 @@ class ModelStatus:
                 f'the fallback engine {self.engine.engine if self.engine else ""} fills in while '
                 f'{self.building} is built: {progress_text(self.progress)}'
             )
-        return f'a build failed: {self.build_error}' if self.build_error else ''
+        if self.build_error:
+            return f'a build failed: {self.build_error}'
+        return self.engine.labels_warning if self.engine else ''
 
     def build_values(self) -> dict[str, str]:
         """Return the build as names and values for people."""
