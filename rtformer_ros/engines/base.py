@@ -29,6 +29,7 @@ class EngineDescription:
     opened from; height, width: pixels of its input and of its output; labels: the classes whose
     ids it returns; detail: one line for people (library version, provider, precision, threads);
     passed_over: why `engine: auto` took none of those that it prefers, '' where it did not have to.
+    labels_warning: how the labels differ from those of the model, '' where they do not.
     """
 
     engine: str
@@ -39,6 +40,7 @@ class EngineDescription:
     labels: LabelSet
     detail: str = ''
     passed_over: str = ''
+    labels_warning: str = ''
 
 
 class Engine(ABC):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from rtformer_ros.engines.tensor_format import decode_outputs, logit_channels
@@ -10,24 +13,38 @@ from rtformer_ros.labels.label_set import LabelSet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import numpy.typing as npt
 
     from rtformer_ros.engines.request import EngineRequest
-    from rtformer_ros.labels.label_set import LabelSet
     from rtformer_ros.model_metadata import ModelMetadata
 
 
+_logger = logging.getLogger(__name__)
+
+_SHOWN_PAIRS = 6
+_NAME_CHARACTERS = 24
+
+
+@dataclass(frozen=True)
+class ChosenLabels:
+    """Labels of an open model; warning: how they differ from its own, '' where they do not."""
+
+    labels: LabelSet
+    warning: str = ''
+
+
 def choose_labels(
-    model: Path, asked: LabelSet | None, own: LabelSet | None, num_classes: int | None
-) -> LabelSet:
+    request: EngineRequest, own: LabelSet | None, num_classes: int | None
+) -> ChosenLabels:
     """
     Return the labels asked for, else the model's own, else names without meaning.
 
     num_classes: how many classes the network tells apart, None where it does not show.
-    Raises ConfigError for fewer labels than classes, or where even their number is unknown.
+    Raises ConfigError for fewer labels than classes, for others than the model's own unless the
+    request overrides them, which is logged, or where even the number of classes is unknown.
     """
+    model, asked = request.model, request.labels
     if num_classes is None and own is not None:
         num_classes = len(own)
     labels = asked or own
@@ -37,13 +54,51 @@ def choose_labels(
                 f'{model} returns class ids, but neither it nor the settings say which classes '
                 'they mean; give labels'
             )
-        return LabelSet.generic(num_classes)
-    if num_classes is not None and len(labels) < num_classes:
+        return ChosenLabels(LabelSet.generic(num_classes))
+    beside = _side_by_side(own, labels) if own is not None else ''
+    may_differ = request.labels_override and num_classes is not None and len(labels) > num_classes
+    if num_classes is not None and len(labels) != num_classes and not may_differ:
         raise ConfigError(
             f"the label set '{labels.name}' has {len(labels)} classes, but {model.name} tells "
-            f'{num_classes} apart; give the labels that it was trained with'
+            f'{num_classes} apart; give the labels that it was trained with{beside}'
         )
-    return labels
+    if own is None or _names(own) == _names(labels) or _has_no_names(own):
+        return ChosenLabels(labels)
+    warning = f"the label set '{labels.name}' names other classes than {model.name}{beside}"
+    if not request.labels_override:
+        raise ConfigError(
+            f'{warning}; leave labels empty for its own, or set labels_override where they are '
+            'meant to differ'
+        )
+    _logger.warning('labels_override: %s', warning)
+    return ChosenLabels(labels, warning)
+
+
+def _names(labels: LabelSet) -> list[str]:
+    return [name.strip().casefold() for name in labels.names]
+
+
+def _has_no_names(labels: LabelSet) -> bool:
+    return labels.names == LabelSet.generic(len(labels)).names
+
+
+def _side_by_side(own: LabelSet, asked: LabelSet) -> str:
+    """Return the classes of both that differ, as text that follows a sentence; '' for none."""
+    rows = enumerate(zip_longest(own.names, asked.names, fillvalue='(none)'))
+    differing = [
+        f'{class_id} {_cut(name)} / {_cut(other)}'
+        for class_id, (name, other) in rows
+        if name.strip().casefold() != other.strip().casefold()
+    ]
+    if not differing:
+        return ''
+    left = len(differing) - _SHOWN_PAIRS
+    shown = ', '.join(islice(differing, _SHOWN_PAIRS)) + (f', {left} more' if left > 0 else '')
+    return f" (the model's own / '{asked.name}': {shown})"
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _NAME_CHARACTERS else f'{name[: _NAME_CHARACTERS - 3]}...'
 
 
 def check_outputs(
@@ -51,7 +106,7 @@ def check_outputs(
     metadata: ModelMetadata,
     size: tuple[int, int],
     request: EngineRequest,
-) -> LabelSet:
+) -> ChosenLabels:
     """
     Return the classes of a model, given what it returned for some image.
 
@@ -60,10 +115,10 @@ def check_outputs(
     """
     try:
         channels = logit_channels(outputs) if metadata.output == 'logits' else None
-        labels = choose_labels(request.model, request.labels, metadata.labels, channels)
-        decode_outputs(outputs, metadata.output, size, len(labels))
+        chosen = choose_labels(request, metadata.labels, channels)
+        decode_outputs(outputs, metadata.output, size, len(chosen.labels))
     except ModelError as error:
         raise ModelError(
             f'{request.model} is described as returning {metadata.output}: {error}'
         ) from error
-    return labels
+    return chosen

@@ -57,14 +57,15 @@ class OnnxRuntimeEngine(Engine):
         height, width = input_size(session, metadata, request)
         warm_up = np.zeros((1, height, width, 3), np.uint8)
         outputs = run_in_chunks(session, metadata, warm_up)
-        labels = check_outputs(outputs, metadata, (height, width), request)
+        chosen = check_outputs(outputs, metadata, (height, width), request)
         description = EngineDescription(
             engine='onnxruntime',
             device=f'cuda:{request.cuda_index}' if session.provider == CUDA else 'cpu',
             model=request.model,
             height=height,
             width=width,
-            labels=labels,
+            labels=chosen.labels,
+            labels_warning=chosen.warning,
             detail=f'ONNX Runtime {onnxruntime.__version__}, {session.provider}, '
             f'{request.thread_count} CPU thread(s)',
         )

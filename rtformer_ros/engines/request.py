@@ -90,9 +90,10 @@ class EngineRequest:
     device: 'auto', 'cpu', 'cuda' or 'cuda:N'; 'auto' takes CUDA where the library can. With
     OpenVINO also 'gpu', 'gpu:N' or 'npu', of Intel.
     threads: CPU threads; 0 leaves one core free. labels: classes, instead of those in the model
-    file. network_size: (height, width) in pixels for a model that takes any size. precision:
-    for engines that choose it when they open; 'int8' opens the INT8 file beside the model. build,
-    watch: for engines that compile the model first, see `needs_build`.
+    file; labels_override: also where they have other names. network_size: (height, width) in
+    pixels for a model that takes any size. precision: for engines that choose it when they open;
+    'int8' opens the INT8 file beside the model. build, watch: for engines that compile the model
+    first, see `needs_build`.
     Raises ModelError where there is no such file, ConfigError for a value that cannot be.
     """
 
@@ -102,6 +103,7 @@ class EngineRequest:
     device: str = 'auto'
     threads: int = 0
     labels: LabelSet | None = None
+    labels_override: bool = False
     network_size: tuple[int, int] | None = None
     precision: EnginePrecision = 'auto'
     build: BuildOptions = field(default_factory=BuildOptions)

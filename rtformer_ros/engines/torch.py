@@ -63,15 +63,15 @@ class TorchEngine(Engine):
         checkpoint = load_checkpoint(request.model)
         height, width = fixed_size(0, 0, request)
         precision = 'FP16' if is_half else 'FP32'
+        chosen = choose_labels(request, checkpoint.labels, checkpoint.num_classes)
         description = EngineDescription(
             engine='torch',
             device=str(device),
             model=request.model,
             height=height,
             width=width,
-            labels=choose_labels(
-                request.model, request.labels, checkpoint.labels, checkpoint.num_classes
-            ),
+            labels=chosen.labels,
+            labels_warning=chosen.warning,
             detail=f'PyTorch {torch.__version__}, {precision}, '
             f'{request.thread_count} CPU thread(s)',
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from contextlib import suppress
 from pathlib import Path
 
 from rtformer_ros.errors import ConfigError, ModelError
@@ -11,6 +13,10 @@ DEFAULT_MODEL = 'models/rtformer_slim_camvid_360x480.onnx'
 """What runs when nobody names a model, relative to the package's share folder."""
 
 _PACKAGE = 'rtformer_ros'
+# Best first: what a name without one of these means.
+_MODEL_SUFFIXES = ('.onnx', '.safetensors', '.pdparams', '.engine', '.plan')
+# No other variable: an error message would show its value to whoever may set a parameter.
+_HOME = re.compile(r'\$(HOME\b|\{HOME\})')
 
 
 def share_directories() -> list[Path]:
@@ -32,22 +38,31 @@ def share_directories() -> list[Path]:
     return candidates
 
 
+def expanded_path(text: str) -> Path:
+    """Return the path that a user means, with ~ and $HOME expanded."""
+    path = Path(_HOME.sub(lambda _: str(Path('~').expanduser()), text))
+    # Else the home folder of a user who is unknown here.
+    with suppress(RuntimeError):
+        path = path.expanduser()
+    return path
+
+
 def find_model(text: str) -> Path:
     """
     Return the model file that a user means.
 
-    text: a path, absolute, from the home folder (~), from the current folder or from the
-    package's share folder ('models/x.onnx' or just 'x.onnx'); '' means DEFAULT_MODEL.
+    text: a path, absolute, from the home folder (~, $HOME), from the current folder or from the
+    package's share folder ('models/x.onnx', 'x.onnx' or just 'x'); '' means DEFAULT_MODEL.
     Raises ModelError, naming where was looked.
     """
     wanted = text.strip() or DEFAULT_MODEL
-    tried = _candidates(wanted, 'models', '')
+    tried = _candidates(wanted, 'models', _MODEL_SUFFIXES)
     for path in tried:
         if path.is_file():
             return path
     raise ModelError(
-        f"there is no model file '{wanted}'; looked for {_listing(tried)}. Give an absolute path, "
-        f'or leave the model empty for {DEFAULT_MODEL}'
+        f"there is no model file '{wanted}'; looked in {_places(wanted, 'models')}. Give an "
+        f'absolute path, or leave the model empty for {DEFAULT_MODEL}'
     )
 
 
@@ -79,7 +94,7 @@ def find_split(text: str) -> Path:
 
 
 def _find_yaml(text: str, folder: str, kind: str) -> Path:
-    tried = _candidates(text.strip(), folder, '.yaml')
+    tried = _candidates(text.strip(), folder, ('.yaml',))
     for path in tried:
         if path.is_file():
             return path
@@ -87,22 +102,25 @@ def _find_yaml(text: str, folder: str, kind: str) -> Path:
         {path.stem for share in share_directories() for path in share.glob(f'{folder}/*.yaml')}
     )
     raise ConfigError(
-        f"there is no {kind} file '{text}'; looked for {_listing(tried)}. Give the path of a YAML "
-        f'file or one of: {", ".join(known)}'
+        f"there is no {kind} file '{text}'; looked in {_places(text.strip(), folder)}. Give the "
+        f'path of a YAML file or one of: {", ".join(known)}'
     )
 
 
-def _candidates(text: str, folder: str, suffix: str) -> list[Path]:
-    path = Path(text).expanduser()
+def _candidates(text: str, folder: str, suffixes: tuple[str, ...]) -> list[Path]:
+    """Return the files that a text may mean, best first; suffixes: what it may leave out."""
+    path = expanded_path(text)
+    places = [Path()] if path.is_absolute() else [Path.cwd()]
+    if not path.is_absolute():
+        places += [place for share in share_directories() for place in (share, share / folder)]
+    endings = ('',) if path.suffix in suffixes else ('', *suffixes)
+    return [Path(f'{place / path}{ending}') for place in places for ending in endings]
+
+
+def _places(text: str, folder: str) -> str:
+    """Return where was looked: the path as it was understood, or two folders."""
+    path = expanded_path(text)
     if path.is_absolute():
-        return [path]
-    found = [Path.cwd() / path]
-    for share in share_directories():
-        found += [share / path, share / folder / path]
-        if suffix and not path.suffix:
-            found.append(share / folder / f'{path}{suffix}')
-    return found
-
-
-def _listing(paths: list[Path]) -> str:
-    return ', '.join(map(str, dict.fromkeys(paths)))
+        return str(path)
+    packaged = [str(share / folder) for share in share_directories()[:1]]
+    return ' and '.join([str(Path.cwd()), *packaged])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rtformer_ros.errors import ConfigError
+from rtformer_ros.files.packaged_files import expanded_path
 from rtformer_ros.imaging.codecs import read_image_file
 from rtformer_ros.media.bag import BAG_SUFFIXES, BagImages
 from rtformer_ros.media.frames import FrameSource
@@ -30,7 +31,7 @@ def open_source(path_or_device: str, topic: str = '', *, is_still: bool = False)
     """
     if not path_or_device:
         return bundled_street() if is_still else bundled_playlist()
-    path = Path(path_or_device).expanduser()
+    path = expanded_path(path_or_device)
     if not path.exists():
         raise ConfigError(f"there is no '{path_or_device}'; expected {_EXPECTED}")
     if path.is_char_device():
@@ -46,7 +47,7 @@ def has_calibration(path_or_device: str, topic: str = '') -> bool:
 
     Raises what open_source raises for a bag.
     """
-    path = Path(path_or_device).expanduser()
+    path = expanded_path(path_or_device)
     is_bag = _is_bag_folder(path) or path.suffix.lower() in BAG_SUFFIXES
     return is_bag and path.exists() and BagImages(path, topic).is_calibrated
 

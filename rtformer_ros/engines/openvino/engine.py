@@ -70,13 +70,15 @@ class OpenVinoEngine(Engine):
         )
         compiled = model.compile(device, settings, size)
         outputs = run_in_chunks(compiled, metadata, np.zeros((1, *size, 3), np.uint8))
+        chosen = check_outputs(outputs, metadata, size, request)
         description = EngineDescription(
             engine='openvino',
             device=device,
             model=request.model,
             height=size[0],
             width=size[1],
-            labels=check_outputs(outputs, metadata, size, request),
+            labels=chosen.labels,
+            labels_warning=chosen.warning,
             detail=_detail(settings),
         )
         return cls(description, compiled, metadata)

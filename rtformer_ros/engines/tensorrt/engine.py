@@ -19,9 +19,9 @@ from rtformer_ros.errors import ConfigError, EngineError, EngineUnavailable, Mod
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from rtformer_ros.engines.model_outputs import ChosenLabels
     from rtformer_ros.engines.request import EngineRequest
     from rtformer_ros.engines.tensorrt.plans.key import Target
-    from rtformer_ros.labels.label_set import LabelSet
     from rtformer_ros.model_metadata import ModelMetadata
     from rtformer_ros.segmentation import SegmentationBatch
 
@@ -54,14 +54,15 @@ class TensorRTEngine(Engine):
         opened = _open_file(request, target) if _is_plan(request) else _open_onnx(request, target)
         runner, metadata = opened.runner, opened.metadata
         try:
-            labels = _labels(runner, metadata, request)
+            chosen = _labels(runner, metadata, request)
             description = EngineDescription(
                 engine='tensorrt',
                 device=f'cuda:{request.cuda_index}',
                 model=request.model,
                 height=runner.height,
                 width=runner.width,
-                labels=labels,
+                labels=chosen.labels,
+                labels_warning=chosen.warning,
                 detail=f'TensorRT {target.tensorrt_version}, {target.gpu.name}, {opened.origin}, '
                 f'{runner.how}',
             )
@@ -161,7 +162,7 @@ def _open_file(request: EngineRequest, target: Target) -> _Opened:
     return _Opened(runner, file.metadata, file.origin)
 
 
-def _labels(runner: PlanRunner, metadata: ModelMetadata, request: EngineRequest) -> LabelSet:
+def _labels(runner: PlanRunner, metadata: ModelMetadata, request: EngineRequest) -> ChosenLabels:
     """Return the classes of a plan, for which it is run once."""
     black = np.zeros((1, runner.height, runner.width, 3), np.uint8)
     outputs = runner.run_tensors(black)

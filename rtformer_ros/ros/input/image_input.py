@@ -13,6 +13,7 @@ from rclpy.qos import qos_policy_name_from_kind
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from rtformer_ros.ros.input.camera_info import CameraInfoCache
+from rtformer_ros.ros.input.image_hint import image_hint
 from rtformer_ros.ros.interface.qos import SubscriptionEventCallbacks, input_profile
 from rtformer_ros.ros.interface.topics import (
     CAMERA_INFO_TOPIC,
@@ -75,6 +76,7 @@ class CameraInput:
         self._stamps_during_replacement: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED_STAMPS)
         self._camera_info: Subscription | None = None
         self._last_frame_s: float | None = None
+        self._started_s: float | None = None
         self._incompatible_policy = ''
 
     @property
@@ -105,6 +107,21 @@ class CameraInput:
         return None if last_s is None else time.monotonic() - last_s
 
     @property
+    def waited_s(self) -> float:
+        """Return the seconds since the last frame or the subscription; 0 without one."""
+        since_s = self._last_frame_s or self._started_s
+        return 0.0 if since_s is None else time.monotonic() - since_s
+
+    def hint(self) -> str:
+        """Return what is on the topic and which image topics there are, '' unsubscribed."""
+        with self._lock:
+            subscription, compressed = self._image, self._settings.compressed
+            asked = subscription.qos_profile if subscription is not None else None
+        if asked is None:
+            return ''
+        return image_hint(self._node, self.topic, asked, compressed=compressed)
+
+    @property
     def incompatible_policy(self) -> str:
         """Return the QoS policy by which a publisher was refused, '' where none was."""
         return self._incompatible_policy
@@ -116,6 +133,7 @@ class CameraInput:
     def start(self) -> None:
         """Subscribe."""
         with self._lock:
+            self._started_s = time.monotonic()
             self._subscribe_image(self._image_profile())
             self._subscribe_camera_info(self._camera_info_profile())
 
@@ -128,7 +146,7 @@ class CameraInput:
                     self._node.destroy_subscription(subscription)
             self._image = self._camera_info = None
             self._incompatible_policy = ''
-            self._last_frame_s = None
+            self._last_frame_s = self._started_s = None
 
     def configure(self, settings: InputSettings) -> None:
         """Take other settings, and subscribe anew if they differ."""

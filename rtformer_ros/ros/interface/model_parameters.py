@@ -46,7 +46,15 @@ MODEL_GROUP = ParameterGroup(
             'labels',
             '',
             "Label set: a YAML file or the name of a packaged one (camvid); '' is the model's own",
-            details='Packaged sets: `camvid`, `cityscapes`, `ade20k`, `cocostuff`.',
+            details='Packaged sets: `camvid`, `cityscapes`, `ade20k`, `cocostuff`. One that names '
+            "other classes than the model's own is refused; colours and groups may differ.",
+        ),
+        ParameterSpec(
+            'labels_override',
+            False,
+            "Take labels that name other classes than the model's own, under a warning",
+            read_only=True,
+            details='Fewer labels than the model has classes are refused all the same.',
         ),
         ParameterSpec(
             'precision',
@@ -59,11 +67,12 @@ MODEL_GROUP = ParameterGroup(
         ParameterSpec(
             'engine_fallback',
             'none',
-            'Engine that segments on the CPU while the first model is built; none waits for the '
-            'build',
+            'Engine that segments on the CPU while the first model is built, or where the engine '
+            'that was asked for cannot be had; none waits for the build, or reports an error',
             choices=('none', *engine_names()),
             details='With `onnxruntime` the node is active at once and segments on the CPU, slower '
-            'and under a warning, until it changes over between two frames.',
+            'and under a warning, until it changes over between two frames. The same holds where '
+            'driver or library of the engine are missing: the warning names what is missing.',
             settings_field='engine_fallback',
             convert=read_engine_fallback,
         ),

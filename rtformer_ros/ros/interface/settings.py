@@ -30,6 +30,7 @@ class ModelSettings:
     threads: int
     network_size: Size | None
     labels: str
+    labels_override: bool
     precision: EnginePrecision
     build: BuildOptions
 

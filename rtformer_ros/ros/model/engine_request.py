@@ -25,6 +25,7 @@ def engine_request(settings: ModelSettings, watch: BuildWatch | None = None) -> 
         device=settings.device,
         threads=settings.threads,
         labels=load_labels(find_labels(settings.labels)) if settings.labels else None,
+        labels_override=settings.labels_override,
         network_size=settings.network_size,
         precision=settings.precision,
         build=settings.build,

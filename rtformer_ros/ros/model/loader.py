@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines import compiles, needs_build, open_engine
-from rtformer_ros.errors import ConfigError, RtformerError
+from rtformer_ros.errors import ConfigError, EngineUnavailable, RtformerError
 from rtformer_ros.ros.frames.config import CurrentConfig, configure_frames
 from rtformer_ros.ros.interface.node_settings import FRAME_CONFIG_PARAMETERS, NodeSettings
 from rtformer_ros.ros.model.background_build import BackgroundBuild
@@ -20,6 +20,7 @@ from rtformer_ros.ros.model.state import (
     RunningWhileBuilding,
     activate,
     activate_fallback,
+    activate_substitute,
     cancel_build,
     clear_errors,
     fail_build,
@@ -175,7 +176,14 @@ class ModelLoader:
             self._start_build(settings.model)
             return self._use_fallback(settings)
         self.cancel_build()
-        self._activate(_config_or_close(open_engine(request), settings.frame), settings)
+        try:
+            engine = open_engine(request)
+        except EngineUnavailable as error:
+            if not settings.engine_fallback:
+                raise
+            self._use_substitute(settings, error)
+        else:
+            self._activate(_config_or_close(engine, settings.frame), settings)
         return True
 
     def _use_build_or_fallback(self, settings: NodeSettings) -> bool:
@@ -190,8 +198,7 @@ class ModelLoader:
         """Return whether another engine runs until the build is done."""
         if not settings.engine_fallback:
             return False
-        changes = {'engine': settings.engine_fallback, **_FALLBACK_VALUES}
-        fallback = NodeSettings.from_values({**settings.values, **changes})
+        fallback = _fallback_settings(settings)
         try:
             config = _config_or_close(open_engine(engine_request(fallback.model)), settings.frame)
         except RtformerError as error:
@@ -202,6 +209,19 @@ class ModelLoader:
         self._state = activate_fallback(self._state, fallback)
         self._logger.info(f'until the build is done: {_text(config)}')
         return True
+
+    def _use_substitute(self, settings: NodeSettings, unavailable: EngineUnavailable) -> None:
+        """Run the fallback engine in place of one that cannot be had; raises EngineUnavailable."""
+        fallback = _fallback_settings(settings)
+        try:
+            config = _config_or_close(open_engine(engine_request(fallback.model)), settings.frame)
+        except RtformerError as error:
+            raise EngineUnavailable(
+                f'{unavailable}; engine_fallback cannot run either: {error}'
+            ) from error
+        self.current.replace(config)
+        self._state = activate_substitute(fallback, settings.model, str(unavailable))
+        self._logger.warning(f'{unavailable}; engine_fallback runs instead: {_text(config)}')
 
     def _is_active(self, config: FrameConfig, settings: ModelSettings) -> bool:
         """Tell whether the current engine is what these settings would open."""
@@ -276,6 +296,11 @@ class ModelLoader:
             self._logger.error(
                 f'{what}. {_text(config)} continues to run, and the parameters are set back to it'
             )
+
+
+def _fallback_settings(settings: NodeSettings) -> NodeSettings:
+    changes = {'engine': settings.engine_fallback, **_FALLBACK_VALUES}
+    return NodeSettings.from_values({**settings.values, **changes})
 
 
 def _text(config: FrameConfig) -> str:

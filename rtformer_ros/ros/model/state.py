@@ -37,12 +37,14 @@ class Running:
 
     settings: what the model was opened and the frames are configured with. build_error: why the
     last build failed or passed over better engines, '' for none. failed_model: the one whose build
-    failed; it is not tried again unless something else was asked for in between.
+    failed, or whose engine cannot be had; it is not tried again unless something else was asked for
+    in between. is_fallback: the open model runs in place of that one.
     """
 
     settings: NodeSettings
     build_error: str = ''
     failed_model: ModelSettings | None = None
+    is_fallback: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,16 @@ def activate_fallback(state: BuildState, settings: NodeSettings) -> RunningWhile
     return RunningWhileBuilding(settings, state.building, is_fallback=True)
 
 
+def activate_substitute(settings: NodeSettings, wanted: ModelSettings, reason: str) -> Running:
+    """Run another model in place of one whose engine cannot be had here."""
+    return Running(settings, build_error=reason, failed_model=wanted, is_fallback=True)
+
+
 def keep_model(state: OpenState, settings: NodeSettings) -> Running:
     """Stay with the open model, which is what is asked for, and give up what is being built."""
-    return Running(settings, state.build_error if isinstance(state, Running) else '')
+    if isinstance(state, RunningWhileBuilding) or state.is_fallback:
+        return Running(settings)
+    return Running(settings, state.build_error)
 
 
 def update_frame_settings(state: OpenState, settings: NodeSettings) -> OpenState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rtformer_ros.ros.model.state import NoModel, Running, RunningWhileBuilding, pending_build
+from rtformer_ros.ros.model.state import NoModel, OpenState, Running, pending_build
 
 if TYPE_CHECKING:
     from rtformer_ros.engines import BuildProgress, EngineDescription
@@ -18,9 +18,9 @@ class ModelStatus:
     What runs, and what is being built.
 
     engine: None while no model is loaded; error: why it could not be, '' where that is not so.
-    is_fallback: the engine only fills in for the one that is being built. building: what is being
-    built, '' for nothing; progress: how far it is. build_error: why the last build failed while
-    another engine continued to run, '' where it did not.
+    is_fallback: the engine fills in for the one that is being built or cannot be had. building:
+    what is being built, '' for nothing; progress: how far it is. build_error: why the last build
+    failed while another engine continued to run, or why the fallback does, '' where neither is so.
     """
 
     engine: EngineDescription | None
@@ -44,7 +44,14 @@ class ModelStatus:
                 f'the fallback engine {self.engine.engine if self.engine else ""} fills in while '
                 f'{self.building} is built: {progress_text(self.progress)}'
             )
-        return f'a build failed: {self.build_error}' if self.build_error else ''
+        if self.is_fallback and self.progress is None:
+            return (
+                f'the fallback engine {self.engine.engine if self.engine else ""} runs in place of '
+                f'the one that was asked for: {self.build_error}'
+            )
+        if self.build_error:
+            return f'a build failed: {self.build_error}'
+        return self.engine.labels_warning if self.engine else ''
 
     def build_values(self) -> dict[str, str]:
         """Return the build as names and values for people."""
@@ -67,7 +74,7 @@ def status_of(
     return ModelStatus(
         engine=engine,
         error=state.error if isinstance(state, NoModel) else '',
-        is_fallback=isinstance(state, RunningWhileBuilding) and state.is_fallback,
+        is_fallback=isinstance(state, OpenState) and state.is_fallback,
         building=building.text if building else '',
         progress=progress if building else None,
         build_error=state.build_error if isinstance(state, Running) else '',

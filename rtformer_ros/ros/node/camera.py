@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rtformer_ros.geometry.ground_plane import GroundView
 from rtformer_ros.ros.frames.next_frame import CapturedFrame, NextFrame
 from rtformer_ros.ros.input.depth_input import DepthInput
+from rtformer_ros.ros.input.image_hint import HINT_AFTER_S, Reminder
 from rtformer_ros.ros.input.image_input import CameraInput, ReceivedImage
 from rtformer_ros.ros.interface.topics import POINTS
 from rtformer_ros.ros.node.camera_status import NO_SUBSCRIBER, PAUSED, CameraStatus
@@ -59,6 +61,9 @@ class Camera:
         self._statistics = StatisticsCollector()
         self._smoother = Cached(_new_smoother)
         self._next_frame = NextFrame()
+        self._logger = node.get_logger()
+        self._reminder = Reminder()
+        self._image_hint = ''
         self._queue: LatestQueue[Camera, ReceivedImage] | None = None
 
     @property
@@ -75,6 +80,7 @@ class Camera:
             publisher_count=self._input.publisher_count,
             silent_s=self._input.silent_s,
             incompatible_policy=self._input.incompatible_policy,
+            image_hint=self._image_hint,
             unserved_outputs=self._outputs.unserved_topics,
             idle=self._settings.lazy and not self.wanted(),
             is_paused=self.is_paused,
@@ -124,6 +130,14 @@ class Camera:
         self._input.follow_publishers()
         self._outputs.check_subscribers()
         self._depth.follow(self._queue is not None and POINTS in self.wanted())
+        self._look_for_image()
+
+    def _look_for_image(self) -> None:
+        """Say what is wrong where no image comes."""
+        waited_s = self._input.waited_s
+        self._image_hint = self._input.hint() if waited_s >= HINT_AFTER_S else ''
+        if self._image_hint and self._reminder.is_due(time.monotonic(), waited_s):
+            self._logger.warning(f'no image for {waited_s:.0f} s: {self.status.input_warning}')
 
     # ---- a frame's way ----------------------------------------------------------------------
 

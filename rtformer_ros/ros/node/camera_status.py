@@ -37,7 +37,8 @@ class CameraStatus:
 
     name: '' for the only camera of a node that has no names for them. topic: the image topic's
     full name; silent_s: seconds since the last frame, None before the first; incompatible_policy:
-    the QoS policy by which the camera's publisher was refused; unserved_outputs: why a subscriber
+    the QoS policy by which the camera's publisher was refused; image_hint: what the graph has in
+    place of the image, '' while images come; unserved_outputs: why a subscriber
     gets nothing, by output topic (~/mask); idle: nobody subscribes and the node is lazy;
     is_paused: ~/set_enabled has switched it off.
     """
@@ -47,13 +48,14 @@ class CameraStatus:
     publisher_count: int
     silent_s: float | None
     incompatible_policy: str
+    image_hint: str
     unserved_outputs: Mapping[str, str]
     idle: bool
     is_paused: bool
 
     def warning(self, statistics: Statistics, last_counts: Mapping[str, int]) -> str:
         """Return what is wrong, '' for nothing; last_counts: those of a period ago."""
-        warning = self._input_warning() or _frame_warning(statistics, last_counts)
+        warning = self.input_warning or _frame_warning(statistics, last_counts)
         if warning:
             return warning
         for topic, reason in self.unserved_outputs.items():
@@ -76,7 +78,13 @@ class CameraStatus:
             'publishers': str(self.publisher_count),
         }
 
-    def _input_warning(self) -> str:
+    @property
+    def input_warning(self) -> str:
+        """Return why no image comes, '' where images do."""
+        headline = self._headline()
+        return f'{headline}; {self.image_hint}' if headline and self.image_hint else headline
+
+    def _headline(self) -> str:
         if self.incompatible_policy:
             return (
                 f'QoS mismatch on {self.topic}: its publisher offers another '

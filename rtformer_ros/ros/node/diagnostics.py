@@ -86,7 +86,7 @@ class Diagnostics:
         values['engine runs'] = str(node.engine_runs)
         errors = (node.model.error, node.frame_error, node.model.build_error)
         values['last error'] = next(filter(None, errors), frames.last_error)
-        return self._report('segmentation', _node_verdict(node) or verdict, values)
+        return self._report('segmentation', _both(_node_verdict(node), verdict), values)
 
     def _camera_verdict(
         self, node: NodeStatus, camera: CameraStatus, frames: Statistics
@@ -117,6 +117,14 @@ def _node_verdict(node: NodeStatus) -> Verdict | None:
     if node.model.warning:
         return DiagnosticStatus.WARN, node.model.warning
     return None
+
+
+def _both(node: Verdict | None, cameras: Verdict) -> Verdict:
+    """Return the node's verdict, with the cameras' where both warn: neither hides the other."""
+    if node is None:
+        return cameras
+    level, text = node
+    return level, f'{text}; {cameras[1]}' if level == cameras[0] else text
 
 
 def _worst(names: Sequence[str], verdicts: Sequence[Verdict], frames: Statistics) -> Verdict:
@@ -158,6 +166,8 @@ def _node_values(node: NodeStatus) -> dict[str, str]:
         'model': str(engine.model) if engine else '',
         'device': engine.device if engine else '',
         'engine detail': engine.detail if engine else '',
+        'labels': engine.labels.name if engine else '',
+        'labels warning': engine.labels_warning if engine else '',
         'engines passed over': engine.passed_over if engine else '',
         **node.model.build_values(),
         'network size': f'{engine.width}x{engine.height}' if engine else '',

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from std_srvs.srv import SetBool, Trigger
 
 from rtformer_ros.errors import RtformerError
+from rtformer_ros.files.packaged_files import expanded_path
 from rtformer_ros.ros.node.snapshot import (
     FrameSnapshot,
     default_snapshot_folder,
@@ -93,7 +93,7 @@ class Services:
         settings, any_result = self._settings(), frames[0][1].result
         wanted = settings.snapshot_folder
         folder = write_snapshot(
-            Path(wanted) if wanted else default_snapshot_folder(),
+            expanded_path(wanted) if wanted else default_snapshot_folder(),
             self._node.get_name(),
             [FrameSnapshot.of(camera, frame) for camera, frame in frames],
             node_facts(self._node.get_fully_qualified_name(), any_result.config, settings),

@@ -6,7 +6,6 @@ import json
 import queue
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +16,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, LaserScan
 
 from rtformer_ros.errors import ConfigError, EngineError, RtformerError
+from rtformer_ros.files.packaged_files import expanded_path
 from rtformer_ros.imaging.codecs import encode_png
 from rtformer_ros.imaging.resize import scale_image
 from rtformer_ros.media.video_writer import VideoWriter
@@ -60,7 +60,7 @@ class ResultCollector(Node):
     def __init__(self) -> None:
         """Declare the parameters and subscribe; raises ConfigError for a bad output folder."""
         super().__init__('result_collector')
-        self._folder = Path(self.declare_parameter('output', 'demo_output').value).expanduser()
+        self._folder = expanded_path(self.declare_parameter('output', 'demo_output').value)
         self._class_names = self.declare_parameter('class_names', ['']).value
         self._start_timeout_s = self.declare_parameter('start_timeout_s', 60.0).value
         self._idle_timeout_s = self.declare_parameter('idle_timeout_s', 2.0).value

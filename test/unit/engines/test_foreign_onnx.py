@@ -146,7 +146,7 @@ class TestLabels:
 
     def test_of_the_caller_go_first(self, open_model, tmp_path):
         model = ForeignModel().write(tmp_path / 'm.onnx', {**sidecar(), 'labels': LABELS.to_dict()})
-        mine = LabelSet.generic(5, 'mine')
+        mine = LabelSet.generic(4, 'mine')
         assert open_model(model, labels=mine).description.labels == mine
 
     def test_are_numbered_where_logits_tell_how_many(self, open_model, tmp_path):

@@ -30,6 +30,43 @@ def test_home_is_expanded(tmp_path, monkeypatch):
     assert find_model('~/mine.onnx') == tmp_path / 'mine.onnx'
 
 
+@pytest.mark.parametrize('text', ['$HOME/mine.onnx', '${HOME}/mine.onnx', '~/mine', '$HOME/mine'])
+def test_home_is_expanded_as_a_shell_does(text, tmp_path, monkeypatch):
+    (tmp_path / 'mine.onnx').touch()
+    monkeypatch.setenv('HOME', str(tmp_path))
+    assert find_model(text) == tmp_path / 'mine.onnx'
+
+
+def test_no_other_variable_is_shown_to_whoever_sets_a_path(monkeypatch):
+    monkeypatch.setenv('HOMELY', 'secret')
+    for text in ('$HOMELY/mine.onnx', '/$HOMELY', '/${HOMELY}'):
+        with pytest.raises(ModelError) as caught:
+            find_model(text)
+        assert 'secret' not in str(caught.value)
+
+
+def test_models_are_found_without_their_extension(tmp_path, monkeypatch):
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(tmp_path))
+    models = tmp_path / 'share' / 'rtformer_ros' / 'models'
+    models.mkdir(parents=True)
+    for name in ('own_v1.2.onnx', 'own_v1.2.safetensors', 'weights.safetensors'):
+        (models / name).touch()
+    assert find_model('own_v1.2') == models / 'own_v1.2.onnx'
+    assert find_model('weights') == models / 'weights.safetensors'
+    assert find_model('rtformer_slim_camvid_360x480') == find_model('')
+
+
+@pytest.mark.parametrize('find', [find_model, find_labels])
+def test_a_name_that_is_not_found_was_looked_for_in_two_places(find, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((ConfigError, ModelError)) as caught:
+        find('nothing')
+    looked = str(caught.value).partition('looked in ')[2].partition('. Give')[0]
+    here, packaged = looked.split(' and ')
+    assert here == str(tmp_path)
+    assert Path(packaged).is_dir()
+
+
 def test_error_names_where_was_looked():
     with pytest.raises(ModelError, match=r'/nowhere/model\.onnx'):
         find_model('/nowhere/model.onnx')

@@ -104,6 +104,8 @@ def _reference_request(job: CompileJob) -> EngineRequest:
         'onnxruntime',
         device='cpu',
         labels=labels,
+        # Whether they may differ from the model's own is the parent's to say.
+        labels_override=True,
         network_size=job.network_size,
     )
 

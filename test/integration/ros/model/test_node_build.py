@@ -203,7 +203,7 @@ def test_settings_of_frames_may_wait_for_the_model_they_came_with(
         for i, name in enumerate(('sea', 'grass', 'rust'))
     )
     labels.write_text(f'name: other\nclasses:\n{classes}')
-    start(model=models / 'rgb.onnx', engine='onnxruntime')
+    start(model=models / 'rgb.onnx', engine='onnxruntime', labels_override=True)
     masks = connect('mask')
     changes = {'model': str(model.path), 'engine': 'standin', 'labels': str(labels)}
     assert peer.set_atomically({**changes, 'class_remap': 'grass=255'}).successful
