@@ -217,10 +217,11 @@ def _prepare(camera: Camera, frame: ReceivedImage, config: FrameConfig, index: i
     clock = StageClock(frame.received_s)
     clock.lap('wait')
     wanted, message = camera.wanted(), frame.message
+    max_pixels = config.settings.max_image_pixels
     if isinstance(message, CompressedImage):
-        image_hwc = decode_compressed_message(message)
+        image_hwc = decode_compressed_message(message, max_pixels)
     else:
-        image_hwc = decode_message(message)
+        image_hwc = decode_message(message, max_pixels)
     clock.lap('convert')
     network_image_hwc = config.segmenter.preprocess(image_hwc, index)
     clock.lap('preprocess')
