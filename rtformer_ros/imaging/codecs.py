@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import cv2
@@ -9,9 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from rtformer_ros.errors import ImageError
-
-_JPEG_START, _JPEG_SCAN, _JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
-_PNG_START, _PNG_END = b'\x89PNG', b'IEND'
+from rtformer_ros.imaging.image_header import (
+    MAX_IMAGE_PIXELS,
+    check_pixels,
+    image_format,
+    read_header,
+)
 
 
 def encode_jpeg(image_hwc: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:
@@ -28,59 +32,53 @@ def encode_png(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def decode_compressed(
-    data: npt.NDArray[np.uint8], turn_upright: bool = False
+    data: npt.NDArray[np.uint8], max_pixels: int = MAX_IMAGE_PIXELS
 ) -> npt.NDArray[np.uint8]:
     """
-    Return the RGB image, uint8 [H, W, 3], in the bytes of a JPEG, PNG or similar file.
+    Return the RGB image, uint8 [H, W, 3], in the bytes of a JPEG or PNG file, as it is stored.
 
-    data: uint8 [N]. turn_upright: rotate as the EXIF orientation says. A camera's images must
-    not be: its calibration is for the pixels as they come.
-    Raises ImageError for data that is empty, cut short or no image.
+    data: uint8 [N]. The EXIF orientation is ignored: a camera's calibration is for the pixels as
+    they come. Raises ImageError for data that is empty, cut short, of another format, or of more
+    than max_pixels pixels, which its header tells before anything is decoded.
     """
-    if data.size == 0:
-        raise ImageError('the compressed image has 0 bytes; expected a JPEG or PNG file')
-    _check_complete(data)
-    flags = cv2.IMREAD_COLOR if turn_upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        image_bgr = cv2.imdecode(data, flags)
-    except cv2.error as error:
-        raise _unreadable(data) from error
-    if image_bgr is None:
-        raise _unreadable(data)
-    return cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB, image_bgr)  # type: ignore[return-value]
+    return _decode(_checked(data, max_pixels), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
 
 
 def read_image_file(path: Path) -> npt.NDArray[np.uint8]:
-    """Return a picture file as an upright RGB image, uint8 [H, W, 3]; raises ImageError."""
+    """
+    Return a picture file as an upright RGB image, uint8 [H, W, 3]; raises ImageError.
+
+    Its first bytes decide what it is: JPEG, PNG, BMP, WebP, TIFF or PNM (PGM, PPM).
+    """
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
         raise ImageError(f'cannot read the image file {path}: {error.strerror}') from error
     try:
-        return decode_compressed(data, turn_upright=True)
+        if not data.size or image_format(data) in ('JPEG', 'PNG'):
+            data = _checked(data, MAX_IMAGE_PIXELS)
+        return _decode(data, cv2.IMREAD_COLOR)
     except ImageError as error:
         raise ImageError(f'{path}: {error}') from error
 
 
-def _check_complete(data: npt.NDArray[np.uint8]) -> None:
-    """Raise ImageError for a JPEG or PNG without its end: older OpenCV fills it with grey."""
-    content = data.tobytes()
-    # Thumbnails have an end of their own, which comes before the main image's last scan.
-    cut_jpeg = content.startswith(_JPEG_START) and (
-        content.rfind(_JPEG_END) <= content.rfind(_JPEG_SCAN)
-    )
-    cut_png = content.startswith(_PNG_START) and _PNG_END not in content[-64:]
-    if cut_jpeg or cut_png:
+def _checked(data: npt.NDArray[np.uint8], max_pixels: int) -> npt.NDArray[np.uint8]:
+    """Return the bytes of a JPEG or PNG without what follows its end; raises ImageError."""
+    header = read_header(data)
+    check_pixels(header.height, header.width, max_pixels)
+    return data[: header.size_bytes]
+
+
+def _decode(data: npt.NDArray[np.uint8], flags: int) -> npt.NDArray[np.uint8]:
+    image_bgr = None
+    with contextlib.suppress(cv2.error):
+        image_bgr = cv2.imdecode(data, flags)
+    if image_bgr is None:
         raise ImageError(
-            f'the compressed image of {data.size} bytes is cut short: its end marker is missing'
+            f'the compressed image of {data.size} bytes cannot be decoded; expected a whole file, '
+            f'got data that starts with {data[:8].tobytes()!r}'
         )
-
-
-def _unreadable(data: npt.NDArray[np.uint8]) -> ImageError:
-    return ImageError(
-        f'the compressed image of {data.size} bytes cannot be decoded; expected a whole JPEG or '
-        f'PNG file, got data that starts with {data[:8].tobytes()!r}'
-    )
+    return cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB, image_bgr)  # type: ignore[return-value]
 
 
 def _encode(suffix: str, pixels: cv2.typing.MatLike, options: list[int]) -> npt.NDArray[np.uint8]:

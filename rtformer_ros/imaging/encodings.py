@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtformer_ros.errors import ImageError
+from rtformer_ros.imaging.image_header import MAX_IMAGE_PIXELS, check_pixels
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 
@@ -148,7 +149,13 @@ _DEPTH_TYPES: dict[str, np.dtype[Any]] = {
 
 
 def decode_image(
-    data: Bytes, encoding: str, height: int, width: int, step: int, is_bigendian: bool
+    data: Bytes,
+    encoding: str,
+    height: int,
+    width: int,
+    step: int,
+    is_bigendian: bool,
+    max_pixels: int = MAX_IMAGE_PIXELS,
 ) -> Bytes:
     """
     Return the image of a sensor_msgs/Image as RGB.
@@ -158,8 +165,10 @@ def decode_image(
     Returns uint8 [H, W, 3]; for 'rgb8' a view of `data` (rows may be padded), else a new array.
     16-bit samples are scaled by 255 / 65535 and rounded; YUV is BT.601 video range, as OpenCV
     and cv_bridge take it.
-    Raises ImageError when the encoding is not in SUPPORTED_ENCODINGS or the numbers do not fit.
+    Raises ImageError when the encoding is not in SUPPORTED_ENCODINGS, the numbers do not fit, or
+    there are more than max_pixels pixels.
     """
+    check_pixels(height, width, max_pixels)
     known = _ENCODINGS.get(encoding)
     if known is None:
         raise ImageError(
@@ -178,13 +187,16 @@ def decode_depth(
     width: int,
     step: int,
     is_bigendian: bool = False,
+    max_pixels: int = MAX_IMAGE_PIXELS,
 ) -> npt.NDArray[np.generic]:
     """
     Return a depth image as REP 118 has it: uint16 [H, W] in millimetres or float32 in metres.
 
     data: the bytes of sensor_msgs/Image; step: bytes a row, padding included. The result is a view
-    where the byte order is this machine's. Raises ImageError for another encoding or too few bytes.
+    where the byte order is this machine's. Raises ImageError for another encoding, too few bytes,
+    or more than max_pixels pixels.
     """
+    check_pixels(height, width, max_pixels)
     kind = _DEPTH_TYPES.get(encoding)
     if kind is None:
         raise ImageError(

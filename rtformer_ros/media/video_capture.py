@@ -47,7 +47,10 @@ class VideoFile:
             raise ImageError(f'{self._path}: not one frame of this video can be decoded')
 
     def _open(self) -> cv2.VideoCapture:
-        capture = cv2.VideoCapture(str(self._path))
+        # CAP_IMAGES would give a picture of any format to OpenCV's codecs.
+        backends = [b for b in cv2.videoio_registry.getStreamBackends() if b != cv2.CAP_IMAGES]
+        captures = (cv2.VideoCapture(str(self._path), backend) for backend in backends)
+        capture = next((each for each in captures if each.isOpened()), cv2.VideoCapture())
         if not capture.isOpened():
             raise ImageError(
                 f'{self._path} cannot be read as a video; expected a file that OpenCV '

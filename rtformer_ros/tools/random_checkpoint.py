@@ -19,7 +19,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from rtformer_ros.errors import ConfigError, ImageError, RtformerError
+from rtformer_ros.errors import ConfigError, RtformerError
+from rtformer_ros.imaging.codecs import read_image_file
 from rtformer_ros.labels.label_set import LabelSet, load_labels
 from rtformer_ros.network.families.rtformer import build_rtformer
 from rtformer_ros.network.families.rtformer_architecture import VARIANTS, VariantName
@@ -84,19 +85,6 @@ def _on_grid(values: Tensor) -> Tensor:
     return (values / _HEAD_STEP).round() * _HEAD_STEP
 
 
-def _read_photo(path: Path) -> npt.NDArray[np.uint8]:
-    import cv2
-
-    try:
-        content = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise ImageError(f'cannot read {path}: {error}') from error
-    photo_bgr = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    if photo_bgr is None:
-        raise ImageError(f'{path} is no picture that can be read; give a JPEG or PNG file')
-    return np.ascontiguousarray(photo_bgr[..., ::-1], dtype=np.uint8)
-
-
 def main() -> int:
     """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
@@ -112,7 +100,7 @@ def main() -> int:
         checkpoint = random_checkpoint(
             arguments.variant,
             load_labels(arguments.labels),
-            _read_photo(arguments.photo),
+            read_image_file(arguments.photo),
             arguments.seed,
         )
         save_checkpoint(checkpoint, arguments.output)

@@ -26,14 +26,19 @@ class CameraInfoCache:
 
     def add(self, info: CameraInfo) -> None:
         """Keep a message, and forget the oldest."""
-        self._infos[info.header.stamp.sec, info.header.stamp.nanosec] = info
-        while len(self._infos) > _KEPT:
-            del self._infos[next(iter(self._infos))]
+        # One copy that is exchanged, as the worker looks meanwhile. A stamp that comes again, as
+        # after a jump back in time, is the newest again.
+        infos = dict(self._infos)
+        stamp = (info.header.stamp.sec, info.header.stamp.nanosec)
+        infos.pop(stamp, None)
+        infos[stamp] = info
+        while len(infos) > _KEPT:
+            del infos[next(iter(infos))]
+        self._infos = infos
 
     def find(self, header: Header) -> CameraInfo | None:
         """Return the calibration with the image's stamp, else the newest, else None."""
-        # A copy of the keys: the worker looks while the subscription adds.
-        infos = dict(self._infos)
+        infos = self._infos
         if not infos:
             return None
         exact = infos.get((header.stamp.sec, header.stamp.nanosec))

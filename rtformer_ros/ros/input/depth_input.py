@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sensor_msgs.msg import Image
 
+from rtformer_ros.ros.input.stamp import stamp_ns
 from rtformer_ros.ros.interface.qos import SubscriptionEventCallbacks, input_profile
 from rtformer_ros.ros.interface.topics import DEPTH_TOPIC
 
@@ -90,14 +91,14 @@ class DepthInput:
 
         earlier: one that was found before, which may have been forgotten since.
         """
-        stamp_ns = _stamp_ns(header)
+        image_ns = stamp_ns(header)
         with self._lock:
             images = dict(self._images)
             limit_ns = self._settings.max_stamp_difference_s * 1e9
         if earlier is not None:
-            images[_stamp_ns(earlier.header)] = earlier
-        nearest_ns = min(images, key=lambda each: abs(each - stamp_ns), default=None)
-        if nearest_ns is None or abs(nearest_ns - stamp_ns) > limit_ns:
+            images[stamp_ns(earlier.header)] = earlier
+        nearest_ns = min(images, key=lambda each: abs(each - image_ns), default=None)
+        if nearest_ns is None or abs(nearest_ns - image_ns) > limit_ns:
             return None
         return images[nearest_ns]
 
@@ -108,26 +109,28 @@ class DepthInput:
         A quick engine is done before the depth that belongs to the image has come. So this waits,
         at most max_stamp_difference_s, while depth flows and none as late as the frame is there.
         """
-        stamp_ns = _stamp_ns(header)
+        image_ns = stamp_ns(header)
         with self._came:
             self._came.wait_for(
-                lambda: not self._may_come(stamp_ns), self._settings.max_stamp_difference_s
+                lambda: not self._may_come(image_ns), self._settings.max_stamp_difference_s
             )
         return self.find(header, earlier)
 
-    def _may_come(self, stamp_ns: int) -> bool:
+    def _may_come(self, image_ns: int) -> bool:
         if self._subscription is None or not self._images:
             return False
-        return max(self._images) < stamp_ns and time.monotonic() - self._last_s < _SILENT_S
+        # The last that came, not the latest stamp: clocks jump back.
+        return (
+            next(reversed(self._images)) < image_ns and time.monotonic() - self._last_s < _SILENT_S
+        )
 
     def _keep(self, message: Image) -> None:
         with self._came:
-            self._images[_stamp_ns(message.header)] = message
+            depth_ns = stamp_ns(message.header)
+            # So that one of an old stamp is the newest again.
+            self._images.pop(depth_ns, None)
+            self._images[depth_ns] = message
             self._last_s = time.monotonic()
             self._came.notify_all()
             while len(self._images) > _KEPT:
                 del self._images[next(iter(self._images))]
-
-
-def _stamp_ns(header: Header) -> int:
-    return int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)

@@ -13,6 +13,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from rtformer_ros.errors import ImageError
 from rtformer_ros.imaging.codecs import decode_compressed
 from rtformer_ros.imaging.encodings import SUPPORTED_ENCODINGS, decode_image
+from rtformer_ros.imaging.image_header import MAX_IMAGE_PIXELS, check_pixels
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -45,13 +46,15 @@ def image_array(message: Image) -> npt.NDArray[np.uint8]:
     return _bytes_of(message).reshape(shape)
 
 
-def decode_message(message: Image) -> npt.NDArray[np.uint8]:
+def decode_message(message: Image, max_pixels: int = MAX_IMAGE_PIXELS) -> npt.NDArray[np.uint8]:
     """
     Return an image message as RGB, uint8 [H, W, 3]; for 'rgb8' a view of the message.
 
     An encoding that this package does not know goes to cv_bridge where that can be used.
-    Raises ImageError for a malformed message or an unknown encoding.
+    Raises ImageError for a malformed message, an unknown encoding, or an image of more than
+    max_pixels pixels.
     """
+    check_pixels(message.height, message.width, max_pixels)
     if message.encoding not in SUPPORTED_ENCODINGS:
         bridge = _cv_bridge()
         if bridge is not None:
@@ -63,12 +66,15 @@ def decode_message(message: Image) -> npt.NDArray[np.uint8]:
         message.width,
         message.step,
         bool(message.is_bigendian),
+        max_pixels,
     )
 
 
-def decode_compressed_message(message: CompressedImage) -> npt.NDArray[np.uint8]:
+def decode_compressed_message(
+    message: CompressedImage, max_pixels: int = MAX_IMAGE_PIXELS
+) -> npt.NDArray[np.uint8]:
     """Return a JPEG or PNG message as RGB, uint8 [H, W, 3]; raises ImageError."""
-    return decode_compressed(_bytes_of(message))
+    return decode_compressed(_bytes_of(message), max_pixels)
 
 
 def _bytes_of(message: Image | CompressedImage) -> npt.NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rtformer_ros.imaging.image_header import MAX_IMAGE_PIXELS
 from rtformer_ros.ros.interface.conversions import (
     is_compressed,
     read_camera_names,
@@ -41,6 +42,14 @@ _CAMERAS = ParameterGroup(
             choices=('raw', 'compressed'),
             settings_field='camera.input.compressed',
             convert=is_compressed,
+        ),
+        ParameterSpec(
+            'max_image_pixels',
+            MAX_IMAGE_PIXELS,
+            'Most pixels of an image or depth image; a larger one is dropped before it is decoded',
+            1,
+            1_000_000_000,
+            settings_field='frame.max_image_pixels',
         ),
         ParameterSpec(
             'max_rate_hz',

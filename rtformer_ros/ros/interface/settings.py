@@ -74,8 +74,13 @@ class PointsSettings(CloudSettings):
 
 @dataclass(frozen=True)
 class FrameSettings:
-    """Frame: how it becomes outputs; texts about classes are read once the labels are known."""
+    """
+    Frame: which image is taken, and how it becomes outputs.
 
+    Texts about classes are read once the labels are known.
+    """
+
+    max_image_pixels: int
     resize: ResizeMode
     output_size: OutputSize
     class_remap: str

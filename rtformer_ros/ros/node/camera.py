@@ -11,6 +11,7 @@ from rtformer_ros.ros.frames.next_frame import CapturedFrame, NextFrame
 from rtformer_ros.ros.input.depth_input import DepthInput
 from rtformer_ros.ros.input.image_hint import HINT_AFTER_S, Reminder
 from rtformer_ros.ros.input.image_input import CameraInput, ReceivedImage
+from rtformer_ros.ros.input.stamp import stamp_s
 from rtformer_ros.ros.interface.topics import POINTS
 from rtformer_ros.ros.node.camera_status import NO_SUBSCRIBER, PAUSED, CameraStatus
 from rtformer_ros.ros.output.publishers import Outputs
@@ -170,8 +171,8 @@ class Camera:
         if share == 0.0:
             self._smoother.clear()
             return result
-        stamp_s = header.stamp.sec + 1e-9 * header.stamp.nanosec
-        return self._smoother(config.engine, share).smooth(image_hwc, result, stamp_s)
+        smoother = self._smoother(config.engine, share)
+        return smoother.smooth(image_hwc, result, stamp_s(header))
 
     def publish(self, frame: FrameResult, wanted: AbstractSet[str], depth: Image | None) -> None:
         """

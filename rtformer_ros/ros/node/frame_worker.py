@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage
 
 from rtformer_ros.errors import EngineClosed, EngineError, ImageError, RtformerError
@@ -18,6 +17,7 @@ from rtformer_ros.ros.frames.next_frame import CapturedFrame
 from rtformer_ros.ros.frames.result import FrameResult
 from rtformer_ros.ros.input.camera_pose import CameraPoseSource
 from rtformer_ros.ros.input.image_messages import decode_compressed_message, decode_message
+from rtformer_ros.ros.input.stamp import stamp_ns
 from rtformer_ros.ros.interface.topics import POINTS, need_confidence
 from rtformer_ros.stream.batch_gain import BatchGain
 from rtformer_ros.stream.statistics import StageClock
@@ -183,8 +183,7 @@ class FrameWorker:
         self._gain.note(images, run_ms)
 
     def _age_ms(self, header: Header) -> float | None:
-        stamp = Time.from_msg(header.stamp)
-        age_ms = (self._node.get_clock().now().nanoseconds - stamp.nanoseconds) / 1e6
+        age_ms = (self._node.get_clock().now().nanoseconds - stamp_ns(header)) / 1e6
         return age_ms if 0.0 <= age_ms <= _PLAUSIBLE_AGE_MS else None
 
     @contextmanager
@@ -217,10 +216,11 @@ def _prepare(camera: Camera, frame: ReceivedImage, config: FrameConfig, index: i
     clock = StageClock(frame.received_s)
     clock.lap('wait')
     wanted, message = camera.wanted(), frame.message
+    max_pixels = config.settings.max_image_pixels
     if isinstance(message, CompressedImage):
-        image_hwc = decode_compressed_message(message)
+        image_hwc = decode_compressed_message(message, max_pixels)
     else:
-        image_hwc = decode_message(message)
+        image_hwc = decode_message(message, max_pixels)
     clock.lap('convert')
     network_image_hwc = config.segmenter.preprocess(image_hwc, index)
     clock.lap('preprocess')

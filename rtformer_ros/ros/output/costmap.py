@@ -6,10 +6,10 @@ import array
 from typing import TYPE_CHECKING
 
 from nav_msgs.msg import OccupancyGrid
-from rclpy.time import Time
 from std_msgs.msg import Header
 
 from rtformer_ros.geometry.costmap import CostmapMemory, CostmapProjection
+from rtformer_ros.ros.input.stamp import stamp_s
 from rtformer_ros.ros.output.ground_view import find_ground_view
 from rtformer_ros.stream.cached import Cached
 
@@ -43,8 +43,7 @@ class CostmapConverter:
         if not grid.decay_s:
             self._memory.clear()
             return costs
-        stamp_s = Time.from_msg(frame.header.stamp).nanoseconds / 1e9
-        return self._memory(grid).blend(costs, stamp_s)
+        return self._memory(grid).blend(costs, stamp_s(frame.header))
 
 
 def _new_memory(grid: CostmapSettings) -> CostmapMemory:

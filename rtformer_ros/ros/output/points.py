@@ -112,4 +112,5 @@ def _depth(frame: FrameResult) -> npt.NDArray[np.generic]:
         message.width,
         message.step,
         bool(message.is_bigendian),
+        frame.config.settings.max_image_pixels,
     )

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from rtformer_ros.errors import ImageError
+from rtformer_ros.imaging.image_header import image_format
 from rtformer_ros.training.datasets.dataset import IGNORED, UNKNOWN, Dataset, Sample
 
 MEMORY_LIMIT_BYTES = 4 << 30
@@ -128,10 +129,17 @@ def _read(path: Path, flags: int) -> npt.NDArray[np.uint8]:
         content = np.fromfile(path, np.uint8)
     except OSError as error:
         raise ImageError(f'cannot read {path}: {error}') from error
-    picture = cv2.imdecode(content, flags) if content.size else None
+    picture = cv2.imdecode(content, flags) if _is_picture(content) else None
     if picture is None:
-        raise ImageError(f'{path} is cut short or is no picture that OpenCV reads; fetch it again')
+        raise ImageError(f'{path} is cut short or is no picture that can be read; fetch it again')
     return picture  # type: ignore[return-value]
+
+
+def _is_picture(content: npt.NDArray[np.uint8]) -> bool:
+    try:
+        return bool(content.size and image_format(content))
+    except ImageError:
+        return False
 
 
 def _ordered(

@@ -1,7 +1,10 @@
 """Nothing that a camera sends, and no signal, hurts the node."""
 
 import signal
+import struct
+import zlib
 
+import cv2
 import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage, Image
@@ -66,6 +69,73 @@ def test_malformed_compressed_images_are_counted_and_survived(peer, camera, star
         lambda s: values_of(s)['dropped: malformed'] == '3', 'three malformed frames'
     )
     assert node.is_alive
+
+
+def jpeg_2000() -> bytes:
+    """Return a JPEG 2000 picture where OpenCV writes such, else the beginning of one."""
+    try:
+        done, data = cv2.imencode('.jp2', noise())
+    except cv2.error:
+        done = False
+    return data.tobytes() if done else b'\0\0\0\x0cjP  \r\n\x87\n' + bytes(200)
+
+
+def large_png() -> bytes:
+    """Return a whole PNG of 20000 x 20000 pixels, all black, some 400 kB."""
+    packer = zlib.compressobj()
+    rows = [packer.compress(bytes(20001 * 100)) for _ in range(200)]
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        check = struct.pack('>I', zlib.crc32(kind + content))
+        return struct.pack('>I', len(content)) + kind + content + check
+
+    header = chunk(b'IHDR', struct.pack('>IIBBBBB', 20000, 20000, 8, 0, 0, 0, 0))
+    pixels = chunk(b'IDAT', b''.join([*rows, packer.flush()]))
+    return b'\x89PNG\r\n\x1a\n' + header + pixels + chunk(b'IEND', b'')
+
+
+def test_other_codecs_and_huge_pictures_never_reach_a_decoder(peer, camera, start_node):
+    node = start_node(image_transport='compressed')
+    peer.wait_for(camera.compressed.get_subscription_count, 'the node to hear the camera')
+    masks = peer.collect(f'{NODE}/mask')
+    peer.watch_diagnostics()
+    peer.spin_for(0.5)
+
+    def send(data: bytes) -> int:
+        message = CompressedImage(format='jpeg', data=data)
+        number = camera.stamp(message.header)
+        camera.compressed.publish(message)
+        return number
+
+    for count, (data, reason) in enumerate(
+        [(jpeg_2000(), 'expected a whole JPEG or PNG file'), (large_png(), '20000x20000 pixels')], 1
+    ):
+        send(data)
+        status = peer.wait_for_diagnostic(
+            lambda s, count=count: values_of(s)['dropped: malformed'] == str(count), 'the refusal'
+        )
+        assert reason in values_of(status)['last error']
+    # A motion photo: a film follows the picture.
+    photo = cv2.imencode('.jpg', noise())[1].tobytes()
+    number = send(photo + b'\0\0\0\x18ftypmp42' + bytes(5000))
+    peer.wait_for(lambda: masks, 'the mask of a motion photo')
+    assert [number_of(mask) for mask in masks] == [number]
+    assert node.is_alive
+
+
+def test_an_image_of_more_than_max_image_pixels_is_malformed(peer, camera, start_node, connect):
+    start_node(max_image_pixels=48 * 64 - 1)
+    masks = connect('mask')
+    peer.watch_diagnostics()
+    camera.publish(noise())
+    status = peer.wait_for_diagnostic(
+        lambda s: values_of(s)['dropped: malformed'] == '1', 'the large image'
+    )
+    assert '64x48 pixels; expected at most 3071' in values_of(status)['last error']
+    assert peer.set_parameter('max_image_pixels', 48 * 64).successful
+    number = camera.publish(noise())
+    peer.wait_for(lambda: masks, 'a mask of an image of the largest size')
+    assert [number_of(mask) for mask in masks] == [number]
 
 
 def test_newest_frame_wins_under_load(peer, camera, models, start_node, connect):
