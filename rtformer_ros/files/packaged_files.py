@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from rtformer_ros.errors import ConfigError, ModelError
+from rtformer_ros.errors import ConfigError, ModelError, quoted, shown_path
 
 DEFAULT_MODEL = 'models/rtformer_slim_camvid_360x480.onnx'
 """What runs when nobody names a model, relative to the package's share folder."""
@@ -43,11 +44,11 @@ def find_model(text: str) -> Path:
     wanted = text.strip() or DEFAULT_MODEL
     tried = _candidates(wanted, 'models', '')
     for path in tried:
-        if path.is_file():
+        if _is_file(path):
             return path
     raise ModelError(
-        f"there is no model file '{wanted}'; looked for {_listing(tried)}. Give an absolute path, "
-        f'or leave the model empty for {DEFAULT_MODEL}'
+        f'there is no model file {quoted(wanted)}; looked for {_listing(tried)}. Give an absolute '
+        f'path, or leave the model empty for {DEFAULT_MODEL}'
     )
 
 
@@ -81,19 +82,22 @@ def find_split(text: str) -> Path:
 def _find_yaml(text: str, folder: str, kind: str) -> Path:
     tried = _candidates(text.strip(), folder, '.yaml')
     for path in tried:
-        if path.is_file():
+        if _is_file(path):
             return path
     known = sorted(
         {path.stem for share in share_directories() for path in share.glob(f'{folder}/*.yaml')}
     )
     raise ConfigError(
-        f"there is no {kind} file '{text}'; looked for {_listing(tried)}. Give the path of a YAML "
-        f'file or one of: {", ".join(known)}'
+        f'there is no {kind} file {quoted(text)}; looked for {_listing(tried)}. Give the path of a '
+        f'YAML file or one of: {", ".join(known)}'
     )
 
 
 def _candidates(text: str, folder: str, suffix: str) -> list[Path]:
-    path = Path(text).expanduser()
+    path = Path(text)
+    # Else the home folder of a user who is unknown here.
+    with suppress(RuntimeError):
+        path = path.expanduser()
     if path.is_absolute():
         return [path]
     found = [Path.cwd() / path]
@@ -104,5 +108,13 @@ def _candidates(text: str, folder: str, suffix: str) -> list[Path]:
     return found
 
 
+def _is_file(path: Path) -> bool:
+    """Return whether there is a regular file; False, too, where the name is none or is hidden."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _listing(paths: list[Path]) -> str:
-    return ', '.join(map(str, dict.fromkeys(paths)))
+    return ', '.join(map(shown_path, dict.fromkeys(paths)))

@@ -13,8 +13,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from rtformer_ros.errors import CheckpointError
+from rtformer_ros.errors import CheckpointError, ConfigError
 from rtformer_ros.files.atomic_file import write_atomically
+from rtformer_ros.files.json_text import parse_json
 from rtformer_ros.network.weights.paddleseg import read_pdparams
 
 _HEADER = 'rtformer_ros'
@@ -99,11 +100,13 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], str | None]:
 
 def _parsed(text: str, path: Path) -> dict[str, Any]:
     try:
-        header = json.loads(text)
-    except ValueError as error:
-        raise CheckpointError(f"{path}: its header '{_HEADER}' is no JSON ({error})") from error
-    if not isinstance(header, dict) or not isinstance(header.get('notes', {}), dict):
+        header = parse_json(text, f"{path}: its header '{_HEADER}'")
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from error
+    notes = header.get('notes', {}) if isinstance(header, dict) else None
+    if not isinstance(notes, dict) or not all(isinstance(note, str) for note in notes.values()):
         raise CheckpointError(
-            f"{path}: its header '{_HEADER}' is no JSON object with an object 'notes'"
+            f"{path}: its header '{_HEADER}' is no JSON object with an object 'notes' of texts"
         )
+    assert isinstance(header, dict)
     return header
