@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rtformer_ros.engines.tensor_format import decode_outputs, logit_channels
-from rtformer_ros.errors import ConfigError, ModelError
+from rtformer_ros.errors import ConfigError, ModelError, quoted
 from rtformer_ros.labels.label_set import LabelSet
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def choose_labels(
     Return the labels asked for, else the model's own, else names without meaning.
 
     num_classes: how many classes the network tells apart, None where it does not show.
-    Raises ConfigError for fewer labels than classes, or where even their number is unknown.
+    Raises ConfigError for another number of labels than of classes, or where neither is known.
     """
     if num_classes is None and own is not None:
         num_classes = len(own)
@@ -38,10 +38,10 @@ def choose_labels(
                 'they mean; give labels'
             )
         return LabelSet.generic(num_classes)
-    if num_classes is not None and len(labels) < num_classes:
+    if num_classes is not None and len(labels) != num_classes:
         raise ConfigError(
-            f"the label set '{labels.name}' has {len(labels)} classes, but {model.name} tells "
-            f'{num_classes} apart; give the labels that it was trained with'
+            f'the label set {quoted(labels.name)} has {len(labels)} classes, but {model.name} '
+            f'tells {num_classes} apart; give the labels that it was trained with'
         )
     return labels
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from limited_process import limit_cpu, limit_memory
-
 from rtformer_ros.errors import ConfigError, ModelError
 
 _MEMORY_MIB = 200

@@ -139,7 +139,7 @@ class TestLabels:
 
     def test_of_the_caller_go_first(self, tmp_path):
         model = ForeignModel().write(tmp_path / 'm.onnx', {**sidecar(), 'labels': LABELS.to_dict()})
-        mine = LabelSet.generic(5, 'mine')
+        mine = LabelSet.generic(4, 'mine')
         assert open_engine(EngineRequest(model, labels=mine)).description.labels == mine
 
     def test_are_numbered_where_logits_tell_how_many(self, tmp_path):
@@ -151,10 +151,24 @@ class TestLabels:
         with pytest.raises(ConfigError, match=r'm\.onnx returns class ids, but .* give labels'):
             open_engine(EngineRequest(model))
 
-    def test_must_not_be_fewer_than_the_logits(self, tmp_path):
+    @pytest.mark.parametrize('count', [1, 3, 5, 150])
+    def test_must_be_as_many_as_the_logits(self, tmp_path, count):
         model = ForeignModel().write(tmp_path / 'm.onnx', sidecar())
-        with pytest.raises(ConfigError, match=r"'unnamed' has 3 classes, but m\.onnx tells 4"):
-            open_engine(EngineRequest(model, labels=LabelSet.generic(3)))
+        message = rf"'unnamed' has {count} classes, but m\.onnx tells 4"
+        with pytest.raises(ConfigError, match=message):
+            open_engine(EngineRequest(model, labels=LabelSet.generic(count)))
+        described = {**sidecar(), 'labels': LabelSet.generic(count).to_dict()}
+        model = ForeignModel().write(tmp_path / 'm.onnx', described)
+        with pytest.raises(ConfigError, match=message):
+            open_engine(EngineRequest(model))
+        assert open_engine(EngineRequest(model, labels=LABELS)).description.labels == LABELS
+
+    @pytest.mark.parametrize('count', [3, 5])
+    def test_must_be_as_many_as_the_models_own(self, tmp_path, count):
+        described = {**sidecar('class_index'), 'labels': LABELS.to_dict()}
+        model = ForeignModel('class_index').write(tmp_path / 'm.onnx', described)
+        with pytest.raises(ConfigError, match=rf'has {count} classes, but m\.onnx tells 4'):
+            open_engine(EngineRequest(model, labels=LabelSet.generic(count)))
 
     def test_file_that_is_missing_is_named(self, tmp_path):
         model = ForeignModel().write(tmp_path / 'm.onnx', {**sidecar(), 'labels': 'no.yaml'})

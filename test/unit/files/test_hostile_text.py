@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from hostile_text import JSON, SECRET, YAML, odd_files, write_texts
 from limited_process import run_limited
 from read_hostile_text import READERS

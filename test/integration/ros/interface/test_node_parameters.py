@@ -53,6 +53,8 @@ def column_values(pixels: np.ndarray) -> list:
     return [pixels[10, x].tolist() for x in (5, 30, 60)]
 
 
+DUSK = str(Path(__file__).resolve().parents[2] / 'dusk_labels.yaml')
+
 # name: (topic to look at, new value, what the three stripes become)
 VISIBLE: dict[str, tuple[str, object, list]] = {
     'class_remap': ('mask', 'red=blue, 1=255', [2, 255, 2]),
@@ -60,7 +62,7 @@ VISIBLE: dict[str, tuple[str, object, list]] = {
     'class_filter': ('color_mask', 'green', [[0, 0, 0], [0, 255, 0], [0, 0, 0]]),
     'colors': ('color_mask', 'red=#010203, 2=#040506', [[1, 2, 3], [0, 255, 0], [4, 5, 6]]),
     'overlay_alpha': ('overlay', 0.0, [[200, 10, 20], [10, 100, 20], [10, 20, 60]]),
-    'labels': ('color_mask', 'camvid', [[128, 128, 128], [128, 0, 0], [192, 192, 128]]),
+    'labels': ('color_mask', DUSK, [[120, 40, 20], [20, 90, 40], [10, 20, 60]]),
 }
 
 
@@ -312,6 +314,8 @@ def test_every_parameter_that_can_change_has_a_test_above():
         ('points.class_filter', 'purple', 'red, green, blue'),
         ('colors', 'red=#12345', 'no colour'),
         ('labels', '/nowhere.yaml', '/nowhere.yaml'),
+        ('labels', 'ade20k', 'has 150 classes'),
+        ('labels', 'camvid', 'has 11 classes'),
         ('network_size', '10x10', '64'),
         ('device', 'gpu', 'cuda'),
         ('qos.image.reliability', 'perfect', 'best_effort'),
