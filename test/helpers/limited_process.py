@@ -17,14 +17,15 @@ def limit_memory(mib: float) -> None:
     """Let this process map `mib` MiB more than it has now; then its allocations fail."""
     pages = int(Path('/proc/self/statm').read_text().split()[0])
     most = pages * resource.getpagesize() + int(mib * (1 << 20))
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
 def limit_cpu(seconds: int) -> None:
     """Let the kernel kill this process after so many more seconds on a core."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     most = int(usage.ru_utime + usage.ru_stime) + seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (most, most))
+    resource.setrlimit(resource.RLIMIT_CPU, (most, most + 1))
 
 
 def run_limited(module: str, *arguments: str | Path) -> str:
