@@ -28,12 +28,7 @@ def parse_json(text: str, where: str) -> Any:
     """
     check_length(text, where)
     try:
-        data = json.loads(
-            text,
-            parse_int=_integer,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_object,
-        )
+        data = json.loads(text, parse_int=_integer, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         raise ConfigError(f'{where} is no JSON (line {error.lineno}: {error.msg})') from error
     except RecursionError as error:
@@ -48,10 +43,6 @@ def _integer(text: str) -> int:
     if len(text) > MOST_DIGITS:
         raise ValueError(f'a number has {len(text)} characters')
     return int(text)
-
-
-def _refuse_constant(text: str) -> float:
-    raise ValueError(f'{text} is no number')
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

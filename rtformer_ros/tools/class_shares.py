@@ -43,7 +43,8 @@ def _counted(root: Path, labels: LabelSet) -> list[float]:
 
 
 def _listed(path: Path, labels: LabelSet) -> list[float]:
-    data: Any = parse_json(read_text(path, 'class shares from'), f'class shares from {path}')
+    text = read_text(path, 'class shares from')
+    data: Any = parse_json(text, f'cannot read class shares from {path}: it')
     if isinstance(data, dict):
         if data.keys() != set(labels.names):
             raise ConfigError(f'{path}: expected a number for each of: {", ".join(labels.names)}')

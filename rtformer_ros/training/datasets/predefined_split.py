@@ -70,7 +70,9 @@ def _fits(sample: Sample, pattern: str, root: Path) -> bool:
 
 def _patterns(value: Any, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
-        raise ConfigError(f'{where} is {quoted(value)}; expected a list of names, prefixes or globs')
+        raise ConfigError(
+            f'{where} is {quoted(value)}; expected a list of names, prefixes or globs'
+        )
     for pattern in value:
         if not isinstance(pattern, str):
             raise ConfigError(f'{where} has {quoted(pattern)}; expected text: put it in quotes')

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 HELPERS = Path(__file__).parent
-REPOSITORY = HELPERS.parents[1]
+REPOSITORY = HELPERS.parents[2]
 _TIMEOUT_S = 120
 
 
@@ -29,7 +29,7 @@ def limit_cpu(seconds: int) -> None:
 
 
 def run_limited(module: str, *arguments: str | Path) -> str:
-    """Run a module of test/helpers, which sets its limits itself; return what it prints."""
+    """Run a module of this folder, which sets its limits itself; return what it prints."""
     paths = [str(REPOSITORY), str(HELPERS), os.environ.get('PYTHONPATH', '')]
     done = subprocess.run(
         [sys.executable, '-m', module, *map(str, arguments)],
