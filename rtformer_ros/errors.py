@@ -19,8 +19,46 @@ Define every error this package raises on purpose.
 
 Errors of other libraries are translated into one of these where the library is called, so that
 a caller who catches RtformerError has caught everything that bad input can cause.
-Each message says what was expected, what came and how to mend it.
+Each message says what was expected, what came and how to mend it. What came from a file or from
+another program is shown by `quoted`, `listed` and `shown_path`: no message grows with it.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+_QUOTED_CHARACTERS = 80
+_LISTED_CHARACTERS = 400
+_PATH_CHARACTERS = 255
+
+
+def quoted(value: object) -> str:
+    """Return the repr of foreign data, cut to 80 characters; control characters are escaped."""
+    if isinstance(value, str | bytes):
+        value = value[:_QUOTED_CHARACTERS]
+    return _cut(repr(value), _QUOTED_CHARACTERS)
+
+
+def listed(names: Iterable[object]) -> str:
+    """Return foreign names for a message, separated by commas and cut to 400 characters."""
+    shown: list[str] = []
+    length = 0
+    for name in names:
+        shown.append(quoted(str(name))[1:-1])
+        length += len(shown[-1]) + 2
+        if length > _LISTED_CHARACTERS:
+            break
+    return _cut(', '.join(shown), _LISTED_CHARACTERS)
+
+
+def shown_path(path: Path) -> str:
+    """Return a path for a message, cut to 255 characters; control characters are escaped."""
+    return _cut(repr(str(path)[: _PATH_CHARACTERS + 1])[1:-1], _PATH_CHARACTERS)
+
+
+def _cut(text: str, characters: int) -> str:
+    return text if len(text) <= characters else f'{text[: characters - 3]}...'
 
 
 class RtformerError(Exception):

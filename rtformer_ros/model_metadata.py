@@ -8,7 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
-from rtformer_ros.errors import ConfigError, ModelError
+from rtformer_ros.errors import ConfigError, ModelError, listed, quoted
+from rtformer_ros.files.json_text import parse_json
 from rtformer_ros.labels.label_set import LabelSet
 
 Layout = Literal['nhwc_uint8', 'nchw_float']
@@ -18,6 +19,8 @@ Triple = tuple[float, float, float]
 
 _PREFIX = 'rtformer_ros.'
 _FORMAT = '1'
+_MOST_PIXELS = 1 << 14
+_MOST_TEXT_CHARACTERS = 10_000
 
 HALF_QUANTISED = f'{_PREFIX}half_quantised'
 """A property, of any value, of files that quantise from half precision."""
@@ -119,7 +122,8 @@ class ModelMetadata:
         version = properties.get(f'{_PREFIX}format')
         if version != _FORMAT:
             raise ModelError(
-                f"{source}: the property '{_PREFIX}format' is {version!r}; expected '{_FORMAT}'. "
+                f"{source}: the property '{_PREFIX}format' is {quoted(version)}; expected "
+                f"'{_FORMAT}'. "
                 'Export the model again with this version of rtformer_ros'
             )
         keys = [key for key in _KEYS if _PREFIX + key in properties]
@@ -162,10 +166,7 @@ def has_metadata(properties: Mapping[str, str]) -> bool:
 def _property_value(text: str, key: str, source: str) -> Any:
     if key in _TEXT_KEYS:
         return text
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigError(f'{source}: {key} is no JSON: {error}') from error
+    return parse_json(text, f'{source}: {key}')
 
 
 def _refuse_unknown(data: Any, known: Collection[str], where: str) -> None:
@@ -173,38 +174,43 @@ def _refuse_unknown(data: Any, known: Collection[str], where: str) -> None:
         raise ConfigError(f'{where}: expected a mapping with keys of {", ".join(known)}')
     unknown = [str(key) for key in data if key not in known]
     if unknown:
-        raise ConfigError(
-            f'{where}: unknown key(s) {", ".join(unknown)}; expected {", ".join(known)}'
-        )
+        raise ConfigError(f'{where}: unknown key(s) {listed(unknown)}; expected {", ".join(known)}')
 
 
 def _text(value: Any, where: str) -> str:
     if not isinstance(value, str):
-        raise ConfigError(f'{where} is {value!r}; expected text')
+        raise ConfigError(f'{where} is {quoted(value)}; expected text')
+    if len(value) > _MOST_TEXT_CHARACTERS:
+        raise ConfigError(
+            f'{where} has {len(value)} characters; expected at most {_MOST_TEXT_CHARACTERS}'
+        )
     return value
 
 
 def _pixels(value: Any, where: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ConfigError(f'{where} is {value!r}; expected a number of pixels, or 0 if unknown')
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST_PIXELS:
+        raise ConfigError(
+            f'{where} is {quoted(value)}; expected a number of pixels up to {_MOST_PIXELS}, or 0 '
+            'if unknown'
+        )
     return value
 
 
 def _one_of(value: Any, choices: Any, where: str) -> Any:
     allowed = get_args(choices)
     if value not in allowed:
-        raise ConfigError(f'{where} is {value!r}; expected one of {", ".join(allowed)}')
+        raise ConfigError(f'{where} is {quoted(value)}; expected one of {", ".join(allowed)}')
     return value
 
 
 def _number(value: Any, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ConfigError(f'{where} is {value!r}; expected a number')
+        raise ConfigError(f'{where} is {quoted(value)}; expected a number')
     return float(value)
 
 
 def _triple(value: Any, where: str) -> Triple:
     if not isinstance(value, list | tuple) or len(value) != 3:
-        raise ConfigError(f'{where} is {value!r}; expected three numbers, one a channel')
+        raise ConfigError(f'{where} is {quoted(value)}; expected three numbers, one a channel')
     first, second, third = (_number(number, where) for number in value)
     return first, second, third

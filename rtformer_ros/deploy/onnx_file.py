@@ -11,6 +11,7 @@ import onnx
 from onnx import helper, numpy_helper
 from onnx.shape_inference import InferenceError
 
+from rtformer_ros.deploy.external_data import external_files
 from rtformer_ros.errors import ModelError
 
 _FOREIGN_ERRORS = (onnx.checker.ValidationError, InferenceError, ValueError, RuntimeError)
@@ -20,14 +21,16 @@ def read_onnx(source: Path | str | onnx.ModelProto) -> onnx.ModelProto:
     """
     Return a model of one's own: read from a file, weights beside it included, or copied.
 
-    Raises ModelError for a file that cannot be read as an ONNX model.
+    Raises ModelError for a file that cannot be read as an ONNX model, or names weights elsewhere.
     """
     if isinstance(source, onnx.ModelProto):
         model = onnx.ModelProto()
         model.CopyFrom(source)
         return model
+    external_files(Path(source))
     try:
-        model = onnx.load(str(source))
+        # By its content, not its suffix, of which several stand for text.
+        model = onnx.load(str(source), format='protobuf')
     except OSError as error:
         raise ModelError(f'cannot read {source}: {error}') from error
     except Exception as error:

@@ -8,7 +8,7 @@ from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from rtformer_ros.engines.tensor_format import decode_outputs, logit_channels
-from rtformer_ros.errors import ConfigError, ModelError
+from rtformer_ros.errors import ConfigError, ModelError, quoted
 from rtformer_ros.labels.label_set import LabelSet
 
 if TYPE_CHECKING:
@@ -59,12 +59,12 @@ def choose_labels(
     may_differ = request.labels_override and num_classes is not None and len(labels) > num_classes
     if num_classes is not None and len(labels) != num_classes and not may_differ:
         raise ConfigError(
-            f"the label set '{labels.name}' has {len(labels)} classes, but {model.name} tells "
-            f'{num_classes} apart; give the labels that it was trained with{beside}'
+            f'the label set {quoted(labels.name)} has {len(labels)} classes, but {model.name} '
+            f'tells {num_classes} apart; give the labels that it was trained with{beside}'
         )
     if own is None or _names(own) == _names(labels) or _has_no_names(own):
         return ChosenLabels(labels)
-    warning = f"the label set '{labels.name}' names other classes than {model.name}{beside}"
+    warning = f'the label set {quoted(labels.name)} names other classes than {model.name}{beside}'
     if not request.labels_override:
         raise ConfigError(
             f'{warning}; leave labels empty for its own, or set labels_override where they are '
@@ -94,7 +94,7 @@ def _side_by_side(own: LabelSet, asked: LabelSet) -> str:
         return ''
     left = len(differing) - _SHOWN_PAIRS
     shown = ', '.join(islice(differing, _SHOWN_PAIRS)) + (f', {left} more' if left > 0 else '')
-    return f" (the model's own / '{asked.name}': {shown})"
+    return f" (the model's own / {quoted(asked.name)}: {shown})"
 
 
 def _cut(name: str) -> str:

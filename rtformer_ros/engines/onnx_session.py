@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnxruntime
 
+from rtformer_ros.deploy.external_data import external_files
 from rtformer_ros.errors import EngineError, EngineUnavailable, ModelError, RtformerError
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ def _load_on_cuda(request: EngineRequest) -> onnxruntime.InferenceSession:
 def _load(request: EngineRequest, providers: list[_Provider]) -> onnxruntime.InferenceSession:
     options = _session_options(request.thread_count)
     with _translated(f'{request.model} cannot be loaded as an ONNX model', ModelError):
+        external_files(request.model)
         return onnxruntime.InferenceSession(str(request.model), options, providers=providers)
 
 
@@ -130,6 +132,8 @@ def _session_options(threads: int) -> onnxruntime.SessionOptions:
     # Idle threads sleep: a robot has other work for the cores between two frames.
     options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     options.log_severity_level = _LOG_FATAL_ONLY
+    # Only what was checked is read: not the library's own format under the same suffix.
+    options.add_session_config_entry('session.load_model_format', 'ONNX')
     return options
 
 

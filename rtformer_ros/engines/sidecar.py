@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rtformer_ros.errors import ConfigError, ModelError
+from rtformer_ros.files.yaml_file import read_yaml
 from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.model_metadata import ModelMetadata, has_metadata
 
@@ -62,12 +63,7 @@ def read_sidecar(path: Path) -> ModelMetadata:
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        data = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f'cannot read the model description {path}: {error}') from error
+    data = read_yaml(path, 'model description')
     if not isinstance(data, dict):
         raise ConfigError(f'{path}: expected a mapping with the keys input, output and labels')
     return data

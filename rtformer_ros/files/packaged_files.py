@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from rtformer_ros.errors import ConfigError, ModelError
+from rtformer_ros.errors import ConfigError, ModelError, quoted
 
 DEFAULT_MODEL = 'models/rtformer_slim_camvid_360x480.onnx'
 """What runs when nobody names a model, relative to the package's share folder."""
@@ -58,10 +58,10 @@ def find_model(text: str) -> Path:
     wanted = text.strip() or DEFAULT_MODEL
     tried = _candidates(wanted, 'models', _MODEL_SUFFIXES)
     for path in tried:
-        if path.is_file():
+        if _is_file(path):
             return path
     raise ModelError(
-        f"there is no model file '{wanted}'; looked in {_places(wanted, 'models')}. Give an "
+        f'there is no model file {quoted(wanted)}; looked in {_places(wanted, "models")}. Give an '
         f'absolute path, or leave the model empty for {DEFAULT_MODEL}'
     )
 
@@ -96,13 +96,13 @@ def find_split(text: str) -> Path:
 def _find_yaml(text: str, folder: str, kind: str) -> Path:
     tried = _candidates(text.strip(), folder, ('.yaml',))
     for path in tried:
-        if path.is_file():
+        if _is_file(path):
             return path
     known = sorted(
         {path.stem for share in share_directories() for path in share.glob(f'{folder}/*.yaml')}
     )
     raise ConfigError(
-        f"there is no {kind} file '{text}'; looked in {_places(text.strip(), folder)}. Give the "
+        f'there is no {kind} file {quoted(text)}; looked in {_places(text.strip(), folder)}. Give the '
         f'path of a YAML file or one of: {", ".join(known)}'
     )
 
@@ -124,3 +124,11 @@ def _places(text: str, folder: str) -> str:
         return str(path)
     packaged = [str(share / folder) for share in share_directories()[:1]]
     return ' and '.join([str(Path.cwd()), *packaged])
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether there is a regular file; False, too, where the name is none or is hidden."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False

@@ -10,6 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from rtformer_ros.errors import ConfigError
+from rtformer_ros.files.json_text import parse_json
+from rtformer_ros.files.text_file import read_text
+
 
 @dataclass(frozen=True)
 class Version:
@@ -61,9 +65,10 @@ class PartialDownload:
     def version(self, url: str) -> Version:
         """Return the version that the bytes are of, one without a validator if it is not known."""
         try:
-            saved: Any = json.loads(self._description.read_text(encoding='utf-8'))
+            text = read_text(self._description, 'version of a download')
+            saved: Any = parse_json(text, str(self._description))
             version = Version(**saved)
-        except (OSError, ValueError, TypeError):
+        except (ConfigError, TypeError):
             return Version(url)
         return version if version.url == url else Version(url)
 

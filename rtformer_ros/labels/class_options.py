@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rtformer_ros.errors import ConfigError
+from rtformer_ros.errors import ConfigError, quoted
 from rtformer_ros.labels.palette import parse_color
 from rtformer_ros.segmentation import UNLABELED_ID
 
@@ -62,6 +62,6 @@ def _pairs(text: str, option: str, example: str) -> list[tuple[str, str]]:
     for part in filter(str.strip, text.split(',')):
         left, equals, right = part.partition('=')
         if not (equals and left.strip() and right.strip()):
-            raise ConfigError(f"{option}: '{part.strip()}' is no pair; expected '{example}'")
+            raise ConfigError(f"{option}: {quoted(part.strip())} is no pair; expected '{example}'")
         pairs.append((left.strip(), right.strip()))
     return pairs

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import colorsys
+import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-
-from rtformer_ros.errors import ConfigError
+from rtformer_ros.errors import ConfigError, listed, quoted
+from rtformer_ros.files.yaml_file import read_yaml
 from rtformer_ros.segmentation import UNLABELED_ID
 
 PlannerGroup = Literal['drivable', 'walkable', 'obstacle', 'dynamic', 'sky', 'other']
@@ -19,6 +20,9 @@ ColorRgb = tuple[int, int, int]
 MAX_CLASSES = UNLABELED_ID
 _GROUPS: tuple[str, ...] = get_args(PlannerGroup)
 _CLASS_KEYS = frozenset({'name', 'color', 'group'})
+_MOST_NAME_CHARACTERS = 100
+# Control characters, line separators and halves of surrogate pairs.
+_UNPRINTABLE = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
 
 
 @dataclass(frozen=True)
@@ -45,16 +49,12 @@ class LabelSet:
 
     def __post_init__(self) -> None:
         """Raise ConfigError unless the ids fit a uint8 map and the names are distinct."""
-        if not 1 <= len(self.classes) <= MAX_CLASSES:
-            raise ConfigError(
-                f"label set '{self.name}' has {len(self.classes)} classes; expected 1 to "
-                f'{MAX_CLASSES} (a mask holds uint8 ids and {UNLABELED_ID} means unlabelled)'
-            )
-        folded = [label.name.casefold() for label in self.classes]
-        repeated = sorted({name for name in folded if folded.count(name) > 1})
+        _check_count(len(self.classes), f'label set {quoted(self.name)}')
+        counts = Counter(label.name.casefold() for label in self.classes)
+        repeated = sorted(name for name, count in counts.items() if count > 1)
         if repeated:
             raise ConfigError(
-                f"label set '{self.name}' repeats the class name(s) {', '.join(repeated)}; "
+                f'label set {quoted(self.name)} repeats the class name(s) {listed(repeated)}; '
                 'give every class a name of its own'
             )
 
@@ -81,8 +81,8 @@ class LabelSet:
         if text.isdecimal() and int(text) < len(self):
             return int(text)
         raise ConfigError(
-            f"'{text}' is no class of label set '{self.name}'; expected an id from 0 to "
-            f'{len(self) - 1} or one of: {", ".join(self.names)}'
+            f'{quoted(text)} is no class of label set {quoted(self.name)}; expected an id from 0 '
+            f'to {len(self) - 1} or one of: {listed(self.names)}'
         )
 
     @classmethod
@@ -102,13 +102,15 @@ class LabelSet:
             raise ConfigError(
                 f"{source}: expected a mapping with a list 'classes' of {{name, color, group}}"
             )
+        _check_count(len(data['classes']), f'{source}: it')
         classes = tuple(
             _label_class(entry, f'{source}: class {i}') for i, entry in enumerate(data['classes'])
         )
         ignore_id = data.get('ignore_id', UNLABELED_ID)
         if not _is_byte(ignore_id):
-            raise ConfigError(f'{source}: ignore_id is {ignore_id!r}; expected 0 to 255')
-        return cls(str(data.get('name', Path(source).stem)), classes, ignore_id)
+            raise ConfigError(f'{source}: ignore_id is {quoted(ignore_id)}; expected 0 to 255')
+        name = _checked_name(str(data.get('name', Path(source).stem)), f'{source}: its name')
+        return cls(name, classes, ignore_id)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data (for YAML, JSON and model metadata) that `from_dict` takes."""
@@ -123,11 +125,7 @@ class LabelSet:
 
 def load_labels(path: Path) -> LabelSet:
     """Read a label set from a YAML file; raises ConfigError, naming the file and the entry."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f'cannot read the label file {path}: {error}') from error
-    return LabelSet.from_dict(data, str(path))
+    return LabelSet.from_dict(read_yaml(path, 'label file'), str(path))
 
 
 def distinct_colors(count: int) -> list[ColorRgb]:
@@ -142,20 +140,40 @@ def distinct_colors(count: int) -> list[ColorRgb]:
 
 def _label_class(entry: Any, where: str) -> LabelClass:
     if not isinstance(entry, dict) or not isinstance(entry.get('name'), str):
-        raise ConfigError(f"{where}: expected a mapping with a text 'name', got {entry!r}")
+        raise ConfigError(f"{where}: expected a mapping with a text 'name', got {quoted(entry)}")
     unknown = sorted(set(entry) - _CLASS_KEYS)
     if unknown:
-        raise ConfigError(f'{where}: unknown key(s) {", ".join(map(str, unknown))}')
+        raise ConfigError(f'{where}: unknown key(s) {listed(unknown)}')
+    name = _checked_name(entry['name'], f'{where}: its name')
     color, group = entry.get('color'), entry.get('group', 'other')
     if not isinstance(color, list) or len(color) != 3 or not all(map(_is_byte, color)):
         raise ConfigError(
-            f"{where} '{entry['name']}': color is {color!r}; expected [r, g, b], 0..255"
+            f'{where} {quoted(name)}: color is {quoted(color)}; expected [r, g, b], 0..255'
         )
     if group not in _GROUPS:
         raise ConfigError(
-            f"{where} '{entry['name']}': group is {group!r}; expected one of {', '.join(_GROUPS)}"
+            f'{where} {quoted(name)}: group is {quoted(group)}; expected one of '
+            f'{", ".join(_GROUPS)}'
         )
-    return LabelClass(entry['name'], (color[0], color[1], color[2]), group)
+    return LabelClass(name, (color[0], color[1], color[2]), group)
+
+
+def _check_count(count: int, which: str) -> None:
+    if not 1 <= count <= MAX_CLASSES:
+        raise ConfigError(
+            f'{which} has {count} classes; expected 1 to {MAX_CLASSES} (a mask holds uint8 ids and '
+            f'{UNLABELED_ID} means unlabelled)'
+        )
+
+
+def _checked_name(name: str, which: str) -> str:
+    """Return a name that fits into logs and legends."""
+    if len(name) > _MOST_NAME_CHARACTERS or _UNPRINTABLE.search(name):
+        raise ConfigError(
+            f'{which} is {quoted(name)}; expected at most {_MOST_NAME_CHARACTERS} characters of '
+            'one line'
+        )
+    return name
 
 
 def _is_byte(value: Any) -> bool:

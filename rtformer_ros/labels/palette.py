@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from rtformer_ros.errors import ConfigError
+from rtformer_ros.errors import ConfigError, quoted
 from rtformer_ros.labels.label_set import ColorRgb, LabelSet
 
 _HEX_COLOR = re.compile(r'#?([0-9a-fA-F]{6})')
@@ -20,7 +20,7 @@ def parse_color(text: str) -> ColorRgb:
     """Return the colour (red, green, blue; 0..255) of '#rrggbb'; raises ConfigError."""
     match = _HEX_COLOR.fullmatch(text.strip())
     if match is None:
-        raise ConfigError(f"'{text}' is no colour; expected '#rrggbb', for example '#804080'")
+        raise ConfigError(f"{quoted(text)} is no colour; expected '#rrggbb', for example '#804080'")
     red, green, blue = bytes.fromhex(match[1])
     return red, green, blue
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from rtformer_ros.errors import ConfigError
+from rtformer_ros.errors import ConfigError, quoted
+from rtformer_ros.files.json_text import parse_json
+from rtformer_ros.files.text_file import read_text
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.training.datasets.open_dataset import READERS, open_dataset
 
@@ -42,10 +43,8 @@ def _counted(root: Path, labels: LabelSet) -> list[float]:
 
 
 def _listed(path: Path, labels: LabelSet) -> list[float]:
-    try:
-        data: Any = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f'cannot read class shares from {path}: {error}') from error
+    text = read_text(path, 'class shares from')
+    data: Any = parse_json(text, f'cannot read class shares from {path}: it')
     if isinstance(data, dict):
         if data.keys() != set(labels.names):
             raise ConfigError(f'{path}: expected a number for each of: {", ".join(labels.names)}')
@@ -54,5 +53,5 @@ def _listed(path: Path, labels: LabelSet) -> list[float]:
         raise ConfigError(f'{path}: expected {len(labels)} numbers, by class name or by class id')
     for value in data:
         if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-            raise ConfigError(f'{path}: {value!r} is no share of a class; expected 0 or more')
+            raise ConfigError(f'{path}: {quoted(value)} is no share of a class; expected 0 or more')
     return [float(value) for value in data]

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-import yaml
-
-from rtformer_ros.errors import ConfigError
+from rtformer_ros.errors import ConfigError, listed, quoted
 from rtformer_ros.files.packaged_files import share_directories
+from rtformer_ros.files.yaml_file import parse_yaml, read_yaml
 from rtformer_ros.training.recipe import Recipe
 
 
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe file; raises ConfigError, naming the file and the key at fault."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f'cannot read the recipe {path}: {error}') from error
-    return recipe_from_dict(data or {}, str(path))
+    return recipe_from_dict(read_yaml(path, 'recipe') or {}, str(path))
 
 
 def find_recipe(text: str) -> Path:
@@ -80,11 +76,10 @@ def parse_change(text: str) -> tuple[str, Any]:
     """Return name and value of 'name=value', the value read as YAML; raises ConfigError."""
     name, equals, value = text.partition('=')
     if not equals:
-        raise ConfigError(f"'{text}' changes nothing; expected name=value, as in optimizer.lr=1e-3")
-    try:
-        return name.strip(), _number_or_value(yaml.safe_load(value))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"'{text}': the value is no YAML: {error}") from error
+        raise ConfigError(
+            f'{quoted(text)} changes nothing; expected name=value, as in optimizer.lr=1e-3'
+        )
+    return name.strip(), _number_or_value(parse_yaml(value, f'the value of {quoted(name)}'))
 
 
 def differences(old: Recipe, new: Recipe) -> list[str]:
@@ -95,14 +90,12 @@ def differences(old: Recipe, new: Recipe) -> list[str]:
 
 def _build(kind: Any, data: Any, where: str) -> Any:
     if not isinstance(data, Mapping):
-        raise ConfigError(f'{where}: expected a mapping, got {data!r}')
+        raise ConfigError(f'{where}: expected a mapping, got {quoted(data)}')
     hints = get_type_hints(kind)
     names = [item.name for item in fields(kind)]
     unknown = [str(key) for key in data if key not in names]
     if unknown:
-        raise ConfigError(
-            f'{where}: unknown key(s) {", ".join(unknown)}; expected {", ".join(names)}'
-        )
+        raise ConfigError(f'{where}: unknown key(s) {listed(unknown)}; expected {", ".join(names)}')
     values = {name: _value(hints[name], data[name], f'{where}: {name}') for name in data}
     try:
         return kind(**values)
@@ -137,7 +130,9 @@ def _scalar(kind: Any, value: Any, where: str) -> Any:
     if kind is bool or kind is str:
         name = 'true or false' if kind is bool else 'text'
         return _checked(value, isinstance(value, kind), where, name)
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    is_number = (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    )
     if kind is int:
         return _checked(value, is_number and value == int(value), where, 'a whole number')
     return float(_checked(value, is_number, where, 'a number'))
@@ -155,7 +150,7 @@ def _number_or_value(value: Any) -> Any:
 
 def _checked(value: Any, holds: bool, where: str, expected: str) -> Any:
     if not holds:
-        raise ConfigError(f'{where} is {value!r}; expected {expected}')
+        raise ConfigError(f'{where} is {quoted(value)}; expected {expected}')
     return value
 
 

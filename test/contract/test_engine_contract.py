@@ -286,9 +286,12 @@ def test_labels_of_the_caller_go_first(open_one):
     assert open_one(labels=mine).description.labels == mine
 
 
-def test_fewer_labels_than_classes_are_refused(open_one):
-    with pytest.raises(ConfigError, match=r"'few' has 4 classes, but small\..* tells 5 apart"):
-        open_one(labels=LabelSet.generic(4, 'few'))
+@pytest.mark.parametrize('count', [4, 6, 150])
+def test_another_number_of_labels_than_of_classes_is_refused(open_one, count):
+    with pytest.raises(
+        ConfigError, match=rf"'other' has {count} classes, but small\..* tells 5 apart"
+    ):
+        open_one(labels=LabelSet.generic(count, 'other'))
 
 
 def test_a_device_that_is_not_there_is_unavailable(case, small_network):

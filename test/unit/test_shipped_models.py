@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from rtformer_ros.engines import EngineRequest, open_engine
+from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.packaged_files import DEFAULT_MODEL, find_labels
 from rtformer_ros.imaging.codecs import read_image_file
 from rtformer_ros.labels.label_set import load_labels
@@ -48,6 +49,13 @@ def test_onnx_tells_of_the_weights_that_it_was_made_from(name):
     assert [metadata.height, metadata.width] == [entry['height'], entry['width']]
     assert metadata.labels == load_labels(find_labels(entry['labels']))
     assert 'untrained' not in metadata.description
+
+
+@pytest.mark.parametrize('name', ENTRIES)
+def test_labels_of_another_number_are_refused(name):
+    labels = load_labels(find_labels('ade20k'))
+    with pytest.raises(ConfigError, match=rf"'ade20k' has 150 classes, but {name} tells 11 apart"):
+        open_engine(EngineRequest(MODELS / name, labels=labels))
 
 
 @pytest.mark.parametrize('name', [name for name in ENTRIES if name.endswith('.onnx')])

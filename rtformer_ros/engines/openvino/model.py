@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import openvino
 
+from rtformer_ros.deploy.external_data import external_files
 from rtformer_ros.engines.openvino.cache import compiled_models
 from rtformer_ros.errors import EngineError, EngineUnavailable, ModelError, RtformerError
 
@@ -33,6 +34,8 @@ class OpenVinoModel:
     def __init__(self, path: Path) -> None:
         """Read a file; raises ModelError unless it is an ONNX model that takes images."""
         self.path = path
+        # Before the library sees the file, which may name any other.
+        external_files(path)
         with _translated(f'{path} cannot be loaded as an ONNX model', ModelError):
             self._core = openvino.Core()
             self._graph: Any = self._core.read_model(path)

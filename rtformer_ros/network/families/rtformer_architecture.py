@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from rtformer_ros.errors import ConfigError
+from rtformer_ros.errors import ConfigError, quoted
 from rtformer_ros.network.architecture import Architecture
 
 VariantName = Literal['slim', 'base']
@@ -39,6 +39,15 @@ VARIANTS: dict[VariantName, RTFormerVariant] = {
 cross_size 8 and injection (True, False)."""
 
 
+# Far above any network; what is described here is built, and the grid takes memory when it runs.
+_MOST = {
+    'num_classes': 1 << 16,
+    'head_channels': 1 << 16,
+    'base_channels': 1 << 16,
+    'cross_size': 128,
+}
+
+
 @dataclass(frozen=True)
 class RTFormerArchitecture(Architecture):
     """
@@ -61,10 +70,10 @@ class RTFormerArchitecture(Architecture):
         """Raise ConfigError for the first value out of range."""
         if self.variant not in VARIANTS:
             raise _bad('variant', self.variant, f'one of {", ".join(get_args(VariantName))}')
-        for name in ('num_classes', 'head_channels', 'cross_size'):
-            if not _is_count(getattr(self, name)):
-                raise _bad(name, getattr(self, name), 'a whole number, 1 or more')
-        if not _is_count(self.base_channels) or self.base_channels % ATTENTION_HEADS:
+        for name, most in _MOST.items():
+            if not _is_count(getattr(self, name), most):
+                raise _bad(name, getattr(self, name), f'a whole number, 1 to {most}')
+        if self.base_channels % ATTENTION_HEADS:
             raise _bad('base_channels', self.base_channels, f'a multiple of {ATTENTION_HEADS}')
         if not _is_pair_of_bools(self.injection):
             raise _bad('injection', self.injection, 'two booleans, for blocks 4 and 5')
@@ -77,11 +86,11 @@ class RTFormerArchitecture(Architecture):
 
 
 def _bad(name: str, value: Any, expected: str) -> ConfigError:
-    return ConfigError(f'{name} is {value!r}; expected {expected}')
+    return ConfigError(f'{name} is {quoted(value)}; expected {expected}')
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+def _is_count(value: Any, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
 
 
 def _is_number(value: Any) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from rtformer_ros.errors import CheckpointError
+from rtformer_ros.errors import CheckpointError, quoted
 from rtformer_ros.network.architecture import Architecture
 from rtformer_ros.network.family import NetworkFamily
 from rtformer_ros.network.registry import FAMILIES, Families
@@ -28,7 +28,7 @@ def family_of(file: WeightsFile, families: Families = FAMILIES) -> NetworkFamily
         if family.name == name:
             return family
     raise CheckpointError(
-        f'its header names the network family {name!r}; this version has '
+        f'its header names the network family {quoted(name)}; this version has '
         f'{", ".join(family.name for family in families)}'
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,20 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from rtformer_ros.errors import CheckpointError
+from rtformer_ros.errors import CheckpointError, ConfigError, quoted
 from rtformer_ros.files.atomic_file import write_atomically
+from rtformer_ros.files.json_text import parse_json
+from rtformer_ros.files.text_file import open_regular
 from rtformer_ros.network.weights.paddleseg import read_pdparams
 
 _HEADER = 'rtformer_ros'
 UNUSED_SUFFIX = 'num_batches_tracked'
 """Of the names of a state dict's counters, which no network here reads."""
+_LENGTH_BYTES = 8
+_MOST_BYTES = 1 << 31
+_MOST_HEADER_BYTES = 1 << 23
+_MOST_KEY_CHARACTERS = 200
+_FLOAT_KINDS = frozenset({'F64', 'F32', 'F16', 'BF16'})
 
 
 @dataclass(frozen=True)
@@ -88,22 +96,49 @@ def _halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], str | None]:
     try:
+        _check_header(path)
         with safetensors.safe_open(path, framework='pt') as file:
-            state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+            state = {key: _tensor(file, key) for key in file.keys()}  # noqa: SIM118
             return state, (file.metadata() or {}).get(_HEADER)
-    except (OSError, safetensors.SafetensorError) as error:
+    except (OSError, safetensors.SafetensorError, _NoWeights) as error:
+        reason = getattr(error, 'strerror', None) or quoted(str(error))[1:-1]
         raise CheckpointError(
-            f'{path} is missing, cut short or no safetensors file ({error}); fetch it again'
+            f'{path} is missing, cut short or no safetensors file ({reason}); fetch it again'
         ) from error
+
+
+class _NoWeights(Exception):
+    """Stand for a file that the library would read, but that holds no weights."""
+
+
+def _check_header(path: Path) -> None:
+    """Raise _NoWeights for a file or a header larger than those of any network here."""
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        length = int.from_bytes(file.read(_LENGTH_BYTES), 'little')
+    if size > _MOST_BYTES or length > min(size, _MOST_HEADER_BYTES):
+        raise _NoWeights(f'a header of {length} bytes in a file of {size}')
+
+
+def _tensor(file: Any, key: str) -> Tensor:
+    kind: str = file.get_slice(key).get_dtype()
+    if len(key) > _MOST_KEY_CHARACTERS:
+        raise _NoWeights(f'a key of {len(key)} characters')
+    if kind not in _FLOAT_KINDS and not key.endswith(UNUSED_SUFFIX):
+        raise _NoWeights(f'key {quoted(key)} holds {kind}; expected float weights')
+    tensor: Tensor = file.get_tensor(key)
+    return tensor.float() if kind in _FLOAT_KINDS else tensor
 
 
 def _parsed(text: str, path: Path) -> dict[str, Any]:
     try:
-        header = json.loads(text)
-    except ValueError as error:
-        raise CheckpointError(f"{path}: its header '{_HEADER}' is no JSON ({error})") from error
-    if not isinstance(header, dict) or not isinstance(header.get('notes', {}), dict):
+        header = parse_json(text, f"{path}: its header '{_HEADER}'")
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from error
+    notes = header.get('notes', {}) if isinstance(header, dict) else None
+    if not isinstance(notes, dict) or not all(isinstance(note, str) for note in notes.values()):
         raise CheckpointError(
-            f"{path}: its header '{_HEADER}' is no JSON object with an object 'notes'"
+            f"{path}: its header '{_HEADER}' is no JSON object with an object 'notes' of texts"
         )
+    assert isinstance(header, dict)
     return header

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from rtformer_ros.errors import ConfigError
+from rtformer_ros.errors import ConfigError, quoted
+from rtformer_ros.files.yaml_file import read_yaml
 from rtformer_ros.ros.interface.topics import (
     CAMERA_INFO_TOPIC,
     COMPRESSED,
@@ -53,17 +54,12 @@ def load_topic_names(path: Path) -> dict[str, str]:
 
     Raises ConfigError, naming the file and the entry, for anything but pairs of texts.
     """
-    import yaml
-
-    try:
-        data = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f'cannot read the topic names in {path}: {error}') from error
+    data = read_yaml(path, 'topic names in')
     if not isinstance(data, dict) or not data:
         raise ConfigError(f"{path}: expected lines like '~/mask: class_mask'")
     for name, other in data.items():
-        if not (isinstance(name, str) and isinstance(other, str) and name and other):
-            raise ConfigError(f"{path}: '{name}: {other}' is no pair of topic names")
+        if not (isinstance(other, str) and name and other):
+            raise ConfigError(f'{path}: {quoted(name)}: {quoted(other)} is no pair of topic names')
     return data
 
 

@@ -7,9 +7,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from rtformer_ros.errors import ConfigError
+from rtformer_ros.errors import ConfigError, quoted
+from rtformer_ros.files.yaml_file import read_yaml
 from rtformer_ros.training.datasets.dataset import Sample
 
 
@@ -60,11 +59,7 @@ class PredefinedSplit:
 
 def load_split(path: Path) -> PredefinedSplit:
     """Read a split from a YAML file; raises ConfigError, naming the file and what is at fault."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f'cannot read the split {path}: {error}') from error
-    return PredefinedSplit.from_dict(path.stem, data, str(path))
+    return PredefinedSplit.from_dict(path.stem, read_yaml(path, 'split'), str(path))
 
 
 def _fits(sample: Sample, pattern: str, root: Path) -> bool:
@@ -75,8 +70,10 @@ def _fits(sample: Sample, pattern: str, root: Path) -> bool:
 
 def _patterns(value: Any, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
-        raise ConfigError(f'{where} is {value!r}; expected a list of names, prefixes or globs')
+        raise ConfigError(
+            f'{where} is {quoted(value)}; expected a list of names, prefixes or globs'
+        )
     for pattern in value:
         if not isinstance(pattern, str):
-            raise ConfigError(f'{where} has {pattern!r}; expected text: put it in quotes')
+            raise ConfigError(f'{where} has {quoted(pattern)}; expected text: put it in quotes')
     return tuple(value)

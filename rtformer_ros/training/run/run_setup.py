@@ -8,8 +8,9 @@ from typing import Any
 
 import yaml
 
-from rtformer_ros.errors import ConfigError
+from rtformer_ros.errors import ConfigError, quoted
 from rtformer_ros.files.atomic_file import write_atomically
+from rtformer_ros.files.yaml_file import read_yaml
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.training.datasets.predefined_split import PredefinedSplit
 from rtformer_ros.training.recipe import Recipe
@@ -52,8 +53,10 @@ class RunSetup:
 def load_setup(folder: Path) -> RunSetup:
     """Read the setup of a run from its folder; raises ConfigError, naming what is at fault."""
     path = folder / _FILE
+    if not path.is_file():
+        raise ConfigError(f'there is no run to resume in {folder}; start it without --resume')
     try:
-        data: Any = yaml.safe_load(path.read_text(encoding='utf-8'))
+        data: Any = _content(path)
         return RunSetup(
             dataset=data['dataset'],
             root=Path(data['root']),
@@ -62,12 +65,15 @@ def load_setup(folder: Path) -> RunSetup:
             recipe=recipe_from_dict(data['recipe'], f'{path}: recipe'),
             split=_split(data.get('split'), f'{path}: split'),
         )
-    except OSError as error:
-        raise ConfigError(
-            f'there is no run to resume in {folder} ({error}); start it without --resume'
-        ) from error
-    except (UnicodeDecodeError, yaml.YAMLError, LookupError, TypeError) as error:
-        raise ConfigError(f'{path} is no description of a run: {error!r}') from error
+    except (LookupError, TypeError) as error:
+        raise ConfigError(f'{path} is no description of a run: {quoted(error)}') from error
+
+
+def _content(path: Path) -> Any:
+    try:
+        return read_yaml(path, 'run file')
+    except ConfigError as error:
+        raise ConfigError(f'{path} is no description of a run: {error}') from error
 
 
 def _network(data: dict[str, Any]) -> str:
@@ -78,5 +84,7 @@ def _network(data: dict[str, Any]) -> str:
 def _split(data: Any, source: str) -> PredefinedSplit | None:
     if data is None:
         return None
+    if not isinstance(data, dict):
+        raise TypeError('its split is no mapping')
     name = data.pop('name')
     return PredefinedSplit.from_dict(name, data, source)

@@ -158,10 +158,24 @@ class TestLabels:
         with pytest.raises(ConfigError, match=r'm\.onnx returns class ids, but .* give labels'):
             open_model(model)
 
-    def test_must_not_be_fewer_than_the_logits(self, open_model, tmp_path):
+    @pytest.mark.parametrize('count', [1, 3, 5, 150])
+    def test_must_be_as_many_as_the_logits(self, open_model, tmp_path, count):
         model = ForeignModel().write(tmp_path / 'm.onnx', sidecar())
-        with pytest.raises(ConfigError, match=r"'unnamed' has 3 classes, but m\.onnx tells 4"):
-            open_model(model, labels=LabelSet.generic(3))
+        message = rf"'unnamed' has {count} classes, but m\.onnx tells 4"
+        with pytest.raises(ConfigError, match=message):
+            open_model(model, labels=LabelSet.generic(count))
+        described = {**sidecar(), 'labels': LabelSet.generic(count).to_dict()}
+        model = ForeignModel().write(tmp_path / 'm.onnx', described)
+        with pytest.raises(ConfigError, match=message):
+            open_model(model)
+        assert open_model(model, labels=LABELS).description.labels == LABELS
+
+    @pytest.mark.parametrize('count', [3, 5])
+    def test_must_be_as_many_as_the_models_own(self, open_model, tmp_path, count):
+        described = {**sidecar('class_index'), 'labels': LABELS.to_dict()}
+        model = ForeignModel('class_index').write(tmp_path / 'm.onnx', described)
+        with pytest.raises(ConfigError, match=rf'has {count} classes, but m\.onnx tells 4'):
+            open_model(model, labels=LabelSet.generic(count))
 
     def test_file_that_is_missing_is_named(self, open_model, tmp_path):
         model = ForeignModel().write(tmp_path / 'm.onnx', {**sidecar(), 'labels': 'no.yaml'})

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from rtformer_ros.errors import ConfigError, ModelError
-from rtformer_ros.files.packaged_files import find_labels, find_model
+from rtformer_ros.files.packaged_files import find_labels, find_model, find_topic_names
 
 
 def test_labels_by_name_by_path_and_from_the_current_folder(tmp_path, monkeypatch):
@@ -76,3 +76,24 @@ def test_error_names_where_was_looked():
 
 def test_default_model_is_shipped():
     assert find_model('').parent == Path(__file__).resolve().parents[3] / 'models'
+
+
+@pytest.mark.parametrize('find', [find_model, find_labels, find_topic_names])
+@pytest.mark.parametrize(
+    'text',
+    [
+        'a' * 5000,
+        'x' * 1_000_000,
+        '/' + 'd/' * 3000,
+        '~nobody_here/x',
+        'null\0',
+        '\ud800',
+        '\x1b[2J',
+    ],
+    ids=['long', 'very_long', 'deep', 'home', 'null', 'half', 'escape'],
+)
+def test_names_that_no_file_can_have_are_refused_in_a_sentence(find, text):
+    with pytest.raises((ConfigError, ModelError), match='there is no') as caught:
+        find(text)
+    assert len(str(caught.value)) < 2000
+    assert str(caught.value).isprintable()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from rtformer_ros.deploy.external_data import external_files
 from rtformer_ros.engines.tensorrt.device import Gpu
-from rtformer_ros.errors import ModelError
 from rtformer_ros.files.sha256 import sha256_of, sha256_of_bytes
 
 if TYPE_CHECKING:
@@ -20,9 +18,6 @@ if TYPE_CHECKING:
 # Raise it when the same model and options would be compiled to another plan than before.
 _RECIPE = 1
 _DIGEST_LETTERS = 16
-# How an ONNX file names one with weights: {key: 'location', value: NAME}, in protobuf's bytes with
-# the name's length before it.
-_LOCATION = re.compile(rb'\x0a\x08location\x12([\x01-\x7f]|[\x80-\xff][\x01-\x7f])', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -74,24 +69,8 @@ def key_of(request: EngineRequest, target: Target) -> PlanKey:
 
 def _digest_of(model: Path) -> str:
     """Return the SHA-256 of a model, and of the files beside it that hold its weights, if any."""
-    try:
-        content = model.read_bytes()
-    except OSError as error:
-        raise ModelError(f'cannot read {model}: {error}') from error
-    digest = sha256_of_bytes(content)
-    weights = [model.parent / name for name in _weights_of(content)]
-    # Only what is there: letters in the weights themselves may look like a name.
-    digests = [sha256_of(path) for path in weights if os.path.isfile(path)]  # noqa: PTH113
+    digest = sha256_of(model)
+    digests = [sha256_of(path) for path in external_files(model)]
     if not digests:
         return digest
     return sha256_of_bytes(' '.join([digest, *digests]).encode())
-
-
-def _weights_of(content: bytes) -> list[str]:
-    """Return the files with weights that a model names; they change while its own does not."""
-    names = set()
-    for found in _LOCATION.finditer(content):
-        low, high = (*found[1], 0)[:2]
-        length = low & 0x7F | high << 7
-        names.add(os.fsdecode(content[found.end() : found.end() + length]))
-    return sorted(names)

@@ -11,8 +11,10 @@ from typing import Any
 from rtformer_ros.engines.sidecar import metadata_of
 from rtformer_ros.engines.tensorrt.device import Gpu
 from rtformer_ros.engines.tensorrt.plans.key import PlanKey, Target
-from rtformer_ros.errors import ModelError
+from rtformer_ros.errors import ConfigError, ModelError, quoted
+from rtformer_ros.files.json_text import parse_json
 from rtformer_ros.files.sha256 import sha256_of_bytes
+from rtformer_ros.files.text_file import read_text
 from rtformer_ros.model_metadata import ModelMetadata
 
 _FORMAT = 1
@@ -68,7 +70,7 @@ class PlanRecord:
     def from_json(cls, content: bytes, source: str) -> PlanRecord:
         """Read what `to_json` wrote; raises ModelError, naming `source`, for anything else."""
         try:
-            data = json.loads(content)
+            data = parse_json(content.decode(), 'it')
             if data.pop('format') != _FORMAT:
                 raise ValueError('it was written by another version')
             record = cls(
@@ -76,7 +78,9 @@ class PlanRecord:
             )
             ModelMetadata.from_properties(record.properties, source)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ModelError(f'{source} is no sidecar of a plan ({error!r}); delete it') from error
+            raise ModelError(
+                f'{source} is no sidecar of a plan ({quoted(error)}); delete it'
+            ) from error
         return record
 
 
@@ -88,13 +92,13 @@ def sidecar_of(plan: Path) -> Path:
 def read_record(plan: Path) -> PlanRecord | None:
     """Return the record beside a plan, None where there is none; raises ModelError if broken."""
     path = sidecar_of(plan)
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except OSError as error:
-        raise ModelError(f'cannot read {path}: {error.strerror}') from error
-    return PlanRecord.from_json(content, str(path))
+    try:
+        content = read_text(path, 'record of a plan')
+    except ConfigError as error:
+        raise ModelError(str(error)) from error
+    return PlanRecord.from_json(content.encode(), str(path))
 
 
 def _key_from(data: Mapping[str, Any]) -> PlanKey:

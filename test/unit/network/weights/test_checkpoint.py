@@ -280,6 +280,10 @@ def test_cross_size_is_inferred_or_given(tmp_path):
         load_checkpoint(path, cross_size=0)
 
 
+def described(header, **changes):
+    return {**header, 'architecture': {**header['architecture'], **changes}}
+
+
 @pytest.mark.parametrize(
     ('change', 'words'),
     [
@@ -291,6 +295,12 @@ def test_cross_size_is_inferred_or_given(tmp_path):
         (lambda header: {**header, 'architecture': 'slim'}, 'describes no network'),
         (lambda header: {**header, 'labels': LabelSet.generic(4).to_dict()}, '4 classes.* has 3'),
         (lambda header: {**header, 'labels': {'classes': [1]}}, 'class 0'),
+        (lambda header: described(header, num_classes=10**18), 'a whole number, 1 to 65536'),
+        (lambda header: described(header, base_channels=8 * 10**60), 'a whole number, 1 to 65536'),
+        (lambda header: described(header, head_channels=10**15), 'a whole number, 1 to 65536'),
+        (lambda header: described(header, cross_size=10**6), 'a whole number, 1 to 128'),
+        (lambda header: described(header, variant={'a': 1}), 'describes no network'),
+        (lambda header: {**header, 'family': 'x' * 10**5}, r"family 'x+\.\.\.; this version has"),
     ],
 )
 def test_broken_headers_are_refused(tmp_path, tiny_checkpoint, change, words):
