@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from rtformer_ros.errors import ConfigError, ModelError, quoted
+from rtformer_ros.errors import ConfigError, ModelError, quoted, shown_path
 
 DEFAULT_MODEL = 'models/rtformer_slim_camvid_360x480.onnx'
 """What runs when nobody names a model, relative to the package's share folder."""
@@ -102,8 +102,8 @@ def _find_yaml(text: str, folder: str, kind: str) -> Path:
         {path.stem for share in share_directories() for path in share.glob(f'{folder}/*.yaml')}
     )
     raise ConfigError(
-        f'there is no {kind} file {quoted(text)}; looked in {_places(text.strip(), folder)}. Give the '
-        f'path of a YAML file or one of: {", ".join(known)}'
+        f'there is no {kind} file {quoted(text)}; looked in {_places(text.strip(), folder)}. '
+        f'Give the path of a YAML file or one of: {", ".join(known)}'
     )
 
 
@@ -121,7 +121,7 @@ def _places(text: str, folder: str) -> str:
     """Return where was looked: the path as it was understood, or two folders."""
     path = expanded_path(text)
     if path.is_absolute():
-        return str(path)
+        return shown_path(path)
     packaged = [str(share / folder) for share in share_directories()[:1]]
     return ' and '.join([str(Path.cwd()), *packaged])
 

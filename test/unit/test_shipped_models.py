@@ -25,6 +25,9 @@ ENTRIES = {
     for entry in yaml.safe_load((MODELS / 'manifest.yaml').read_text())['models']
 }
 
+LEAST_AGREEMENT = {'fp32': 0.9999, 'int8': 0.98}
+"""Share of pixels of a photograph on which a file sees the classes of its weights."""
+
 
 def test_every_file_is_in_the_manifest():
     shipped = {path.name for path in MODELS.iterdir() if path.suffix in ('.onnx', '.safetensors')}
@@ -64,13 +67,21 @@ def test_onnx_and_weights_agree_on_the_street(name):
     size = (entry['height'], entry['width'])
     maps = []
     for path in (MODELS / name, MODELS / entry['made_from']):
-        engine = open_engine(EngineRequest(path, network_size=size))
+        engine = open_engine(EngineRequest(path, network_size=size, precision='fp32'))
         try:
             image = read_image_file(ROOT / 'samples' / 'leuven_a.jpg')
             maps.append(Segmenter(engine, SegmentSettings()).segment(image).class_map_hw)
         finally:
             engine.close()
-    assert (maps[0] == maps[1]).mean() >= 0.9999
+    assert (maps[0] == maps[1]).mean() >= LEAST_AGREEMENT[entry.get('precision', 'fp32')]
+
+
+@pytest.mark.parametrize('name', [name for name in ENTRIES if 'quantised_from' in ENTRIES[name]])
+def test_int8_is_opened_for_the_model_that_it_was_made_from(name):
+    model = MODELS / ENTRIES[name]['quantised_from']
+    engine = open_engine(EngineRequest(model, device='cpu', precision='int8'))
+    engine.close()
+    assert engine.description.model == MODELS / name
 
 
 def test_street_is_believable():

@@ -35,7 +35,10 @@ class OpenVinoModel:
         """Read a file; raises ModelError unless it is an ONNX model that takes images."""
         self.path = path
         # Before the library sees the file, which may name any other.
-        external_files(path)
+        try:
+            external_files(path)
+        except ModelError as error:
+            raise ModelError(f'{path} cannot be loaded as an ONNX model: {error}') from error
         with _translated(f'{path} cannot be loaded as an ONNX model', ModelError):
             self._core = openvino.Core()
             self._graph: Any = self._core.read_model(path)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 FACTS_FILE = 'snapshot.json'
 
-_LIBRARIES = ('numpy', 'cv2', 'onnxruntime', 'torch', 'tensorrt')
+_LIBRARIES = ('numpy', 'cv2', 'onnxruntime', 'openvino', 'torch', 'tensorrt')
 
 
 @dataclass(frozen=True)

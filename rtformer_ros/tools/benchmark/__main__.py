@@ -25,7 +25,7 @@ from rtformer_ros.tools.benchmark.network import (
 from rtformer_ros.tools.benchmark.node import NodeCase, NodeTiming, time_node
 from rtformer_ros.tools.benchmark.pictures import pictures_table
 
-_LIBRARIES = ('numpy', 'opencv-python-headless', 'onnxruntime', 'torch', 'ros-rclpy')
+_LIBRARIES = ('numpy', 'opencv-python-headless', 'onnxruntime', 'openvino', 'torch', 'ros-rclpy')
 _RATE_HZ = 4.0
 _CASES: tuple[tuple[int, int, str, tuple[str, ...]], ...] = (
     (640, 480, 'rgb8', ('mask',)),

@@ -15,7 +15,7 @@ from rtformer_ros.tools.command_line import parse_size
 if TYPE_CHECKING:
     from rtformer_ros.training.datasets.open_dataset import Split
 
-Target = Literal['tensorrt', 'cpu']
+Int8Target = Literal['tensorrt', 'cpu']
 PlanPrecision = Literal['auto', 'fp16', 'fp32', 'int8']
 
 _PLAN_SUFFIXES = ('.engine', '.plan')
@@ -50,7 +50,7 @@ class BuildEngineOptions:
     output: Path | None
     force: bool
     onnx_only: bool
-    target: Target
+    target: Int8Target
     calibration: Path | None
     calibration_limit: int
     scoring: Scoring | None

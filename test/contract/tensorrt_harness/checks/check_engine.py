@@ -118,6 +118,18 @@ def test_an_engine_segments_until_it_is_closed(model):
         engine.infer(images(1))
 
 
+@pytest.mark.usefixtures('plan')
+def test_int8_is_the_file_beside_the_model(model):
+    asked = EngineRequest(model, 'tensorrt', precision='int8')
+    with pytest.raises(ModelError, match=r'm_int8\.onnx beside .* --precision int8 --for tensorrt'):
+        open_engine(asked)
+    beside = model.with_name('m_int8.onnx')
+    beside.write_bytes(b'an INT8 model')
+    engine = open_engine(asked)
+    assert engine.description.model == beside
+    engine.close()
+
+
 def test_a_cached_plan_that_no_longer_loads_is_built_again(
     plan, stand_ins, model, preparations, caplog
 ):

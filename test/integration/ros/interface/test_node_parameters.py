@@ -234,7 +234,7 @@ OTHERS: dict[str, Callable] = {
 
 @pytest.mark.parametrize('name', OTHERS)
 def test_change_takes_effect(name, peer, camera, start_node):
-    start_node()
+    start_node(engine='auto' if name == 'engine' else 'onnxruntime')
     stream = Stream(peer, camera, 'mask')
     stream.next()
     OTHERS[name](peer, stream)
@@ -311,7 +311,7 @@ def test_every_parameter_that_can_change_has_a_test_above():
         ('labels', 'ade20k', 'has 150 classes'),
         ('labels', 'camvid', 'has 11 classes'),
         ('network_size', '10x10', '64'),
-        ('device', 'gpu', 'cuda'),
+        ('device', 'tpu', 'cuda'),
         ('qos.image.reliability', 'perfect', 'best_effort'),
         ('autostart', False, 'read'),
         ('overlay_alpha', 'much', 'type'),

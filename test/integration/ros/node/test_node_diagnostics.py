@@ -125,7 +125,8 @@ def test_engine_that_cannot_load_is_an_error_and_is_mended_by_a_parameter(
 def test_engine_that_fails_on_a_frame_is_an_error_until_a_frame_goes_well(
     peer, camera, tmp_path, start_node, connect
 ):
-    node = start_node(model=brightest_channel(tmp_path / 'fragile.onnx', fails_above=200))
+    model = brightest_channel(tmp_path / 'fragile.onnx', fails_above=200)
+    node = start_node(model=model, engine='onnxruntime')
     masks = connect('mask')
     peer.watch_diagnostics()
     camera.publish(np.full((48, 64, 3), 250, np.uint8))
@@ -141,7 +142,7 @@ def test_engine_that_fails_on_a_frame_is_an_error_until_a_frame_goes_well(
 
 
 def test_counts_rates_and_stages_are_told(peer, camera, models, start_node, connect):
-    start_node()
+    start_node(engine='onnxruntime')
     masks = connect('mask')
     peer.watch_diagnostics()
     for seed in range(10):

@@ -77,7 +77,7 @@ def test_snapshot_holds_the_next_frame_though_nobody_subscribes(
 ):
     folder = tmp_path / 'reports'
     # Nobody listens, and the rate limit would let no second frame through.
-    start_node(overlay_alpha=1.0, max_rate_hz=0.01, snapshot__folder=folder)
+    start_node(engine='onnxruntime', overlay_alpha=1.0, max_rate_hz=0.01, snapshot__folder=folder)
     peer.wait_for(camera.images.get_subscription_count, 'the node to hear the camera')
     peer.spin_for(0.3)
     camera.calibrate(CameraInfo(width=64, height=48, k=[float(i) for i in range(9)]))
