@@ -42,7 +42,7 @@ def brightest_channel(
 
     channel_order: the id of a pixel is the place of its brightest channel in this order.
     busy_loops: multiplications of 512 x 512 matrices before the result, to make it slow.
-    fails_above: an image with a brighter value than this makes the engine fail.
+    fails_above: an image with a brighter value than this makes ONNX Runtime fail.
     tells_batch: the confidence of all pixels is the number of images that share the run.
     """
     image = helper.make_tensor_value_info('image', TensorProto.UINT8, ['N', height, width, 3])

@@ -216,10 +216,10 @@ def send_together(peer, cameras: list[NamedCamera], seed: int) -> list:
 
 
 def test_frames_share_a_run_where_that_is_quicker(peer, tmp_path, start_node):
-    # The model takes the same time for any number of images.
+    # In ONNX Runtime the model takes the same time for any number of images.
     model = brightest_channel(tmp_path / 'm.onnx', busy_loops=5, tells_batch=True)
     names = [*NAMES, 'rear', 'up', 'down']
-    start_node(model=model, cameras=names, batch_wait_ms=500.0)
+    start_node(model=model, engine='onnxruntime', cameras=names, batch_wait_ms=500.0)
     cameras = cameras_of(peer, names, 'confidence')
     masks = {camera.name: peer.collect(f'{NODE}/{camera.name}/mask') for camera in cameras}
     peer.spin_for(0.5)
@@ -240,7 +240,7 @@ def test_frames_share_a_run_where_that_is_quicker(peer, tmp_path, start_node):
 
 def test_a_frame_that_fails_costs_the_others_of_its_batch_nothing(peer, tmp_path, start_node):
     model = brightest_channel(tmp_path / 'm.onnx', fails_above=200)
-    start_node(model=model, cameras=NAMES, batch_wait_ms=500.0)
+    start_node(model=model, engine='onnxruntime', cameras=NAMES, batch_wait_ms=500.0)
     cameras = cameras_of(peer, NAMES)
     front, left, right = cameras
     peer.watch_diagnostics()

@@ -139,7 +139,7 @@ def test_an_image_of_more_than_max_image_pixels_is_malformed(peer, camera, start
 
 
 def test_newest_frame_wins_under_load(peer, camera, models, start_node, connect):
-    start_node(model=models / 'slow.onnx')
+    start_node(model=models / 'slow.onnx', engine='onnxruntime')
     masks = connect('mask')
     peer.watch_diagnostics()
     first = camera.publish(noise(seed=0))
