@@ -41,7 +41,8 @@ class OpenVinoModel:
             raise ModelError(f'{path} cannot be loaded as an ONNX model: {error}') from error
         with _translated(f'{path} cannot be loaded as an ONNX model', ModelError):
             self._core = openvino.Core()
-            self._graph: Any = self._core.read_model(path)
+            # Resolved: OpenVINO refuses weights behind a link, as an install with links has them.
+            self._graph: Any = self._core.read_model(path.resolve())
             self.properties = _properties(self._graph)
             batch, *rest, self.input_dtype = _only_input(self._graph, path)
         self.input_shape: tuple[int, ...] = (batch or 1, *rest)
