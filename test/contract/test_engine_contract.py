@@ -30,7 +30,8 @@ class Case:
 CASES = [
     Case('onnxruntime', 'cpu', '.onnx'),
     Case('torch', 'cpu', '.safetensors'),
-    Case('openvino', 'cpu', '.onnx'),
+    # Pixels whose two best classes are within 1e-5 of each other may go either way.
+    Case('openvino', 'cpu', '.onnx', 0.999),
     Case('onnxruntime', 'cuda', '.onnx', 0.999, 2),
     Case('torch', 'cuda', '.safetensors', 0.995, 4),
     Case('tensorrt', 'cuda', '.onnx', 0.98, 8),
