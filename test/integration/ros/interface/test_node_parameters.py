@@ -206,7 +206,17 @@ def change_snapshot(name: str, value: object) -> Callable:
     return change
 
 
+def change_max_image_pixels(peer, stream: Stream) -> None:
+    assert peer.set_parameter('max_image_pixels', 48 * 64 - 1).successful
+    peer.watch_diagnostics()
+    stream.camera.publish(three_stripes())
+    peer.wait_for_diagnostic(lambda s: values_of(s)['dropped: malformed'] == '1', 'a large image')
+    assert peer.set_parameter('max_image_pixels', 48 * 64).successful
+    stream.next()
+
+
 OTHERS: dict[str, Callable] = {
+    'max_image_pixels': change_max_image_pixels,
     'output_size': change_output_size,
     'resize': change_resize,
     'palette': change_palette,
