@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.files.download import Patience, download
+from rtformer_ros.files.http.download import Patience, download
 from rtformer_ros.tools.command_line import run_tool
 
 _INTERRUPTED = 130

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from rtformer_ros.errors import ConfigError, DownloadError
 from rtformer_ros.files.file_lock import take_lock
-from rtformer_ros.files.http_line import HttpLine
-from rtformer_ros.files.partial_download import PartialDownload, Version
+from rtformer_ros.files.http.line import HttpLine
+from rtformer_ros.files.http.partial_download import PartialDownload, Version
 from rtformer_ros.files.sha256 import sha256_of
 
 Progress = Callable[[int, int | None], None]

@@ -11,8 +11,8 @@ import pytest
 
 from http_files import CERTIFICATE, FileServer
 from rtformer_ros.errors import ConfigError, DownloadError
-from rtformer_ros.files.download import Patience, download
-from rtformer_ros.files.http_line import Redirects
+from rtformer_ros.files.http.download import Patience, download
+from rtformer_ros.files.http.line import Redirects
 from rtformer_ros.tools.download import main
 
 CONTENT = random.Random(3).randbytes(700_000)
