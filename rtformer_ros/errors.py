@@ -33,11 +33,11 @@ _LISTED_CHARACTERS = 400
 _PATH_CHARACTERS = 255
 
 
-def quoted(value: object) -> str:
-    """Return the repr of foreign data, cut to 80 characters; control characters are escaped."""
+def quoted(value: object, characters: int = _QUOTED_CHARACTERS) -> str:
+    """Return the repr of foreign data, cut to some characters; control characters are escaped."""
     if isinstance(value, str | bytes):
-        value = value[:_QUOTED_CHARACTERS]
-    return _cut(repr(value), _QUOTED_CHARACTERS)
+        value = value[:characters]
+    return _cut(repr(value), characters)
 
 
 def listed(names: Iterable[object]) -> str:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from rtformer_ros.bags.bag_file import (
     copy_connection,
     image_topics,
-    message_types,
     new_bag,
     open_bag,
 )
 from rtformer_ros.bags.slice_file import SliceFile
 from rtformer_ros.media.bag import IMAGE
+from rtformer_ros.media.bag_reader import message_types
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ def assemble(job: BagJob, parts: Sequence[TimeSlice]) -> int:
     Raises RtformerError where a slice is missing or a bag cannot be read or written.
     """
     types, added = message_types(), 0
-    with open_bag(job.source) as reader, new_bag(job.output, job.source) as writer:
+    with open_bag(job) as reader, new_bag(job.output, job.source) as writer:
         copies = {c.id: copy_connection(writer, c, types) for c in reader.connections}
         topics = image_topics(reader, job.source, job.topics)
         outputs = _add_outputs(writer, job, topics, types)

@@ -9,42 +9,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rtformer_ros.errors import ConfigError, ImageError
+from rtformer_ros.errors import ConfigError, listed
 from rtformer_ros.media.bag import COMPRESSED_IMAGE, IMAGE
+from rtformer_ros.media.bag_reader import BagReader
 
 if TYPE_CHECKING:
     from rosbags.interfaces import Connection
-    from rosbags.rosbag2 import Reader, Writer
+    from rosbags.rosbag2 import Writer
     from rosbags.typesys.store import Typestore
+
+    from rtformer_ros.bags.job import BagJob
 
 _VERSION: Literal[9] = 9
 _PLUGINS = {'.mcap': 'MCAP', '.db3': 'SQLITE3'}
 
 
-def message_types() -> Typestore:
-    """Return the definitions of ROS 2's own messages."""
-    from rosbags.typesys import Stores, get_typestore
-
-    return get_typestore(Stores.LATEST)
+def open_bag(job: BagJob) -> BagReader:
+    """Return a reader of a job's source, to be used in a `with` block; see BagReader."""
+    return BagReader(job.source, is_strict=job.is_strict, work_folder=job.work_folder)
 
 
-@contextmanager
-def open_bag(path: Path) -> Iterator[Reader]:
-    """Open a bag to read; raises ImageError, also later, where it is broken."""
-    try:
-        from rosbags.rosbag2 import Reader, ReaderError
-    except ImportError as error:
-        raise ConfigError(
-            f'the bag {path} needs the Python package rosbags: python3 -m pip install rosbags'
-        ) from error
-    try:
-        with Reader(path) as reader:
-            yield reader
-    except (ReaderError, OSError, sqlite3.Error) as error:
-        raise ImageError(f'{path} cannot be read as a ROS 2 bag: {error}') from error
-
-
-def image_topics(reader: Reader, path: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
+def image_topics(reader: BagReader, path: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
     """
     Return the topics to segment, sorted; a raw topic goes before its compressed form.
 
@@ -55,8 +40,8 @@ def image_topics(reader: Reader, path: Path, wanted: tuple[str, ...]) -> tuple[s
     missing = [topic for topic in wanted if topic not in images]
     if missing or not images:
         raise ConfigError(
-            f'{path} has no images on {", ".join(missing) or "any topic"}; its image topics are: '
-            f'{", ".join(images) or "none"}'
+            f'{path} has no images on {listed(missing) or "any topic"}; its image topics are: '
+            f'{listed(images) or "none"}'
         )
     if wanted:
         return tuple(sorted(set(wanted)))

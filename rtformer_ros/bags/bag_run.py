@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from rtformer_ros.bags.assembly import assemble
 from rtformer_ros.bags.bag_file import image_topics, open_bag
 from rtformer_ros.bags.job import BagJob, Task, TimeSlice
+from rtformer_ros.bags.slice_file import holds_messages
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.file_lock import take_lock
+from rtformer_ros.media.recovery.recovered_sqlite import RECOVERED_PREFIX
 
 _JOB_FILE = 'job.sha256'
 
@@ -21,12 +23,17 @@ RunTasks = Callable[[Sequence[Task]], Iterable[Task]]
 
 @dataclass(frozen=True)
 class BagRun:
-    """A job with its slices, those still to be made, and how many images the bag has."""
+    """
+    A job with its slices, those still to be made, and how many images the bag has.
+
+    losses: sentences on what is missing of a bag that was not closed.
+    """
 
     job: BagJob
     slices: tuple[TimeSlice, ...]
     missing: tuple[TimeSlice, ...]
     images: int
+    losses: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -62,13 +69,14 @@ def prepare_run(job: BagJob) -> BagRun:
     """
     if job.output.exists():
         raise ConfigError(f'{job.output} exists already; remove it or choose another name')
-    with open_bag(job.source) as reader:
+    with open_bag(job) as reader:
         topics = image_topics(reader, job.source, job.topics)
         images = sum(c.msgcount for c in reader.connections if c.topic in topics)
         slices = job.slices(reader.start_time, reader.end_time)
+        losses = tuple(reader.losses)
     _remove_other_slices(job)
     missing = tuple(each for each in slices if not (job.work_folder / each.file_name).is_file())
-    return BagRun(job, slices, missing, images)
+    return BagRun(job, slices, missing, images, losses)
 
 
 def run_bags(
@@ -77,7 +85,8 @@ def run_bags(
     """
     Make what is missing of all bags and finish each as soon as it can be.
 
-    on_slice: called with each slice that was made. Returns the number of messages added to each.
+    on_slice: called with each slice that was made. Returns the number of messages added to each,
+    0 where no image could be used and nothing was written.
     """
     open_slices = {run.job: set(run.missing) for run in runs}
     added = {run.job: _finish(run) for run in runs if not run.missing}
@@ -98,14 +107,20 @@ def _remove_other_slices(job: BagJob) -> None:
         if not mark.is_file() or mark.read_text() != fingerprint:
             # Not the folder itself: this run's lock is on it.
             for path in folder.iterdir():
-                path.unlink()
+                if not path.name.startswith(RECOVERED_PREFIX):
+                    path.unlink()
             mark.write_text(fingerprint)
     except OSError as error:
         raise ConfigError(f'{folder} cannot be written: {error}') from error
 
 
 def _finish(run: BagRun) -> int:
-    """Write the output bag from its finished slices, and return how many messages were added."""
-    added = assemble(run.job, run.slices)
+    """
+    Write the output bag from its finished slices, and return how many messages were added.
+
+    Nothing is written where that would be none.
+    """
+    has_images = any(holds_messages(run.job.work_folder / each.file_name) for each in run.slices)
+    added = assemble(run.job, run.slices) if has_images else 0
     shutil.rmtree(run.job.work_folder, ignore_errors=True)
     return added

@@ -37,6 +37,7 @@ class BagJob:
     or a file of the same kind. topics: of images; () is every image topic of the bag. outputs:
     names from OUTPUTS. namespace: what the added topics are under. slice_s: seconds of the bag that
     are segmented at a time. model, engine, device, threads: as EngineRequest takes them.
+    is_strict: refuse a bag that is not whole.
     Raises ConfigError for a value that cannot be.
     """
 
@@ -50,6 +51,7 @@ class BagJob:
     engine: str = 'auto'
     device: str = 'auto'
     threads: int = 1
+    is_strict: bool = False
 
     def __post_init__(self) -> None:
         """Check every field that needs no look into the bag."""

@@ -51,6 +51,12 @@ def write_slice(path: Path, messages: Iterable[MadeMessage]) -> None:
         partial.unlink(missing_ok=True)
 
 
+def holds_messages(path: Path) -> bool:
+    """Return whether a finished slice holds any message; raises ConfigError as SliceFile does."""
+    with SliceFile(path) as made:
+        return made.is_filled
+
+
 class SliceFile:
     """A finished slice, to look things up in; close it, or use it in a `with` block."""
 
@@ -69,6 +75,11 @@ class SliceFile:
         """Return output name and CDR bytes of all that was made from an image."""
         query = 'SELECT output, data FROM made WHERE topic = ? AND number = ? ORDER BY rowid'
         return list(self._database.execute(query, (topic, number)))
+
+    @property
+    def is_filled(self) -> bool:
+        """Tell whether there is any message."""
+        return next(iter(self._database.execute('SELECT 1 FROM made LIMIT 1')), None) is not None
 
     def __enter__(self) -> SliceFile:
         """Return itself."""

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rtformer_ros.bags.bag_file import image_topics, message_types, open_bag
+from rtformer_ros.bags.bag_file import image_topics, open_bag
 from rtformer_ros.bags.slice_file import MadeMessage, write_slice
 from rtformer_ros.drawing.rendering import Rendering, RenderSettings
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.errors import ImageError
 from rtformer_ros.labels.palette import palette_rgb
 from rtformer_ros.media.bag import IMAGE, image_of
+from rtformer_ros.media.bag_reader import message_types
 from rtformer_ros.segmenter import Segmenter, SegmentSettings
 
 if TYPE_CHECKING:
@@ -65,14 +66,14 @@ def _made(
     on_image: Callable[[], None],
 ) -> Iterator[MadeMessage]:
     types, numbers = message_types(), Counter[str]()
-    with open_bag(job.source) as reader:
+    with open_bag(job) as reader:
         topics = image_topics(reader, job.source, job.topics)
         wanted = [c for c in reader.connections if c.topic in topics]
         for connection, _, data in reader.messages(wanted, part.start_ns, part.stop_ns):
             topic, number = connection.topic, numbers[connection.topic]
             numbers[topic] += 1
             try:
-                message: Any = types.deserialize_cdr(data, connection.msgtype)
+                message = reader.deserialize(data, connection.msgtype)
                 image_hwc = image_of(message, connection.msgtype)
             except ImageError as error:
                 _logger.warning('%s, image %d is left out: %s', topic, number, error)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rtformer_ros.errors import ConfigError, ImageError
+from rtformer_ros.errors import ConfigError, ImageError, listed
 from rtformer_ros.imaging.codecs import decode_compressed
 from rtformer_ros.imaging.encodings import decode_image
+from rtformer_ros.media.bag_reader import BagReader
 from rtformer_ros.media.calibration import Calibration, RegionOfInterest
 from rtformer_ros.media.frames import SourceFrame
 
@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 IMAGE, COMPRESSED_IMAGE = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
-BAG_SUFFIXES = frozenset({'.mcap', '.db3'})
-"""Names of a bag's files end in one of these."""
-
 _CALIBRATION = 'sensor_msgs/msg/CameraInfo'
 _USUAL_RATE_HZ = 10.0
 
 
 class BagImages:
-    """The images of one topic of a bag (mcap or sqlite3), timed as they were recorded."""
+    """
+    The images of one topic of a bag (mcap or sqlite3), timed as they were recorded.
+
+    losses: sentences on what is missing of a bag that was not closed.
+    """
 
     is_live = False
 
@@ -38,11 +39,13 @@ class BagImages:
         Raises ImageError when there is no bag to read, ConfigError when it lacks the topic.
         """
         self._path = path
-        with _reader(path) as reader:
-            self.topic = _choose_topic(reader, path, topic)
-            self._calibration_topic = _calibration_topic(reader, self.topic)
-            count = reader.topics[self.topic].msgcount
-            duration_s = reader.duration * 1e-9
+        with BagReader(path) as reader:
+            kinds = {each.topic: each.msgtype for each in reader.connections}
+            self.topic = _choose_topic(kinds, path, topic)
+            self._calibration_topic = _calibration_topic(kinds, self.topic)
+            count = sum(each.msgcount for each in reader.connections if each.topic == self.topic)
+            duration_s = (reader.end_time - reader.start_time) * 1e-9
+            self.losses = tuple(reader.losses)
         if count == 0:
             raise ImageError(f'{path}: no message was recorded on {self.topic}')
         self.rate_hz = count / duration_s if count > 1 and duration_s > 0 else _USUAL_RATE_HZ
@@ -60,7 +63,7 @@ class BagImages:
         """
         first_ns = None
         topics = {self.topic, self._calibration_topic}
-        with _reader(self._path) as reader:
+        with BagReader(self._path) as reader:
             calibration = self._first_calibration(reader)
             wanted = [c for c in reader.connections if c.topic in topics]
             for connection, time_ns, data in reader.messages(wanted):
@@ -73,7 +76,7 @@ class BagImages:
                 seconds = (time_ns - first_ns) * 1e-9
                 yield SourceFrame(image, seconds, calibration=calibration)
 
-    def _first_calibration(self, reader: Any) -> Calibration | None:
+    def _first_calibration(self, reader: BagReader) -> Calibration | None:
         connections = [c for c in reader.connections if c.topic == self._calibration_topic]
         if not connections:
             return None
@@ -101,48 +104,27 @@ def image_of(message: Any, message_type: str) -> npt.NDArray[np.uint8]:
     )
 
 
-@contextmanager
-def _reader(path: Path) -> Iterator[Any]:
-    """Open the bag, and translate what rosbags raises, also while it is read."""
-    try:
-        from rosbags.highlevel import AnyReader, AnyReaderError
-        from rosbags.typesys import Stores, get_typestore
-    except ImportError as error:
-        raise ConfigError(
-            f'reading the bag {path} needs the Python package rosbags: python3 -m pip install '
-            'rosbags'
-        ) from error
-    try:
-        # Bags from before Iron hold no message definitions; these have not changed since.
-        with AnyReader([path], default_typestore=get_typestore(Stores.LATEST)) as reader:
-            yield reader
-    except (AnyReaderError, OSError) as error:
-        raise ImageError(f'{path} cannot be read as a ROS 2 bag: {error}') from error
-
-
-def _choose_topic(reader: Any, path: Path, wanted: str) -> str:
-    images: list[str] = sorted(
-        topic for topic, info in reader.topics.items() if info.msgtype in (IMAGE, COMPRESSED_IMAGE)
-    )
+def _choose_topic(kinds: Mapping[str, str], path: Path, wanted: str) -> str:
+    images = sorted(topic for topic, kind in kinds.items() if kind in (IMAGE, COMPRESSED_IMAGE))
     if not images:
         raise ConfigError(
             f'{path} has no topic of type {IMAGE} or {COMPRESSED_IMAGE}; its topics are: '
-            f'{", ".join(sorted(reader.topics)) or "none"}'
+            f'{listed(sorted(kinds)) or "none"}'
         )
     if not wanted:
         return images[0]
     if wanted not in images:
-        raise ConfigError(f"{path} has no images on '{wanted}'; expected {', '.join(images)}")
+        raise ConfigError(f"{path} has no images on '{wanted}'; expected {listed(images)}")
     return wanted
 
 
-def _calibration_topic(reader: Any, image_topic: str) -> str:
+def _calibration_topic(kinds: Mapping[str, str], image_topic: str) -> str:
     """Return the camera_info beside a topic of images, '' for none."""
     # The images of NAME/image_raw may be on NAME/image_raw/compressed.
     parts = image_topic.split('/')
     for depth in (1, 2):
         topic = '/'.join([*parts[:-depth], 'camera_info'])
-        if topic in reader.topics and reader.topics[topic].msgtype == _CALIBRATION:
+        if kinds.get(topic) == _CALIBRATION:
             return topic
     return ''
 

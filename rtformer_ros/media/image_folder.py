@@ -17,6 +17,11 @@ PICTURE_SUFFIXES = frozenset(
 DEFAULT_RATE_HZ = 10.0
 
 
+def has_pictures(folder: Path) -> bool:
+    """Return whether a folder holds a picture file."""
+    return any(_is_picture(path) for path in folder.iterdir())
+
+
 class ImageFolder:
     """The picture files of a folder in the order of their names."""
 
@@ -25,11 +30,7 @@ class ImageFolder:
     def __init__(self, folder: Path, rate_hz: float = DEFAULT_RATE_HZ) -> None:
         """List the pictures of a folder, without its subfolders; raises ImageError for none."""
         self.rate_hz = rate_hz
-        self._paths = sorted(
-            path
-            for path in folder.iterdir()
-            if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
-        )
+        self._paths = sorted(path for path in folder.iterdir() if _is_picture(path))
         if not self._paths:
             raise ImageError(
                 f'{folder} holds no picture; expected files that end in '
@@ -40,3 +41,7 @@ class ImageFolder:
         """Return the pictures; raises ImageError for a file that is no picture."""
         for index, path in enumerate(self._paths):
             yield SourceFrame(read_image_file(path), index / self.rate_hz)
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.packaged_files import expanded_path
 from rtformer_ros.imaging.codecs import read_image_file
-from rtformer_ros.media.bag import BAG_SUFFIXES, BagImages
+from rtformer_ros.media.bag import BagImages
 from rtformer_ros.media.frames import FrameSource
-from rtformer_ros.media.image_folder import PICTURE_SUFFIXES, ImageFolder
+from rtformer_ros.media.image_folder import PICTURE_SUFFIXES, ImageFolder, has_pictures
 from rtformer_ros.media.photo import MovingPhoto, StillPhoto
 from rtformer_ros.media.playlist import bundled_playlist, bundled_street
+from rtformer_ros.media.recovery.bag_files import is_bag, is_undescribed
 from rtformer_ros.media.video_capture import CameraDevice, VideoFile
+
+_logger = logging.getLogger(__name__)
 
 _EXPECTED = (
     'a video file, a picture, a folder of pictures, a V4L2 device (/dev/video0) or a ROS 2 bag'
@@ -37,7 +41,7 @@ def open_source(path_or_device: str, topic: str = '', *, is_still: bool = False)
     if path.is_char_device():
         return CameraDevice(path)
     if path.is_dir():
-        return BagImages(path, topic) if _is_bag_folder(path) else ImageFolder(path)
+        return _open_bag(path, topic) if _is_bag(path) else ImageFolder(path)
     return _open_file(path, topic, is_still)
 
 
@@ -48,14 +52,23 @@ def has_calibration(path_or_device: str, topic: str = '') -> bool:
     Raises what open_source raises for a bag.
     """
     path = expanded_path(path_or_device)
-    is_bag = _is_bag_folder(path) or path.suffix.lower() in BAG_SUFFIXES
-    return is_bag and path.exists() and BagImages(path, topic).is_calibrated
+    return bool(path_or_device) and _is_bag(path) and BagImages(path, topic).is_calibrated
+
+
+def losses_of(path_or_device: str, topic: str = '') -> tuple[str, ...]:
+    """
+    Return sentences on what is missing of such a source: of a bag that was not closed.
+
+    Raises what open_source raises for a bag.
+    """
+    path = expanded_path(path_or_device)
+    return BagImages(path, topic).losses if path_or_device and _is_bag(path) else ()
 
 
 def _open_file(path: Path, topic: str, is_still: bool) -> FrameSource:
     suffix = path.suffix.lower()
-    if suffix in BAG_SUFFIXES:
-        return BagImages(path, topic)
+    if _is_bag(path):
+        return _open_bag(path, topic)
     if suffix in PICTURE_SUFFIXES:
         photo = read_image_file(path)
         if is_still:
@@ -65,5 +78,13 @@ def _open_file(path: Path, topic: str, is_still: bool) -> FrameSource:
     return VideoFile(path)
 
 
-def _is_bag_folder(path: Path) -> bool:
-    return (path / 'metadata.yaml').is_file()
+def _is_bag(path: Path) -> bool:
+    """Tell whether a path is that of a bag, and not of a folder of pictures with a bag in it."""
+    return is_bag(path) and not (is_undescribed(path) and has_pictures(path))
+
+
+def _open_bag(path: Path, topic: str) -> BagImages:
+    bag = BagImages(path, topic)
+    for loss in bag.losses:
+        _logger.warning('%s', loss)
+    return bag

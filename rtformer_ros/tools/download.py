@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.files.download import download
+from rtformer_ros.files.http.download import Patience, download
 from rtformer_ros.tools.command_line import run_tool
 
 _INTERRUPTED = 130
@@ -36,12 +36,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('url', help='http:// or https://')
     parser.add_argument('output', type=Path, help='file to write, or a folder that exists')
     parser.add_argument('--sha256', metavar='HEX', help='digest that the file must have')
+    usual = Patience()
+    parser.add_argument(
+        '--max-mib', type=float, default=usual.most_bytes / (1 << 20), metavar='MIB',
+        help='refuse a larger file (%(default)g)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--max-seconds', type=float, default=usual.total_s, metavar='S',
+        help='give up after that time (%(default)g); what has come is kept',
+    )  # fmt: skip
     return parser
 
 
 def _run(options: argparse.Namespace) -> int:
     target = _target(options.url, options.output)
-    _download(options.url, target, options.sha256)
+    limits = Patience(total_s=options.max_seconds, most_bytes=round(options.max_mib * (1 << 20)))
+    _download(options.url, target, options.sha256, limits)
     print(f'wrote {target}: {target.stat().st_size} bytes')
     return 0
 
@@ -56,7 +66,7 @@ def _target(url: str, output: Path) -> Path:
     return output / name
 
 
-def _download(url: str, target: Path, sha256: str | None) -> None:
+def _download(url: str, target: Path, sha256: str | None, patience: Patience) -> None:
     from tqdm import tqdm
 
     with tqdm(desc=target.name, unit='B', unit_scale=True, unit_divisor=1024) as bar:
@@ -66,7 +76,7 @@ def _download(url: str, target: Path, sha256: str | None) -> None:
                 bar.total = total
             bar.update(done - bar.n)
 
-        download(url, target, sha256=sha256, progress=show)
+        download(url, target, sha256=sha256, progress=show, patience=patience)
 
 
 if __name__ == '__main__':

@@ -19,6 +19,8 @@ from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.tools.command_line import run_tool
 
+_logger = logging.getLogger(__name__)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
@@ -55,6 +57,10 @@ def _parser() -> argparse.ArgumentParser:
         '--ray', metavar='ADDRESS', help="Ray cluster ('auto', HOST:PORT, 'local'); its machines "
         'must see bags and model under the same paths'
     )  # fmt: skip
+    parser.add_argument(
+        '--strict', action='store_true', help='refuse bags that were not closed; else what is '
+        'whole of them is processed'
+    )  # fmt: skip
     parser.add_argument('--slice-seconds', type=float, default=20.0, help='of a bag at a time')
     return parser
 
@@ -72,6 +78,7 @@ def _jobs(options: argparse.Namespace) -> list[BagJob]:
             engine=options.engine,
             device=options.device,
             threads=options.threads,
+            is_strict=options.strict,
         )
         for source, output in _pairs(options.bags, options.output_folder)
     ]
@@ -107,6 +114,9 @@ def _run_alone(jobs: Sequence[BagJob], workers: int, ray_address: str | None) ->
     from rtformer_ros.bags.workers import run_here, run_in_processes, run_on_ray
 
     runs = [prepare_run(job) for job in jobs]
+    for run in runs:
+        for loss in run.losses:
+            _logger.warning('%s', loss)
     parts = sum(len(run.slices) for run in runs)
     made_before = parts - sum(len(run.missing) for run in runs)
     images = sum(run.images for run in runs)
@@ -126,8 +136,12 @@ def _run_alone(jobs: Sequence[BagJob], workers: int, ray_address: str | None) ->
 
         added = run_bags(runs, run_tasks, lambda _: bar.update())
     for job, messages in added.items():
-        print(f'wrote {job.output}: {messages} messages added')
-    return 0
+        if messages:
+            print(f'wrote {job.output}: {messages} messages added')
+        else:
+            print(f'process_bag: no image of {job.source} could be used; {job.output} was not '
+                  'written', file=sys.stderr)  # fmt: skip
+    return 0 if all(added.values()) else 1
 
 
 if __name__ == '__main__':

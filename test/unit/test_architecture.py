@@ -47,10 +47,14 @@ ROS_MODULES = ('rclpy', 'cv_bridge', 'builtin_interfaces', 'rcl_interfaces', 'tf
 # function, be it of the library or of a module of ours that cannot be loaded without it.
 LAZY_LIBRARIES = frozenset(
     {
+        'apsw',
         'av',
+        'backports',
+        'compression',
         'cuda',
         'cv2',
         'cv_bridge',
+        'lz4',
         'onnx',
         'onnxruntime',
         'openvino',

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rtformer_ros.errors import ConfigError, EngineError, RtformerError
+from rtformer_ros.media.open_source import losses_of
 from rtformer_ros.tools.demo.model import ModelFacts, read_model_facts
 from rtformer_ros.tools.demo.options import RESULTS, DemoOptions, parse_options
 from rtformer_ros.tools.demo.report import demo_table
@@ -138,6 +139,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, signal.default_int_handler)
     print(f'playing {options.source or "the bundled clip"} for {options.seconds:g} s at most ...')
     try:
+        for loss in losses_of(options.source, options.topic):
+            print(loss)
         facts = read_model_facts(options.model)
         summary = run_demo(options, facts)
     except RtformerError as error:

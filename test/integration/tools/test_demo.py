@@ -127,15 +127,19 @@ def test_the_picture_shows_what_the_model_computes(tmp_path, model):
     assert image.std() > 20
 
 
-@pytest.mark.parametrize('kind', ['bag', 'folder'])
+@pytest.mark.parametrize('kind', ['bag', 'bag without description', 'folder'])
 def test_sources_of_the_user(tmp_path, model, kind):
     rng = np.random.default_rng(5)
     pictures = rng.integers(0, 256, (12, 60, 80, 3), dtype=np.uint8)
-    source = (write_bag if kind == 'bag' else write_folder)(tmp_path / 'source', pictures)
+    source = (write_folder if kind == 'folder' else write_bag)(tmp_path / 'source', pictures)
+    is_whole = kind != 'bag without description'
+    if not is_whole:
+        (source / 'metadata.yaml').unlink()
     code, stdout, stderr = Demo(tmp_path / 'out', '--model', model, '--source', source).finish()
     assert (code, stderr) == (0, '')
     table = table_of(stdout)
     assert table['frames sent'] == '12'
+    assert ('was not closed properly' in stdout) != is_whole
     assert table['camera image'] == table['mask'] == '80 x 60'
     assert read_image_file(tmp_path / 'out' / 'overlay.png').shape[0] == 60 + CAPTION_HEIGHT_PX
 

@@ -9,7 +9,8 @@ from rtformer_ros.errors import ConfigError, ImageError
 from rtformer_ros.imaging.codecs import encode_png
 from rtformer_ros.media.bag import BagImages
 from rtformer_ros.media.calibration import RegionOfInterest
-from rtformer_ros.media.open_source import has_calibration, open_source
+from rtformer_ros.media.image_folder import ImageFolder
+from rtformer_ros.media.open_source import has_calibration, losses_of, open_source
 
 TYPES = get_typestore(Stores.ROS2_JAZZY)
 MESSAGES = TYPES.types
@@ -149,3 +150,28 @@ def test_broken_metadata(tmp_path):
     (tmp_path / 'metadata.yaml').write_text('nothing: here')
     with pytest.raises(ImageError, match='cannot be read as a ROS 2 bag'):
         open_source(str(tmp_path))
+
+
+def test_a_bag_that_was_not_closed_is_played_as_far_as_it_goes(tmp_path, caplog):
+    topic = '/camera/image_raw'
+    bag = write_bag(tmp_path / 'bag', StoragePlugin.MCAP, [topic])
+    (bag / 'metadata.yaml').unlink()
+    frames = list(open_source(str(bag)))
+    np.testing.assert_array_equal([frame.image_hwc for frame in frames], PICTURES)
+    assert 'was not closed properly' in caplog.text
+    [loss] = losses_of(str(bag))
+    assert '4 messages up to 2023-11-14' in loss
+    assert not has_calibration(str(bag))
+    # A folder of pictures stays one.
+    (bag / 'one.png').write_bytes(bytes(encode_png(PICTURES[0])))
+    assert isinstance(open_source(str(bag)), ImageFolder)
+    assert losses_of(str(bag)) == losses_of('') == ()
+
+
+def test_a_message_of_broken_bytes_is_named(tmp_path):
+    kind = 'sensor_msgs/msg/Image'
+    with Writer(tmp_path / 'bag', version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        images = writer.add_connection('/camera/image_raw', kind, typestore=TYPES)
+        writer.write(images, START_NS, bytes(30))
+    with pytest.raises(ImageError, match=r'its bytes are no sensor_msgs/msg/Image'):
+        list(BagImages(tmp_path / 'bag'))

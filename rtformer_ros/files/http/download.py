@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 
 from rtformer_ros.errors import ConfigError, DownloadError
 from rtformer_ros.files.file_lock import take_lock
-from rtformer_ros.files.partial_download import PartialDownload, Version
+from rtformer_ros.files.http.line import HttpLine
+from rtformer_ros.files.http.partial_download import PartialDownload, Version
 from rtformer_ros.files.sha256 import sha256_of
 
 Progress = Callable[[int, int | None], None]
@@ -42,19 +43,57 @@ _LINE_FAILURES = (
 @dataclass(frozen=True)
 class Patience:
     """
-    How long to go on trying.
+    How long to go on trying, and how much to take.
 
-    attempts: requests in all; timeout_s: without a byte, after which a request has failed;
-    pause_s: before the second attempt, doubled for each further one.
+    attempts: requests in all; timeout_s: without a byte, after which a request has failed, half of
+    what an answer may take to begin; pause_s: before the second attempt, doubled for each further
+    one. total_s: for all attempts together. least_bytes_per_s: of the mean over each timeout_s, or
+    the request has failed. most_bytes: of the file.
     """
 
     attempts: int = 6
     timeout_s: float = 30.0
     pause_s: float = 1.0
+    total_s: float = 4 * 3600.0
+    least_bytes_per_s: float = 1000.0
+    most_bytes: int = 1 << 32
 
 
 class _PassingFailure(Exception):
     """Stand for a failure that may not come again."""
+
+
+class _TooLarge(Exception):
+    """Stand for a file of which nothing is to be kept."""
+
+
+@dataclass(frozen=True)
+class _Transfer:
+    """What to fetch, where to, and until when (of time.monotonic)."""
+
+    url: str
+    partial: PartialDownload
+    progress: Progress
+    patience: Patience
+    end_s: float
+
+    @property
+    def left_s(self) -> float:
+        return self.end_s - time.monotonic()
+
+    def out_of_time(self) -> DownloadError:
+        return DownloadError(
+            f'cannot fetch {self.url}: not done after {self.patience.total_s:g} s. '
+            f'{self.partial.size} bytes are kept in {self.partial.content}: run it again to go on'
+        )
+
+    def check_size(self, count: int) -> None:
+        """Raise _TooLarge where more bytes come than are wanted."""
+        if count > self.patience.most_bytes:
+            raise _TooLarge(
+                f'{self.url} has {count} bytes or more; at most {self.patience.most_bytes} are '
+                'fetched. Check the URL, or allow more'
+            )
 
 
 def download(
@@ -81,57 +120,84 @@ def download(
         return
     partial = PartialDownload(target)
     with _translated(target), _only_one(partial.content):
-        _fetch_all(url, partial, progress, patience)
+        end_s = time.monotonic() + patience.total_s
+        _fetch_all(_Transfer(url, partial, progress, patience, end_s))
         _check_digest(url, partial, wanted)
         partial.finish()
 
 
-def _fetch_all(url: str, partial: PartialDownload, progress: Progress, patience: Patience) -> None:
+def _fetch_all(transfer: _Transfer) -> None:
     """Send requests until the whole file is there."""
+    patience, partial = transfer.patience, transfer.partial
     pause_s = patience.pause_s
     for attempt in range(1, patience.attempts + 1):
         try:
-            _fetch(url, partial, progress, patience.timeout_s)
+            _fetch(transfer)
             return
         except _PassingFailure as failure:
             if attempt == patience.attempts:
                 raise DownloadError(
-                    f'cannot fetch {url}: {failure}; gave up after {attempt} attempts. '
+                    f'cannot fetch {transfer.url}: {failure}; gave up after {attempt} attempts. '
                     f'{partial.size} bytes are kept in {partial.content}: run it again to go on'
                 ) from failure
+        if pause_s > transfer.left_s:
+            raise transfer.out_of_time()
         time.sleep(pause_s)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
 
-def _fetch(url: str, partial: PartialDownload, progress: Progress, timeout_s: float) -> None:
+def _fetch(transfer: _Transfer) -> None:
     """Send one request and write what comes; raises _PassingFailure, DownloadError."""
+    url, partial = transfer.url, transfer.partial
     version = partial.version(url)
     request = urllib.request.Request(url, headers={'Accept-Encoding': 'identity'})
     if version.validator and partial.size:
         request.add_header('Range', f'bytes={partial.size}-')
         request.add_header('If-Range', version.validator)
-    try:
-        with urllib.request.urlopen(request, timeout=timeout_s) as response:
-            _receive(response, url, partial, progress)
-    except urllib.error.HTTPError as error:
-        error.close()
-        _judge_status(error, url, partial, version)
-    except http.client.InvalidURL as error:
-        raise ConfigError(f"'{url}' is no URL that can be fetched: {error}") from error
-    except _LINE_FAILURES as error:
-        reason = getattr(error, 'reason', error)
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            raise DownloadError(
-                f'cannot fetch {url}: the server is not trusted ({reason})'
-            ) from error
-        raise _PassingFailure(str(reason) or type(reason).__name__) from error
+    with HttpLine() as line:
+        try:
+            _send(request, line, transfer)
+        except urllib.error.HTTPError as error:
+            error.close()
+            _judge_status(error, url, partial, version)
+        except http.client.InvalidURL as error:
+            raise ConfigError(f"'{url}' is no URL that can be fetched: {error}") from error
+        except _TooLarge as error:
+            partial.clear()
+            raise DownloadError(str(error)) from error
+        except _LINE_FAILURES as error:
+            raise _line_failure(error, line, transfer) from error
 
 
-def _receive(
-    response: http.client.HTTPResponse, url: str, partial: PartialDownload, progress: Progress
-) -> None:
+def _send(request: urllib.request.Request, line: HttpLine, transfer: _Transfer) -> None:
+    timeout_s = transfer.patience.timeout_s
+    with line.cut_after(min(2 * timeout_s, transfer.left_s)):
+        response = line.open(request, timeout_s)
+    with response, line.cut_after(transfer.left_s):
+        # A line that is cut looks like the end of the head, or of a body without a length.
+        line.check()
+        _receive(response, transfer)
+        line.check()
+
+
+def _line_failure(error: Exception, line: HttpLine, transfer: _Transfer) -> Exception:
+    """Return what a failure of the line means."""
+    if line.is_cut:
+        is_over = transfer.left_s <= 0
+        answer_s = 2 * transfer.patience.timeout_s
+        late = _PassingFailure(f'timed out: no whole answer within {answer_s:g} s')
+        return transfer.out_of_time() if is_over else late
+    reason = getattr(error, 'reason', error)
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return DownloadError(f'cannot fetch {transfer.url}: the server is not trusted ({reason})')
+    return _PassingFailure(str(reason) or type(reason).__name__)
+
+
+def _receive(response: http.client.HTTPResponse, transfer: _Transfer) -> None:
     """Write the body of a good answer behind what is there, or in its place."""
+    url, partial = transfer.url, transfer.partial
     start, total = _extent(response)
+    transfer.check_size(total or 0)
     version = Version(url, response.headers['ETag'], response.headers['Last-Modified'], total)
     if response.status == http.HTTPStatus.PARTIAL_CONTENT:
         earlier = partial.version(url)
@@ -143,24 +209,29 @@ def _receive(
     else:
         partial.clear()
     with partial.opened(version) as file:
-        _copy(response, file, partial.size, total, progress)
+        _copy(response, file, total, transfer)
     if total is not None and partial.size != total:
         raise _PassingFailure(f'the connection ended after {partial.size} of {total} bytes')
 
 
 def _copy(
-    response: http.client.HTTPResponse,
-    file: IO[bytes],
-    done: int,
-    total: int | None,
-    progress: Progress,
+    response: http.client.HTTPResponse, file: IO[bytes], total: int | None, transfer: _Transfer
 ) -> None:
-    progress(done, total)
+    patience, done = transfer.patience, transfer.partial.size
+    transfer.progress(done, total)
+    begun_s, begun = time.monotonic(), done
     # read1 hands on what has come; read would lose it if the line breaks before the chunk is full.
     while chunk := response.read1(_CHUNK_BYTES):
         file.write(chunk)
         done += len(chunk)
-        progress(done, total)
+        transfer.check_size(done)
+        transfer.progress(done, total)
+        elapsed_s = time.monotonic() - begun_s
+        if elapsed_s >= patience.timeout_s:
+            if done - begun < patience.least_bytes_per_s * elapsed_s:
+                rate = (done - begun) / elapsed_s
+                raise _PassingFailure(f'only {rate:.3g} bytes a second come')
+            begun_s, begun = time.monotonic(), done
 
 
 def _extent(response: http.client.HTTPResponse) -> tuple[int, int | None]:

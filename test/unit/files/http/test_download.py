@@ -5,16 +5,19 @@ import os
 import random
 import socket
 import threading
+import urllib.request
 
 import pytest
 
-from http_files import FileServer
+from http_files import CERTIFICATE, FileServer
 from rtformer_ros.errors import ConfigError, DownloadError
-from rtformer_ros.files.download import Patience, download
+from rtformer_ros.files.http.download import Patience, download
+from rtformer_ros.files.http.line import Redirects
 from rtformer_ros.tools.download import main
 
 CONTENT = random.Random(3).randbytes(700_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
+REDIRECTS = Redirects()
 ONCE = Patience(attempts=1, timeout_s=5, pause_s=0)
 THRICE = Patience(attempts=3, timeout_s=5, pause_s=0)
 
@@ -201,6 +204,100 @@ def test_a_server_that_is_silent_or_not_there_is_given_up(tmp_path, monkeypatch)
     assert files(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ('location', 'message'),
+    [
+        ('file:///etc/passwd', "302 .*'file:///etc/passwd' is not allowed"),
+        (
+            'ftp://127.0.0.1/weights.bin',
+            r"redirects to 'ftp://127.*', which is no http or https URL",
+        ),
+        ('data:text/plain,abc', '302 .* is not allowed'),
+    ],
+)
+def test_a_redirect_to_another_scheme_is_not_followed(server, tmp_path, location, message):
+    server.location = location
+    with pytest.raises(DownloadError, match=message):
+        download(server.url, tmp_path / 'weights.bin', patience=ONCE)
+    assert files(tmp_path) == []
+
+
+def test_a_redirect_to_another_place_is_followed(server, tmp_path):
+    with FileServer(b'') as first:
+        first.location = server.url
+        download(first.url, tmp_path / 'weights.bin', sha256=SHA256, patience=ONCE)
+    assert files(tmp_path) == ['weights.bin']
+    server.location = server.url
+    with pytest.raises(DownloadError, match='302'):
+        download(server.url, tmp_path / 'round', patience=ONCE)
+
+
+@pytest.mark.parametrize('to', ['http', 'ftp', 'file'])
+def test_a_redirect_never_leaves_tls(to):
+    request = urllib.request.Request('https://host/file')
+    with pytest.raises(DownloadError, match='which is no https URL'):
+        REDIRECTS.redirect_request(request, None, 302, 'Found', {}, f'{to}://host/file')
+
+
+def test_a_file_that_is_larger_than_allowed_is_not_fetched(server, tmp_path):
+    few = Patience(attempts=3, timeout_s=5, most_bytes=len(CONTENT) - 1)
+    with pytest.raises(DownloadError, match='has 700000 bytes or more; at most 699999'):
+        download(server.url, tmp_path / 'weights.bin', patience=few)
+    enough = Patience(attempts=1, timeout_s=5, most_bytes=len(CONTENT))
+    download(server.url, tmp_path / 'weights.bin', patience=enough)
+    assert (tmp_path / 'weights.bin').read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize('is_chunked', [True, False])
+def test_an_endless_body_is_cut_off_and_thrown_away(server, tmp_path, is_chunked):
+    server.is_endless, server.is_chunked, server.tells_length = True, is_chunked, False
+    few = Patience(attempts=3, timeout_s=5, most_bytes=3_000_000)
+    with pytest.raises(DownloadError, match='bytes or more; at most 3000000'):
+        download(server.url, tmp_path / 'weights.bin', patience=few)
+    assert len(server.ranges) == 1
+    assert files(tmp_path) == []
+
+
+def test_a_drip_is_no_download(server, tmp_path):
+    server.drip_s = 0.02
+    patience = Patience(attempts=2, timeout_s=0.5, pause_s=0, least_bytes_per_s=1000)
+    with pytest.raises(
+        DownloadError, match=r'only \d+(\.\d+)? bytes a second come; gave up after 2'
+    ):
+        download(server.url, tmp_path / 'weights.bin', patience=patience)
+    # The second request goes on where the first has ended.
+    assert server.ranges[1].startswith('bytes=')
+
+
+@pytest.mark.parametrize('tells_length', [True, False])
+def test_all_attempts_together_have_a_limit(server, tmp_path, tells_length):
+    server.drip_s, server.tells_length = 0.02, tells_length
+    patience = Patience(attempts=3, timeout_s=30, total_s=0.5, least_bytes_per_s=0)
+    with pytest.raises(DownloadError, match=r'not done after 0\.5 s\. \d+ bytes are kept'):
+        download(server.url, tmp_path / 'weights.bin', patience=patience)
+    assert len(server.ranges) == 1
+
+
+def test_tls_is_checked_and_can_be_cut(server, tmp_path, monkeypatch):
+    server.use_tls()
+    with pytest.raises(DownloadError, match='the server is not trusted'):
+        download(server.url, tmp_path / 'weights.bin', patience=THRICE)
+    monkeypatch.setenv('SSL_CERT_FILE', str(CERTIFICATE))
+    download(server.url, tmp_path / 'weights.bin', sha256=SHA256, patience=ONCE)
+    server.drip_s = 0.02
+    patience = Patience(attempts=3, timeout_s=30, total_s=0.5, least_bytes_per_s=0)
+    with pytest.raises(DownloadError, match=r'not done after 0\.5 s'):
+        download(server.url, tmp_path / 'other.bin', patience=patience)
+
+
+def test_an_answer_that_never_begins_is_given_up(server, tmp_path):
+    server.drips_head, server.drip_s = True, 0.05
+    patience = Patience(attempts=2, timeout_s=0.3, pause_s=0)
+    with pytest.raises(DownloadError, match=r'no whole answer within 0\.6 s; gave up after 2'):
+        download(server.url, tmp_path / 'weights.bin', patience=patience)
+    assert files(tmp_path) == []
+
+
 def test_two_at_once_do_not_mix(server, tmp_path):
     entered, leave = threading.Event(), threading.Event()
 
@@ -261,6 +358,7 @@ def test_the_command_line(server, tmp_path, capsys):
     assert '100%' in output.err
     assert main([server.url, str(tmp_path / 'other'), '--sha256', '0' * 64]) == 1
     assert main(['http://127.0.0.1/', str(tmp_path)]) == 1
+    assert main([server.url, str(tmp_path / 'other'), '--max-mib', '0.5']) == 1
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith('download:')]
     assert ['expected ' + '0' * 64 in errors[0], 'names no file' in errors[1]] == [True, True]
     assert files(tmp_path) == ['weights.bin']

@@ -1,0 +1,5 @@
+"""
+Files fetched over HTTP.
+
+Imports errors and the other modules of files.
+"""

@@ -1,0 +1,5 @@
+"""
+Recovery of bags that were not closed: files whose end is missing, or whose journal was left.
+
+Imports errors and files alone; rosbags reads what is recovered.
+"""
