@@ -43,6 +43,16 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """
+    Run the tests first that fork processes to load data.
+
+    A fork of a process in which OpenVINO has run may crash or compute nonsense: its threads are
+    not forked along. No training loads OpenVINO before it forks.
+    """
+    items.sort(key=lambda item: 'test_training_batches' not in item.nodeid)
+
+
 def _take_domain() -> tuple[int, int]:
     """Return the lock and the number of a domain that no other run of these tests has."""
     folder = Path(tempfile.gettempdir())
