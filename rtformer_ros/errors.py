@@ -20,7 +20,8 @@ Define every error this package raises on purpose.
 Errors of other libraries are translated into one of these where the library is called, so that
 a caller who catches RtformerError has caught everything that bad input can cause.
 Each message says what was expected, what came and how to mend it. What came from a file or from
-another program is shown by `quoted`, `listed` and `shown_path`: no message grows with it.
+another program is shown by `quoted`, `shown`, `listed` and `shown_path`: no message grows with
+it.
 """
 
 from __future__ import annotations
@@ -40,21 +41,26 @@ def quoted(value: object, characters: int = _QUOTED_CHARACTERS) -> str:
     return _cut(repr(value), characters)
 
 
+def shown(text: str, characters: int = _QUOTED_CHARACTERS) -> str:
+    """Return foreign text without quotes, cut to some characters; control ones are escaped."""
+    return _cut(repr(text[: characters + 1])[1:-1], characters)
+
+
 def listed(names: Iterable[object]) -> str:
     """Return foreign names for a message, separated by commas and cut to 400 characters."""
-    shown: list[str] = []
+    parts: list[str] = []
     length = 0
     for name in names:
-        shown.append(quoted(str(name))[1:-1])
-        length += len(shown[-1]) + 2
+        parts.append(shown(str(name)))
+        length += len(parts[-1]) + 2
         if length > _LISTED_CHARACTERS:
             break
-    return _cut(', '.join(shown), _LISTED_CHARACTERS)
+    return _cut(', '.join(parts), _LISTED_CHARACTERS)
 
 
 def shown_path(path: Path) -> str:
     """Return a path for a message, cut to 255 characters; control characters are escaped."""
-    return _cut(repr(str(path)[: _PATH_CHARACTERS + 1])[1:-1], _PATH_CHARACTERS)
+    return shown(str(path), _PATH_CHARACTERS)
 
 
 def _cut(text: str, characters: int) -> str:

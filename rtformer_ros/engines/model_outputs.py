@@ -8,7 +8,7 @@ from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from rtformer_ros.engines.tensor_format import decode_outputs, logit_channels
-from rtformer_ros.errors import ConfigError, ModelError, quoted
+from rtformer_ros.errors import ConfigError, ModelError, quoted, shown
 from rtformer_ros.labels.label_set import LabelSet
 
 if TYPE_CHECKING:
@@ -41,8 +41,9 @@ def choose_labels(
     Return the labels asked for, else the model's own, else names without meaning.
 
     num_classes: how many classes the network tells apart, None where it does not show.
-    Raises ConfigError for fewer labels than classes, for others than the model's own unless the
-    request overrides them, which is logged, or where even the number of classes is unknown.
+    Raises ConfigError for another number of labels than of classes and for other names than the
+    model's own, unless the request overrides them, which is logged (more labels than classes, never
+    fewer), and where even the number of classes is unknown.
     """
     model, asked = request.model, request.labels
     if num_classes is None and own is not None:
@@ -86,19 +87,15 @@ def _side_by_side(own: LabelSet, asked: LabelSet) -> str:
     """Return the classes of both that differ, as text that follows a sentence; '' for none."""
     rows = enumerate(zip_longest(own.names, asked.names, fillvalue='(none)'))
     differing = [
-        f'{class_id} {_cut(name)} / {_cut(other)}'
+        f'{class_id} {shown(name, _NAME_CHARACTERS)} / {shown(other, _NAME_CHARACTERS)}'
         for class_id, (name, other) in rows
         if name.strip().casefold() != other.strip().casefold()
     ]
     if not differing:
         return ''
     left = len(differing) - _SHOWN_PAIRS
-    shown = ', '.join(islice(differing, _SHOWN_PAIRS)) + (f', {left} more' if left > 0 else '')
-    return f" (the model's own / {quoted(asked.name)}: {shown})"
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _NAME_CHARACTERS else f'{name[: _NAME_CHARACTERS - 3]}...'
+    pairs = ', '.join(islice(differing, _SHOWN_PAIRS)) + (f', {left} more' if left > 0 else '')
+    return f" (the model's own / {quoted(asked.name)}: {pairs})"
 
 
 def check_outputs(

@@ -59,6 +59,22 @@ def input_size(
     return fixed_size(height or metadata.height, width or metadata.width, request)
 
 
+def segment_images(
+    model: TensorModel,
+    metadata: ModelMetadata,
+    images_nhwc: npt.NDArray[np.uint8],
+    num_classes: int,
+) -> SegmentationBatch:
+    """
+    Return what a model makes of images of its size, uint8 [N, H, W, 3], RGB.
+
+    num_classes: see decode_outputs. Raises ModelError for outputs of another kind than described.
+    """
+    outputs = run_in_chunks(model, metadata, images_nhwc)
+    size = (images_nhwc.shape[1], images_nhwc.shape[2])
+    return decode_outputs(outputs, metadata.output, size, num_classes)
+
+
 def run_in_chunks(
     model: TensorModel, metadata: ModelMetadata, images_nhwc: npt.NDArray[np.uint8]
 ) -> list[npt.NDArray[Any]]:

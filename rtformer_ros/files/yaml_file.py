@@ -143,17 +143,12 @@ def _implicit_tag(text: str) -> str:
 
 def _of_kind(kind: str, text: str) -> Any:
     """Return a scalar of a tag's last word; dates and what has no word stay text."""
-    constructor = yaml.constructor.SafeConstructor()
-    node = yaml.ScalarNode(kind, text)
     if kind == 'null':
         return None
-    if kind == 'bool':
-        return constructor.construct_yaml_bool(node)
-    if kind == 'int':
-        return constructor.construct_yaml_int(node)
-    if kind == 'float':
-        return constructor.construct_yaml_float(node)
-    return text
+    if kind not in ('bool', 'int', 'float'):
+        return text
+    construct = getattr(yaml.constructor.SafeConstructor(), f'construct_yaml_{kind}')
+    return construct(yaml.ScalarNode(kind, text))
 
 
 def _fault(error: Exception, text: str) -> str:

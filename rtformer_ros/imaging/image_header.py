@@ -16,11 +16,12 @@ ImageFormat: TypeAlias = Literal['JPEG', 'PNG', 'BMP', 'WebP', 'TIFF', 'PNM']
 MAX_IMAGE_PIXELS = 64_000_000
 """Most pixels of an image, where nothing else is asked for."""
 
+_JPEG_START, _PNG_START = b'\xff\xd8', b'\x89PNG\r\n\x1a\n'
 # Codecs of OpenCV that are not listed (JPEG 2000, OpenEXR, HDR, GIF, AVIF, Sun raster) have no use
 # here, and each is code that a broken file can crash.
 _SIGNATURES: tuple[tuple[ImageFormat, re.Pattern[bytes]], ...] = (
-    ('JPEG', re.compile(rb'\xff\xd8')),
-    ('PNG', re.compile(rb'\x89PNG\r\n\x1a\n')),
+    ('JPEG', re.compile(re.escape(_JPEG_START))),
+    ('PNG', re.compile(re.escape(_PNG_START))),
     ('BMP', re.compile(rb'BM')),
     ('WebP', re.compile(rb'RIFF....WEBP', re.DOTALL)),
     ('TIFF', re.compile(rb'II\*\0|MM\0\*')),
@@ -32,7 +33,7 @@ _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # A decoder walks the whole image for each scan of a progressive JPEG; encoders make some ten.
 _MAX_SCANS = 100
 _MAX_PARTS = 65_536
-_PNG_CHUNKS_AT = 8
+_PNG_CHUNKS_AT = len(_PNG_START)
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,11 @@ def read_header(data: npt.NDArray[np.uint8]) -> ImageHeader:
         raise ImageError('the compressed image has 0 bytes; expected a JPEG or PNG file')
     start = data[:_PNG_CHUNKS_AT].tobytes()
     content = np.ascontiguousarray(data).data
-    if start.startswith(b'\xff\xd8'):
+    if start.startswith(_JPEG_START):
         return _read_jpeg(content)
-    if start == b'\x89PNG\r\n\x1a\n':
+    if start == _PNG_START:
         return _read_png(content)
-    if b'\x89PNG\r\n\x1a\n'.startswith(start) or start == b'\xff':
+    if _PNG_START.startswith(start) or _JPEG_START.startswith(start):
         raise _cut_short(content)
     raise _unreadable(data, 'a whole JPEG or PNG file')
 

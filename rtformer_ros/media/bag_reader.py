@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from rtformer_ros.errors import ConfigError, ImageError, quoted, shown_path
+from rtformer_ros.errors import ConfigError, ImageError, shown, shown_path
 from rtformer_ros.files.yaml_file import read_yaml
 from rtformer_ros.media.recovery.bag_files import (
     METADATA,
@@ -120,9 +120,7 @@ class BagReader:
         try:
             return message_types().deserialize_cdr(data, message_type)
         except _foreign_errors() as error:
-            raise ImageError(
-                f'its bytes are no {message_type}: {quoted(str(error))[1:-1]}'
-            ) from error
+            raise ImageError(f'its bytes are no {message_type}: {shown(str(error))}') from error
 
     def __enter__(self) -> BagReader:
         """Open the bag; raises ImageError where there is none, ConfigError without rosbags."""
@@ -265,7 +263,7 @@ def _moment(time_ns: int) -> str:
 
 
 def _text(error: Exception) -> str:
-    return quoted(str(error) or type(error).__name__, _REASON_CHARACTERS)[1:-1]
+    return shown(str(error) or type(error).__name__, _REASON_CHARACTERS)
 
 
 def _foreign_errors() -> tuple[type[Exception], ...]:

@@ -23,9 +23,11 @@ def run_tool(name: str, work: Callable[[], int]) -> int:
     return 1
 
 
-def parse_size(text: str) -> tuple[int, int] | None:
-    """Return (height, width) of the value of --size, None for ''; raises ConfigError."""
+def parse_size(
+    text: str, option: str = '--size', example: str = '360x480'
+) -> tuple[int, int] | None:
+    """Return (height, width) of the value of an option, None for ''; raises ConfigError."""
     height, _, width = text.partition('x')
     if text and not (height.isdecimal() and width.isdecimal()):
-        raise ConfigError(f"--size is '{text}'; expected HEIGHTxWIDTH, as 360x480")
+        raise ConfigError(f"{option} is '{text}'; expected HEIGHTxWIDTH, as {example}")
     return (int(height), int(width)) if text else None

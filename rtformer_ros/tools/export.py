@@ -10,23 +10,20 @@ import argparse
 import sys
 from pathlib import Path
 
-from rtformer_ros.errors import RtformerError
 from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.model_metadata import ModelMetadata
 from rtformer_ros.tools.class_shares import CLASS_SHARES_HELP, read_class_shares
+from rtformer_ros.tools.command_line import run_tool
 
 
 def main() -> int:
     """Run the command line; return the exit code."""
     arguments = _parser().parse_args()
-    try:
-        metadata = _export(arguments)
-    except RtformerError as error:
-        print(f'export: {error}', file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        print(f'export: needs {error.name}: python3 -m pip install {error.name}', file=sys.stderr)
-        return 1
+    return run_tool('export', lambda: _run(arguments))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    metadata = _export(arguments)
     classes = len(metadata.labels) if metadata.labels else 0
     print(
         f'wrote {arguments.output}: {metadata.variant}, {metadata.width} x {metadata.height} '

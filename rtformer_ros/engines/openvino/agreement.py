@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rtformer_ros.engines.bundled_images import bundled_images
 from rtformer_ros.engines.openvino.cache import compiled_models
 from rtformer_ros.engines.openvino.model import VERSION, OpenVinoModel
-from rtformer_ros.engines.tensor_format import decode_outputs, run_in_chunks
+from rtformer_ros.engines.tensor_format import segment_images
 from rtformer_ros.errors import EngineError, ModelError
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.sha256 import sha256_of, sha256_of_bytes
@@ -87,6 +87,4 @@ class AgreementTrial:
         self, images_nhwc: npt.NDArray[np.uint8], settings: Mapping[str, object]
     ) -> npt.NDArray[np.uint8]:
         compiled = self._model.compile('cpu', settings, self._size)
-        outputs = run_in_chunks(compiled, self._metadata, images_nhwc)
-        kind, size = self._metadata.output, self._size
-        return decode_outputs(outputs, kind, size, UNLABELED_ID).class_map_nhw
+        return segment_images(compiled, self._metadata, images_nhwc, UNLABELED_ID).class_map_nhw

@@ -20,7 +20,7 @@ from rtformer_ros.engines.reduced_precision.cpu_features import (
 )
 from rtformer_ros.engines.reduced_precision.int8_file import for_cpu
 from rtformer_ros.engines.sidecar import metadata_of
-from rtformer_ros.engines.tensor_format import decode_outputs, input_size, run_in_chunks
+from rtformer_ros.engines.tensor_format import input_size, run_in_chunks, segment_images
 from rtformer_ros.engines.tensorrt.device import find_gpu
 from rtformer_ros.errors import ConfigError, EngineUnavailable
 from rtformer_ros.model_metadata import HALF_QUANTISED
@@ -85,10 +85,8 @@ class OpenVinoEngine(Engine):
 
     def _run(self, images_nhwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
         assert self._model is not None
-        outputs = run_in_chunks(self._model, self._metadata, images_nhwc)
-        described = self.description
-        size = (described.height, described.width)
-        return decode_outputs(outputs, self._metadata.output, size, len(described.labels))
+        num_classes = len(self.description.labels)
+        return segment_images(self._model, self._metadata, images_nhwc, num_classes)
 
     def _interrupt(self) -> None:
         model = self._model

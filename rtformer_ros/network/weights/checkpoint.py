@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rtformer_ros.errors import CheckpointError, ConfigError, quoted
+from rtformer_ros.errors import CheckpointError, ConfigError, shown
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.network.architecture import Architecture
 from rtformer_ros.network.family import NetworkFamily, SegmentationNetwork
@@ -167,7 +167,7 @@ def _architecture(
         raise
     except (TypeError, LookupError, ValueError) as error:
         raise CheckpointError(
-            f'its header describes no network that this version knows ({quoted(str(error))[1:-1]})'
+            f'its header describes no network that this version knows ({shown(str(error))})'
         ) from error
 
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rtformer_ros.errors import CheckpointError, quoted
+from rtformer_ros.errors import CheckpointError, quoted, shown
 from rtformer_ros.files.text_file import open_regular
 from rtformer_ros.network.weights.array_pickle import load_arrays
 from rtformer_ros.network.weights.pickled_array import PickledArray
@@ -71,7 +71,7 @@ def _unpickle(path: Path) -> tuple[Any, int]:
     except _BROKEN_PICKLE as error:
         raise CheckpointError(
             f'{path} is cut short or is no .pdparams file ({type(error).__name__}: '
-            f'{quoted(str(error))[1:-1]}); fetch it again and compare its size'
+            f'{shown(str(error))}); fetch it again and compare its size'
         ) from error
 
 
@@ -100,7 +100,7 @@ def _joined_slices(saved: dict[str, Any], path: Path) -> dict[str, Any]:
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{path}: the table '{_SLICE_TABLE}' does not fit the arrays that it splits "
-            f'({type(error).__name__}: {quoted(str(error))[1:-1]}); save the weights again with '
+            f'({type(error).__name__}: {shown(str(error))}); save the weights again with '
             'protocol 4'
         ) from error
     return saved

@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from rtformer_ros.errors import CheckpointError, ConfigError, quoted
+from rtformer_ros.errors import CheckpointError, ConfigError, quoted, shown
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.json_text import parse_json
 from rtformer_ros.files.text_file import open_regular
@@ -101,7 +101,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], str | None]:
             state = {key: _tensor(file, key) for key in file.keys()}  # noqa: SIM118
             return state, (file.metadata() or {}).get(_HEADER)
     except (OSError, safetensors.SafetensorError, _NoWeights) as error:
-        reason = getattr(error, 'strerror', None) or quoted(str(error))[1:-1]
+        reason = getattr(error, 'strerror', None) or shown(str(error))
         raise CheckpointError(
             f'{path} is missing, cut short or no safetensors file ({reason}); fetch it again'
         ) from error

@@ -198,9 +198,8 @@ class ModelLoader:
         """Return whether another engine runs until the build is done."""
         if not settings.engine_fallback:
             return False
-        fallback = _fallback_settings(settings)
         try:
-            config = _config_or_close(open_engine(engine_request(fallback.model)), settings.frame)
+            fallback, config = _open_fallback(settings)
         except RtformerError as error:
             self._logger.warning(f'engine_fallback cannot run during the build: {error}')
             return False
@@ -212,9 +211,8 @@ class ModelLoader:
 
     def _use_substitute(self, settings: NodeSettings, unavailable: EngineUnavailable) -> None:
         """Run the fallback engine in place of one that cannot be had; raises EngineUnavailable."""
-        fallback = _fallback_settings(settings)
         try:
-            config = _config_or_close(open_engine(engine_request(fallback.model)), settings.frame)
+            fallback, config = _open_fallback(settings)
         except RtformerError as error:
             raise EngineUnavailable(
                 f'{unavailable}; engine_fallback cannot run either: {error}'
@@ -298,9 +296,11 @@ class ModelLoader:
             )
 
 
-def _fallback_settings(settings: NodeSettings) -> NodeSettings:
+def _open_fallback(settings: NodeSettings) -> tuple[NodeSettings, FrameConfig]:
+    """Open the engine that fills in, for the same frames; raises RtformerError."""
     changes = {'engine': settings.engine_fallback, **_FALLBACK_VALUES}
-    return NodeSettings.from_values({**settings.values, **changes})
+    fallback = NodeSettings.from_values({**settings.values, **changes})
+    return fallback, _config_or_close(open_engine(engine_request(fallback.model)), settings.frame)
 
 
 def _text(config: FrameConfig) -> str:

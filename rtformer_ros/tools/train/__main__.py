@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rtformer_ros.errors import ConfigError, RtformerError
+from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.packaged_files import find_labels, find_split
 from rtformer_ros.labels.label_set import load_labels
+from rtformer_ros.tools.command_line import run_tool
 from rtformer_ros.tools.train.options import TrainOptions, parse_train_options
 from rtformer_ros.training.datasets.open_dataset import open_dataset
 from rtformer_ros.training.datasets.predefined_split import load_split
@@ -37,14 +38,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    try:
-        return _train(parse_train_options(arguments))
-    except RtformerError as error:
-        print(f'train: {error}', file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        print(f'train: needs {error.name}: python3 -m pip install {error.name}', file=sys.stderr)
-        return 1
+    return run_tool('train', lambda: _train(parse_train_options(arguments)))
 
 
 def _train(options: TrainOptions) -> int:

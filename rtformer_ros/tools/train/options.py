@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rtformer_ros.errors import ConfigError
+from rtformer_ros.tools.command_line import parse_size
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class TrainOptions:
 def parse_train_options(arguments: Sequence[str] | None) -> TrainOptions:
     """Return the options of a command line; raises ConfigError for values that cannot be."""
     parsed = vars(_parser().parse_args(arguments))
-    parsed['crop'] = _crop_size(parsed['crop']) if parsed['crop'] else None
+    parsed['crop'] = parse_size(parsed['crop'] or '', '--crop', '320x448')
     parsed['set'] = tuple(parsed['set'])
     return TrainOptions(**parsed)
 
@@ -105,10 +105,3 @@ def _add_recipe(how: Any) -> None:
         metavar='NAME=VALUE',
         help='any other value of the recipe, as loss.label_smoothing=0.1; may be repeated',
     )
-
-
-def _crop_size(text: str) -> tuple[int, int]:
-    height, _, width = text.partition('x')
-    if not (height.isdecimal() and width.isdecimal()):
-        raise ConfigError(f"--crop is '{text}'; expected HEIGHTxWIDTH, as 320x448")
-    return int(height), int(width)
