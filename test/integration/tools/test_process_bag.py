@@ -2,116 +2,41 @@
 
 import fcntl
 import os
-import re
-import shutil
 import signal
-import sqlite3
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from rosbags.rosbag2 import Reader, StoragePlugin, Writer
-from rosbags.typesys import Stores, get_typestore
+from rosbags.rosbag2 import StoragePlugin, Writer
 
+from recorded_bags import (
+    COUNT,
+    IMAGE,
+    PERIOD_NS,
+    PICTURES,
+    ROOT,
+    SIZE,
+    START_NS,
+    TYPES,
+    command,
+    digests,
+    header,
+    image,
+    is_added,
+    process,
+    read,
+    small_model,
+    write_bag,
+)
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.segmenter import Segmenter, SegmentSettings
-
-ROOT = Path(__file__).resolve().parents[3]
-TYPES = get_typestore(Stores.ROS2_JAZZY)
-START_NS = 1_700_000_000_000_000_000
-PERIOD_NS = 100_000_000
-COUNT = 24
-SIZE = (48, 64)
-RNG = np.random.default_rng(11)
-PICTURES = RNG.integers(0, 256, (COUNT, *SIZE, 3), dtype=np.uint8)
-IMAGE, TEXT = 'sensor_msgs/msg/Image', 'std_msgs/msg/String'
-LABELS = str(ROOT / 'config' / 'labels' / 'camvid.yaml')
-PHOTO = str(ROOT / 'samples' / 'leuven_a.jpg')
-
-
-def message(kind, **values):
-    return TYPES.types[kind](**values)
-
-
-def header(index, frame='camera'):
-    stamp = message('builtin_interfaces/msg/Time', sec=index, nanosec=7 * index)
-    return message('std_msgs/msg/Header', stamp=stamp, frame_id=frame)
-
-
-def image(index, short_by=0):
-    data = PICTURES[index].reshape(-1)
-    return message(
-        IMAGE, header=header(index), height=SIZE[0], width=SIZE[1], encoding='rgb8',
-        is_bigendian=0, step=SIZE[1] * 3, data=data[: data.size - short_by],
-    )  # fmt: skip
-
-
-def write_bag(path, plugin=StoragePlugin.MCAP, broken=()):
-    """A bag with a camera, text between its images, and a topic of a type of its own."""
-    own = 'my_msgs/msg/Thing'
-    with Writer(path, version=9, storage_plugin=plugin) as writer:
-        camera = writer.add_connection('/front/image_raw', IMAGE, typestore=TYPES)
-        chatter = writer.add_connection('/chatter', TEXT, typestore=TYPES)
-        thing = writer.add_connection(
-            '/thing', own, msgdef='uint8[] data\n', rihs01='RIHS01_' + 'ab' * 32
-        )
-        for index in range(COUNT):
-            time_ns = START_NS + index * PERIOD_NS
-            picture = image(index, short_by=10 if index in broken else 0)
-            writer.write(camera, time_ns, TYPES.serialize_cdr(picture, IMAGE))
-            text = message(TEXT, data=f'number {index}')
-            writer.write(chatter, time_ns + 5, TYPES.serialize_cdr(text, TEXT))
-            # Bytes that only somebody who knows the type could read.
-            writer.write(thing, time_ns + 5, bytes([0, 1, 0, 0, index, 255, 3]))
-    return path
-
-
-def read(path):
-    """All messages of a bag: topic, type, definition, time of recording, bytes."""
-    with Reader(path) as reader:
-        return [
-            (c.topic, c.msgtype, c.msgdef.data.strip(), time_ns, bytes(data))
-            for c, time_ns, data in reader.messages()
-        ]
-
-
-def digests(path):
-    with Reader(path) as reader:
-        return {c.topic: c.digest for c in reader.connections if c.topic == '/thing'}
-
-
-def is_added(row):
-    return row[0].startswith('/segmentation_node/')
 
 
 @pytest.fixture(scope='module')
 def model(tmp_path_factory):
-    """A small network, so that a bag is done in no time."""
-    folder = tmp_path_factory.mktemp('model')
-    weights, onnx = folder / 'w.safetensors', folder / 'm.onnx'
-    for module, *arguments in (
-        ('random_checkpoint', str(weights), '--labels', LABELS, '--photo', PHOTO),
-        ('export', str(weights), str(onnx), '--height', '64', '--width', '96'),
-    ):
-        command = [sys.executable, '-m', f'rtformer_ros.tools.{module}', *arguments]
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    return onnx
-
-
-def command(model, *arguments):
-    tool = [sys.executable, '-m', 'rtformer_ros.tools.process_bag', '--model', str(model)]
-    return [*tool, *(str(argument) for argument in arguments)]
-
-
-def process(model, *arguments, exit_code=0):
-    done = subprocess.run(
-        command(model, *arguments), cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == exit_code, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    return small_model(tmp_path_factory.mktemp('model'))
 
 
 @pytest.fixture(scope='module')
@@ -297,72 +222,6 @@ def test_what_cannot_be_is_said(tmp_path, bag, model, arguments, message):
     filled = [argument.format(bag=bag, tmp=tmp_path) for argument in arguments]
     assert message in process(model, *filled, exit_code=1)
     assert not (tmp_path / 'out.mcap').exists()
-
-
-def after_power_cut(folder, cut_bytes):
-    """Take from a bag what a recorder writes last: the end of its file, and the description."""
-    (folder / 'metadata.yaml').unlink()
-    [file] = folder.iterdir()
-    file.write_bytes(file.read_bytes()[:-cut_bytes])
-    return file
-
-
-@pytest.mark.parametrize('as_file', [True, False])
-def test_what_is_whole_of_a_truncated_bag_is_done(tmp_path, model, as_file):
-    source = tmp_path / 'in'
-    rows = []
-    with Writer(source, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
-        camera = writer.add_connection('/front/image_raw', IMAGE, typestore=TYPES)
-        chatter = writer.add_connection('/chatter', TEXT, typestore=TYPES)
-        # As much as three chunks hold; the cut goes through the last one.
-        for index in range(250):
-            time_ns = START_NS + index * PERIOD_NS
-            picture = TYPES.serialize_cdr(image(index % COUNT), IMAGE)
-            rows += [('/front/image_raw', time_ns, bytes(picture)), ('/chatter', time_ns, b'text')]
-            writer.write(camera, time_ns, picture)
-            writer.write(chatter, time_ns, b'text')
-    file = after_power_cut(source, 100_000)
-    output = tmp_path / 'out.mcap'
-    given = file if as_file else source
-    refused = process(model, given, output, '--strict', exit_code=1)
-    assert 'cannot be read as a ROS 2 bag' in refused
-    assert not output.exists()
-    log = process(model, given, output, '--slice-seconds', 4, '--workers', 2)
-    after = read(output)
-    kept = [(row[0], row[3], row[4]) for row in after if not is_added(row)]
-    assert 300 < len(kept) < 500
-    assert kept == rows[: len(kept)]
-    assert sum(map(is_added, after)) == sum(row[0] == '/front/image_raw' for row in kept)
-    assert f'{len(kept)} messages up to' in log
-    assert re.search(r'its last \d+ of \d+ bytes are lost', log)
-    assert 'Traceback' not in log
-
-
-def test_messages_in_the_log_of_a_database_are_done_too(tmp_path, model):
-    source = write_bag(tmp_path / 'in', StoragePlugin.SQLITE3)
-    file = source / 'in.db3'
-    before = read(source)
-    # As a recorder leaves it that is killed: nothing was put into the file yet.
-    last = sqlite3.connect(file)
-    last.execute('PRAGMA journal_mode = WAL')
-    late = TYPES.serialize_cdr(image(0), IMAGE)
-    last.execute(
-        'INSERT INTO messages (topic_id, timestamp, data) VALUES (1, ?, ?)',
-        (START_NS + 100 * PERIOD_NS, late),
-    )
-    last.commit()
-    killed = tmp_path / 'killed'
-    shutil.copytree(source, killed)
-    last.close()
-    (killed / 'metadata.yaml').unlink()
-    log = process(model, killed, tmp_path / 'out', '--slice-seconds', 4, '--workers', 2)
-    after = read(tmp_path / 'out')
-    kept = [row for row in after if not is_added(row)]
-    assert [(row[0], row[3], row[4]) for row in kept[:-1]] == [(r[0], r[3], r[4]) for r in before]
-    assert kept[-1][3:] == (START_NS + 100 * PERIOD_NS, bytes(late))
-    assert sum(map(is_added, after)) == COUNT + 1
-    assert 'the journal of in.db3 was never applied' in log
-    assert not (tmp_path / 'out.partial').exists()
 
 
 @pytest.mark.parametrize('is_empty', [True, False])
