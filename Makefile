@@ -52,6 +52,7 @@ lint: find-python
 
 test: lint
 	@$(prepared) test python -m pytest $(ARGS)
+	$(if $(ARGS),,@$(prepared) test python -m pytest --openvino)
 
 clean:
 	for venv in .venv .venv-*; do if [ -e $$venv/setup.json ]; then rm -rf $$venv; fi; done

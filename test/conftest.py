@@ -20,12 +20,36 @@ if TYPE_CHECKING:
     from rtformer_ros.engines.tensorrt.build.find_or_build import PreparedPlan
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+OPENVINO_TESTS = REPOSITORY / 'test' / 'unit' / 'engines' / 'openvino'
 # Above 101 the ports of a domain meet those that Linux hands out; the demo takes 50 to 99.
 _DOMAIN_IDS = range(1, 50)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer OpenVINO to the tests' own process; `make test` does so in a run of its own."""
+    parser.addoption('--openvino', action='store_true', help='load OpenVINO into this process')
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the folder whose modules import OpenVINO to the run that offers it."""
+    is_left = collection_path == OPENVINO_TESTS and not config.getoption('--openvino')
+    return True if is_left else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take the tests that name OpenVINO with --openvino, and all others without."""
+    is_wanted = config.getoption('--openvino')
+    others = [item for item in items if ('openvino' in item.nodeid) != is_wanted]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if ('openvino' in item.nodeid) == is_wanted]
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Set the environment before any test module imports ROS."""
+    if not config.getoption('--openvino'):
+        # Its threads beside those of PyTorch and ONNX Runtime in one process, which then forks,
+        # have crashed it. Nodes and tools that tests start load it as users' do.
+        sys.modules['openvino'] = None  # type: ignore[assignment]
     lock, domain_id = _take_domain()
     config.add_cleanup(lambda: os.close(lock))
     logs = tempfile.TemporaryDirectory(prefix='rtformer_ros_log_')
@@ -41,16 +65,6 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         os.environ.pop('ROS_LOCALHOST_ONLY', None)
         os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """
-    Run the tests first that fork processes to load data.
-
-    A fork of a process in which OpenVINO has run may crash or compute nonsense: its threads are
-    not forked along. No training loads OpenVINO before it forks.
-    """
-    items.sort(key=lambda item: 'test_training_batches' not in item.nodeid)
 
 
 def _take_domain() -> tuple[int, int]:

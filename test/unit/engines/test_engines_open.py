@@ -262,7 +262,7 @@ def test_openvino_alone_is_enough_for_onnx(model):
         ),
     ],
 )
-def test_a_device_of_another_maker_is_refused_with_what_can_use_it(model, arguments, message):
+def test_a_device_of_openvino_is_refused_with_what_can_use_it(model, arguments, message):
     """Of a machine that has neither GPU nor NPU of Intel."""
     if {'gpu', 'npu'} & openvino_devices():
         pytest.skip('OpenVINO has a GPU or an NPU here')
