@@ -168,7 +168,7 @@ def test_a_quantised_model_is_made_and_what_it_loses_is_told(tmp_path, streets):
     assert any(entry.key == 'rtformer_ros.labels' for entry in changed.metadata_props)
 
 
-def test_a_quantised_model_for_cpus_is_made_and_compared_on_the_spot(tmp_path, streets):
+def test_a_quantised_model_for_cpus_is_made_compared_and_opened_by_openvino_too(tmp_path, streets):
     model = tmp_path / 'street.onnx'
     model.write_bytes(find_model('').read_bytes())
     options = ['--precision', 'int8', '--for', 'cpu', '--calibration', streets]

@@ -86,6 +86,8 @@ def test_every_frame_of_any_stamp_is_published_and_none_is_counted_as_failed(
     outputs = all_outputs()
     depths = peer.node.create_publisher(Image, 'depth/image', 5)
     peer.wait_for(depths.get_subscription_count, 'the node to want depth')
+    # The node's side of the match may come a moment after ours.
+    peer.spin_for(0.3)
     sent = [*EXTREMES, *RANDOM]
     for count, stamp in enumerate(sent, 1):
         message = stamped(*stamp)
