@@ -46,6 +46,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_configure(config: pytest.Config) -> None:
     """Set the environment before any test module imports ROS."""
+    config.pluginmanager.import_plugin('session_processes')
     if not config.getoption('--openvino'):
         # Its threads beside those of PyTorch and ONNX Runtime in one process, which then forks,
         # have crashed it. Nodes and tools that tests start load it as users' do.

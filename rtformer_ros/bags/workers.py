@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rtformer_ros.bags.slice_segmentation import segment_slice
 from rtformer_ros.errors import ConfigError, EngineUnavailable, RtformerError
+from rtformer_ros.processes.lifeline import end_with_parent
 
 if TYPE_CHECKING:
     from rtformer_ros.bags.job import Task
@@ -35,9 +36,7 @@ def run_in_processes(tasks: Sequence[Task], workers: int) -> Iterator[Task]:
     """
     # Spawned, not forked: engines have threads that a fork would lose.
     context = multiprocessing.get_context('spawn')
-    # Ctrl-C reaches the whole group; what becomes of the workers is for this process to say.
-    ignore = (signal.SIGINT, signal.SIG_IGN)
-    with ProcessPoolExecutor(workers, context, signal.signal, ignore) as pool:
+    with ProcessPoolExecutor(workers, context, _prepare_worker) as pool:
         futures = {pool.submit(segment_slice, *task): task for task in tasks}
         try:
             for future in as_completed(futures):
@@ -55,6 +54,12 @@ def run_in_processes(tasks: Sequence[Task], workers: int) -> Iterator[Task]:
             raise
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _prepare_worker() -> None:
+    # Ctrl-C reaches the whole group; what becomes of the workers is for their parent to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
 
 
 def run_on_ray(tasks: Sequence[Task], address: str) -> Iterator[Task]:

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import rtformer_ros
 from rtformer_ros.errors import EngineError
 from rtformer_ros.files.fastdds_profile import profile_variables
+from rtformer_ros.processes.lifeline import start_on_lifeline
 
 _SIGINT_TIMEOUT_S = 4.0
 _START_TIMEOUT_S = 90.0
@@ -28,7 +28,7 @@ class ChildProcesses:
     Python modules that run as processes, each with a log file; use it in a `with` block.
 
     The processes are in sessions of their own: Ctrl-C reaches this process alone, which then ends
-    them in order.
+    them in order. They also end when this process is killed.
     """
 
     def __init__(self, log_folder: Path, environment: Mapping[str, str]) -> None:
@@ -40,14 +40,7 @@ class ChildProcesses:
     def start(self, name: str, module: str, arguments: Sequence[str]) -> None:
         """Start `python -m module arguments`; its output goes to NAME.log."""
         with self.log_path(name).open('wb') as log:
-            self._processes[name] = subprocess.Popen(
-                [sys.executable, '-m', module, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=self._environment,
-                start_new_session=True,
-            )
+            self._processes[name] = start_on_lifeline(module, arguments, self._environment, log)
 
     def exit_code(self, name: str) -> int | None:
         """Return how a process ended, None while it runs."""
@@ -92,6 +85,8 @@ class ChildProcesses:
                 if process.poll() is None:
                     process.kill()
                     process.wait()
+                if process.stdin is not None:
+                    process.stdin.close()
 
 
 _START_TIMEOUT_S = 90.0

@@ -19,11 +19,12 @@ from rtformer_ros.engines import BuildProgress, Engine, EngineRequest, engine_ta
 from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError
 
 _COMPILER = """
-import sys, time
+import select, sys
 from pathlib import Path
 verdict = Path(sys.argv[1])
 while not verdict.exists():
-    time.sleep(0.02)
+    if select.select([sys.stdin], [], [], 0.02)[0]:
+        sys.exit('the node has ended')
 sys.exit(verdict.read_text().replace('done', ''))
 """
 
@@ -59,7 +60,9 @@ def _options(request: EngineRequest) -> str:
 def _compile(request: EngineRequest) -> None:
     started_s = time.monotonic()
     command = [sys.executable, '-c', _COMPILER, request.model.with_suffix('.verdict')]
-    child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     request.model.with_suffix('.pid').write_text(str(child.pid))
     try:
         while child.poll() is None:

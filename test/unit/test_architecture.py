@@ -83,12 +83,13 @@ HEAVY_MODULES = (
     'av',
 )
 
-VALUES = frozenset({'errors', 'files', 'labels', 'segmentation', 'model_metadata'})
+VALUES = frozenset({'errors', 'files', 'processes', 'labels', 'segmentation', 'model_metadata'})
 PARTS = VALUES | {'imaging', 'geometry', 'media', 'drawing', 'stream'}
 # Room -> the rooms that it may import beside itself.
 ALLOWED = {
     'errors': frozenset[str](),
     'files': frozenset({'errors'}),
+    'processes': frozenset({'errors'}),
     'segmentation': frozenset({'errors'}),
     'labels': frozenset({'errors', 'files', 'segmentation'}),
     'model_metadata': VALUES,

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from rtformer_ros.processes.lifeline import end_with_parent
 from rtformer_ros.training.data.augment import Augmenter
 
 _ORDER, _CROP = 0, 1
@@ -120,7 +121,8 @@ def load_batches(
 
 
 def _prepare_worker(_worker: int) -> None:
-    """Leave the cores to training, and the end of the run to the main process."""
+    """Leave the cores to training, and the end of the run to the main process; end with it."""
     cv2.setNumThreads(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    end_with_parent()

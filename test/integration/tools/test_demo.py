@@ -299,6 +299,14 @@ def test_an_interruption_ends_every_process(tmp_path, model, number):
     assert stderr == 'interrupted\n'
 
 
+def test_every_process_ends_when_the_demo_is_killed(tmp_path, model):
+    demo = Demo(tmp_path, '--model', model)
+    demo.wait_for_node()
+    demo.process.kill()
+    demo.process.communicate()
+    demo.wait_for(lambda: demo.children() == {})
+
+
 @pytest.mark.parametrize('victim', ['segmentation_node', 'image_source'])
 def test_a_process_that_dies_fails_the_demo(tmp_path, model, victim):
     demo = Demo(tmp_path, '--model', model)

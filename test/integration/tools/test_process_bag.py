@@ -32,6 +32,7 @@ from recorded_bags import (
 )
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.segmenter import Segmenter, SegmentSettings
+from warden import marked_processes
 
 
 @pytest.fixture(scope='module')
@@ -133,13 +134,35 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, bag, model, done_alone):
     assert not partial.exists()
 
 
-def test_ctrl_c_does_not_wait_for_the_workers(tmp_path, model):
-    source, output = tmp_path / 'in', tmp_path / 'out.mcap'
+@pytest.fixture(scope='module')
+def long_bag(tmp_path_factory):
+    """Return a bag that takes a worker longer than a test has patience."""
+    source = tmp_path_factory.mktemp('long') / 'in'
     with Writer(source, version=9) as writer:
         camera = writer.add_connection('/front/image_raw', IMAGE, typestore=TYPES)
         picture = TYPES.serialize_cdr(image(0), IMAGE)
         for index in range(2000):
             writer.write(camera, START_NS + index, picture)
+    return source
+
+
+def test_workers_end_with_a_killed_parent(tmp_path, long_bag, model):
+    mark = f'{tmp_path}/mark'
+    with subprocess.Popen(
+        command(model, long_bag, tmp_path / 'out.mcap', '--workers', 2), cwd=ROOT,
+        env={**os.environ, 'MARK_OF_THIS_RUN': mark}, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as running:  # fmt: skip
+        wait_for(lambda: list(tmp_path.glob('out.mcap.partial/slice_*.sqlite.*')), running)
+        running.kill()
+    give_up_s = time.monotonic() + 20
+    while left := marked_processes(mark, 'MARK_OF_THIS_RUN'):
+        assert time.monotonic() < give_up_s, f'{left} are left'
+        time.sleep(0.05)
+
+
+def test_ctrl_c_does_not_wait_for_the_workers(tmp_path, long_bag, model):
+    source, output = long_bag, tmp_path / 'out.mcap'
     partial = tmp_path / 'out.mcap.partial'
     with subprocess.Popen(
         command(model, source, output, '--workers', 2), cwd=ROOT, text=True,

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import traceback
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ from rtformer_ros.errors import (
     EngineUnavailable,
     RtformerError,
 )
+from rtformer_ros.processes.lifeline import end_with_standard_input
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +60,7 @@ def serve(build_plan: PlanBuilderFn, run_plan: PlanRunnerFn) -> int:
     job = CompileJob.from_line(_first_line(0))
     # Ours may be killed; the parent removes this folder, and all that is in it, in any case.
     tempfile.tempdir = job.work_folder
-    threading.Thread(target=_end_with_parent, args=(job.work_folder,), daemon=True).start()
+    end_with_standard_input(partial(_leave, job.work_folder))
     _step_back()
     try:
         result = compile_model(job, _reporting(answers), build_plan, run_plan)
@@ -127,9 +129,7 @@ def _first_line(descriptor: int) -> str:
     return line.decode()
 
 
-def _end_with_parent(work_folder: str) -> None:
-    while os.read(0, 1):
-        pass
+def _leave(work_folder: str) -> None:
     shutil.rmtree(work_folder, ignore_errors=True)
     os._exit(1)
 

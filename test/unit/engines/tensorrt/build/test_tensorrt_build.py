@@ -1,6 +1,7 @@
 """Whatever becomes of the compiler, its caller gets a plan that is right, or hears why not."""
 
 import os
+import signal
 import sys
 import tempfile
 import textwrap
@@ -317,13 +318,15 @@ def test_a_lie_is_no_plan(bench, code, message):
 
 
 def test_what_the_compiler_leaves_running_is_not_waited_for(bench):
-    code = """
+    code = f"""
     import subprocess
-    print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid)
-    print(json.dumps({'result': result}))
+    child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])
+    open({str(bench.folder / 'child')!r}, 'w').write(str(child.pid))
+    print(json.dumps({{'result': result}}))
     """
     compiled = compile_with(bench, own_compiler(RESULT + textwrap.dedent(code)))
     assert compiled.plan == b'plan'
+    os.kill(int((bench.folder / 'child').read_text()), signal.SIGKILL)
 
 
 @pytest.mark.parametrize(

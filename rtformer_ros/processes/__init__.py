@@ -1,0 +1,5 @@
+"""
+Processes of ours: children that end with their parent.
+
+Imports only errors, so that every room can use it. Knows nothing of what the processes do.
+"""
