@@ -87,6 +87,7 @@ _MASKS = ParameterGroup(
             '',
             "Classes to publish as another class or id 0..255: 'Pavement=Road, Tree=255' "
             '(255 is unlabelled)',
+            has_commas=True,
         ),
         ParameterSpec(
             'confidence_threshold',
@@ -121,12 +122,16 @@ _PICTURES = ParameterGroup(
             choices=('labels', 'distinct'),
         ),
         ParameterSpec(
-            'colors', '', "Colours of single classes over the palette: 'Road=#804080, 10=#0080c0'"
+            'colors',
+            '',
+            "Colours of single classes over the palette: 'Road=#804080, 10=#0080c0'",
+            has_commas=True,
         ),
         ParameterSpec(
             'class_filter',
             '',
             "Classes to show in color_mask and overlay: 'Road, Car'; '' shows all",
+            has_commas=True,
         ),
         ParameterSpec(
             'jpeg_quality',

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-from rclpy.exceptions import ParameterException
-from rclpy.parameter import Parameter
 
-from rtformer_ros.errors import ConfigError
-
-if TYPE_CHECKING:
-    from rclpy.node import Node
+from rtformer_ros.errors import ConfigError, quoted
 
 ParameterValue: TypeAlias = bool | int | float | str | tuple[str, ...]
+
+_KINDS: Mapping[type, str] = MappingProxyType(
+    {
+        bool: 'a boolean: true or false',
+        int: 'an integer',
+        float: 'a floating-point number',
+        str: 'a text',
+        tuple: "a list of texts, as in ['one', 'two']",
+    }
+)
 
 
 def _as_it_is(value: Any) -> Any:
@@ -33,6 +39,7 @@ class ParameterSpec:
     a string array in ROS. unit: of a number, '' where it has none. details: what the documentation
     says beyond the description, in Markdown. settings_field: the field of the node's settings that
     it fills, as in 'frame.camera.pitch_rad'; '' for that of its own name in its group's section.
+    has_commas: a text is a list with commas, for which a list of texts does as well.
     convert: turns a value into that field's; may raise ConfigError.
     """
 
@@ -47,6 +54,7 @@ class ParameterSpec:
     unit: str = ''
     details: str = ''
     settings_field: str = ''
+    has_commas: bool = False
     convert: Callable[[Any], Any] = _as_it_is
 
     @property
@@ -86,22 +94,25 @@ class ParameterSpec:
 
     def value_of(self, ros_value: object) -> ParameterValue:
         """
-        Return the value that ROS has for this parameter; raises ConfigError for no list of texts.
+        Return the value that a user means by one of ROS; raises ConfigError for another type.
 
-        Of other types ROS itself has checked the type. A list that is empty, whatever its type,
-        or not set, which is how an empty list comes from a YAML file, is ().
+        An integer does for a floating-point number and for a text, and a list of texts for a text
+        with commas, and the other way round. A list that is empty, whatever its type, or not set,
+        which is how an empty list comes from a YAML file, is ().
         """
-        if not self._is_list:
-            return ros_value  # type: ignore[return-value]
-        if ros_value is None:
-            return ()
-        if isinstance(ros_value, list | tuple | array) and all(
-            isinstance(each, str) for each in ros_value
-        ):
-            return tuple(ros_value)
-        raise ConfigError(
-            f"{self.name} is {ros_value!r}; expected a list of texts, as in ['one', 'two']"
-        )
+        kind = type(self.default)
+        if self._is_list:
+            names = _texts(_split(ros_value) if isinstance(ros_value, str) else ros_value)
+            if names is not None:
+                return names
+        elif isinstance(ros_value, kind) and not (kind is int and isinstance(ros_value, bool)):
+            return ros_value
+        elif isinstance(ros_value, int) and not isinstance(ros_value, bool):
+            if kind in (float, str):
+                return kind(ros_value)
+        elif self.has_commas and (names := _texts(ros_value)) is not None:
+            return ', '.join(names)
+        raise ConfigError(f'{self.name} is {quoted(ros_value)}; expected {_KINDS[kind]}')
 
     def check(self, value: ParameterValue) -> None:
         """Raise ConfigError, saying what is allowed, unless the value is."""
@@ -142,26 +153,16 @@ class ParameterGroup:
         return spec.settings_field or own
 
 
-def declare(node: Node, specs: Iterable[ParameterSpec]) -> dict[str, ParameterValue]:
-    """
-    Declare parameters on a node and return their values by name.
+def _split(text: str) -> list[str]:
+    """Return the texts in 'one, two' or '[one, two]'."""
+    parts = text.strip().removeprefix('[').removesuffix(']').split(',')
+    return [part.strip().strip('\'"') for part in parts if part.strip()]
 
-    Raises ConfigError for a value of the wrong type or out of range, from a file or the command
-    line, naming the parameter and what is allowed.
-    """
-    values: dict[str, ParameterValue] = {}
-    for spec in specs:
-        try:
-            parameter = node.declare_parameter(spec.name, spec.ros_default, spec.descriptor())
-        except ParameterException as error:
-            raise ConfigError(
-                f'parameter {spec.name}: {error} Expected: {spec.description}'
-            ) from error
-        value = spec.value_of(parameter.value)
-        spec.check(value)
-        if value == ():
-            # So that a client is told of an empty list of texts, whatever type it came with.
-            empty = Parameter(spec.name, Parameter.Type.STRING_ARRAY, [])
-            node.set_parameters([empty])
-        values[spec.name] = value
-    return values
+
+def _texts(value: object) -> tuple[str, ...] | None:
+    """Return a list of texts as a tuple, () for none or an empty one of any type; else None."""
+    if value is None:
+        return ()
+    if isinstance(value, list | tuple | array) and all(isinstance(each, str) for each in value):
+        return tuple(value)
+    return None

@@ -117,6 +117,7 @@ _COSTMAP = ParameterGroup(
             'Cost of each planner group, 0 (free) to 100 (occupied); groups not named are unknown '
             '(-1)',
             details='The label set says which group a class is in.',
+            has_commas=True,
             convert=read_group_costs,
         ),
         ParameterSpec(
@@ -205,6 +206,7 @@ _SCAN = ParameterGroup(
             'scan.free_groups',
             'drivable',
             "Planner groups that are no boundary: 'drivable, walkable'",
+            has_commas=True,
             convert=read_free_groups,
         ),
         ParameterSpec(
@@ -252,7 +254,10 @@ _POINTS = ParameterGroup(
             unit='m',
         ),
         ParameterSpec(
-            'points.class_filter', '', "Classes that have points: 'Road, Car'; '' are all"
+            'points.class_filter',
+            '',
+            "Classes that have points: 'Road, Car'; '' are all",
+            has_commas=True,
         ),
         ParameterSpec(
             'points.color',

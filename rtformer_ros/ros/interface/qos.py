@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from rtformer_ros.errors import ConfigError
+from rtformer_ros.ros.interface.start.declaration import QOS_OVERRIDES
 
 try:
     from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
@@ -110,7 +110,9 @@ def _profile(
         durability=durability,
     )
     for policy, kind in _POLICIES.items():
-        value = _override(node, f'qos_overrides.{node.resolve_topic_name(topic)}.{entity}.{policy}')
+        value = _override(
+            node, f'{QOS_OVERRIDES}{node.resolve_topic_name(topic)}.{entity}.{policy}'
+        )
         if value is not None:
             setattr(profile, policy, _policy_value(policy, kind, value))
     return profile
@@ -123,14 +125,7 @@ def _override(node: Node, name: str) -> object:
     rclpy's QoSOverridingOptions would freeze the first profile of a topic: it stores it as the
     parameter's value, which then overrides every later profile of the same topic.
     """
-    if not node.has_parameter(name):
-        descriptor = ParameterDescriptor(
-            description='QoS override of ROS; unset leaves it to qos.*',
-            read_only=True,
-            dynamic_typing=True,
-        )
-        node.declare_parameter(name, None, descriptor)
-    return node.get_parameter(name).value
+    return node.get_parameter(name).value if node.has_parameter(name) else None
 
 
 def _policy_value(policy: str, kind: type, value: object) -> object:

@@ -13,11 +13,11 @@ from rclpy.clock import Clock, ClockType  # type: ignore[attr-defined]
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
-from rtformer_ros.errors import RtformerError
+from rtformer_ros.errors import ConfigError, RtformerError
 from rtformer_ros.ros.interface.node_settings import NodeSettings
-from rtformer_ros.ros.interface.parameter_spec import declare
 from rtformer_ros.ros.interface.parameters import SPECS
 from rtformer_ros.ros.interface.qos import PublisherEventCallbacks
+from rtformer_ros.ros.interface.start.declaration import declare, meant
 from rtformer_ros.ros.model.loader import ModelLoader
 from rtformer_ros.ros.model.status import engine_text
 from rtformer_ros.ros.node.cameras import Cameras
@@ -177,6 +177,20 @@ class SegmentationNode(LifecycleNode):
         self._models.release()
 
     # ---- parameters -------------------------------------------------------------------------
+
+    def set_parameters(self, parameter_list: list[Parameter]) -> list[SetParametersResult]:
+        """Set one after the other, as `set_parameters_atomically` does."""
+        return [self.set_parameters_atomically([each]) for each in parameter_list]
+
+    def set_parameters_atomically(self, parameter_list: list[Parameter]) -> SetParametersResult:
+        """Set all or none, as their user means them; all sets come this way, clients' too."""
+        try:
+            changes = meant(parameter_list, SPECS, self)
+        except ConfigError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        if not changes:
+            return SetParametersResult(successful=True)
+        return super().set_parameters_atomically(changes)
 
     def _on_set_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         changes = {p.name: p.value for p in parameters if p.name in SPECS}

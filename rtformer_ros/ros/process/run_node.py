@@ -15,10 +15,10 @@ import rclpy
 import rclpy.logging
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import try_shutdown
 
 from rtformer_ros.errors import RtformerError
+from rtformer_ros.ros.process.ros_arguments import files_for_others, initialise
 
 NodeT = TypeVar('NodeT', bound=Node)
 
@@ -41,12 +41,19 @@ def run_node(
     Returns the exit code: 0, or 1 after an RtformerError, which is logged in one line under `name`.
     """
     stop = threading.Event()
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        initialise(args)
+    except RtformerError as error:
+        # ROS has no logger yet.
+        print(f'[FATAL] [{name}]: {error}', file=sys.stderr)  # noqa: T201
+        return 1
     _stop_on_signals(stop)
     node: NodeT | None = None
     code = 1
     try:
         node = make_node()
+        for text in files_for_others(args, node.get_fully_qualified_name()):
+            node.get_logger().warning(text)
         with _spinning(node, make_executor(node), stop):
             work(node, stop)
         code = 0

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.ros.interface.parameter_spec import ParameterSpec, declare
+from rtformer_ros.ros.interface.parameter_spec import ParameterSpec
+from rtformer_ros.ros.interface.start.declaration import declare
 
 if TYPE_CHECKING:
     from rclpy.node import Node

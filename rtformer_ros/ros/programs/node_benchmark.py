@@ -17,7 +17,8 @@ from sensor_msgs.msg import Image
 
 from rtformer_ros.errors import EngineError
 from rtformer_ros.ros.input.image_messages import image_array, new_image
-from rtformer_ros.ros.interface.parameter_spec import ParameterSpec, declare
+from rtformer_ros.ros.interface.parameter_spec import ParameterSpec
+from rtformer_ros.ros.interface.start.declaration import declare
 from rtformer_ros.ros.process.run_node import run_node
 from rtformer_ros.stream.statistics import Distribution
 

@@ -324,7 +324,7 @@ def test_every_parameter_that_can_change_has_a_test_above():
         ('device', 'tpu', 'cuda'),
         ('qos.image.reliability', 'perfect', 'best_effort'),
         ('autostart', False, 'read'),
-        ('overlay_alpha', 'much', 'type'),
+        ('overlay_alpha', 'much', 'a floating-point number'),
     ],
 )
 def test_bad_value_is_refused_with_what_is_allowed(name, value, reason, peer, camera, start_node):

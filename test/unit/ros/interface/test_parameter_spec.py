@@ -17,10 +17,47 @@ def test_empty_list_of_any_type_is_an_empty_list_of_texts(empty):
     assert NAMES.value_of(empty) == ()
 
 
-@pytest.mark.parametrize('value', ['front', 3, True, [1, 2], [b'a'], ['a', 1], array('d', [1.0])])
+@pytest.mark.parametrize('value', [3, True, [1, 2], [b'a'], ['a', 1], array('d', [1.0])])
 def test_what_is_no_list_of_texts_is_refused_with_what_is(value):
     with pytest.raises(ConfigError, match=r"names is .*expected a list of texts, as in \['one'"):
         NAMES.value_of(value)
+
+
+@pytest.mark.parametrize('text', ['front, left', '[front,left]', "['front', 'left']"])
+def test_text_with_commas_does_for_a_list(text):
+    assert NAMES.value_of(text) == ('front', 'left')
+
+
+@pytest.mark.parametrize(
+    ('default', 'given', 'value'),
+    [(0.5, 1, 1.0), ('', 640, '640'), ('', 'a', 'a'), (0, 7, 7), (True, False, False)],
+)
+def test_what_is_meant_has_the_type_that_was_declared(default, given, value):
+    read = ParameterSpec('name', default, 'Something').value_of(given)
+    assert (read, type(read)) == (value, type(default))
+
+
+@pytest.mark.parametrize(
+    ('default', 'given', 'expected'),
+    [
+        (0.5, True, 'a floating-point number'),
+        (0.5, '1', 'a floating-point number'),
+        (1, 1.0, 'an integer'),
+        (1, True, 'an integer'),
+        (True, 1, 'a boolean'),
+        ('', True, 'a text'),
+        ('', 1.5, 'a text'),
+        ('', ['a', 'b'], 'a text'),
+    ],
+)
+def test_what_may_mean_something_else_is_refused(default, given, expected):
+    with pytest.raises(ConfigError, match=f'name is .*; expected {expected}'):
+        ParameterSpec('name', default, 'Something').value_of(given)
+
+
+def test_list_of_texts_does_for_a_text_with_commas():
+    assert SPECS['class_filter'].value_of(['Road', 'Car']) == 'Road, Car'
+    assert SPECS['class_filter'].value_of([]) == ''
 
 
 def test_list_of_texts_is_kept_and_its_type_left_to_the_check():
