@@ -43,6 +43,8 @@ class Warden:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, 'workerinput'):
+        return  # a worker of pytest-xdist has its mark from the process that counts, which looks
     mark = f'{os.getpid()}_{time.monotonic_ns()}'
     guard = Warden(mark)
     os.environ[MARK] = mark
@@ -54,6 +56,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a session of which processes are left, and end them."""
     config = session.config
+    if _MARK not in config.stash:
+        return
     give_up_s = time.monotonic() + PATIENCE_S
     while left := _left(config):
         if time.monotonic() > give_up_s:
