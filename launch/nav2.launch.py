@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 
 SEGMENTATION = Path(get_package_share_directory('rtformer_ros')) / 'launch' / 'seg.launch.py'
@@ -14,7 +16,7 @@ CAMERA = '/camera/camera'
 
 # The topics of realsense2_camera with align_depth.enable; give those of your camera.
 ARGUMENTS = {
-    'image': (f'{CAMERA}/color/image_raw', "Colour image topic, without '/compressed'"),
+    'image': (f'{CAMERA}/color/image_raw', 'Colour image topic'),
     'camera_info': ('', "Topic of the CameraInfo; empty: 'camera_info' beside the colour image"),
     'depth': (
         f'{CAMERA}/aligned_depth_to_color/image_raw',
@@ -31,4 +33,15 @@ def generate_launch_description() -> LaunchDescription:
     ]
     # Declares its own arguments (model, engine, rviz, ...), which work here as well.
     included = IncludeLaunchDescription(PythonLaunchDescriptionSource(str(SEGMENTATION)))
-    return LaunchDescription([*declared, included])
+    return LaunchDescription([*declared, OpaqueFunction(function=check_vision_msgs), included])
+
+
+def check_vision_msgs(context: LaunchContext) -> None:
+    """Refuse to start what the layer would ignore: it takes names and ids from ~/label_info."""
+    del context
+    if importlib.util.find_spec('vision_msgs') is None:
+        distribution = os.environ.get('ROS_DISTRO', 'DISTRIBUTION')
+        raise RuntimeError(
+            "Nav2's semantic segmentation layer needs the label_info topic, and that needs the "
+            f'package vision_msgs: sudo apt install ros-{distribution}-vision-msgs'
+        )

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ament_index_python.packages import get_package_share_directory
+from ament_index_python.packages import (
+    PackageNotFoundError,
+    get_package_prefix,
+    get_package_share_directory,
+)
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
@@ -14,6 +18,8 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from rtformer_ros.files.fastdds_profile import profile_variables
 from rtformer_ros.files.packaged_files import find_topic_names
+from rtformer_ros.files.yaml_file import read_yaml
+from rtformer_ros.ros.interface.conversions import read_camera_names, split_texts
 from rtformer_ros.ros.interface.remaps import (
     CameraTopics,
     load_topic_names,
@@ -22,6 +28,7 @@ from rtformer_ros.ros.interface.remaps import (
 )
 from rtformer_ros.ros.interface.topics import DEPTH_TOPIC, IMAGE_TOPIC
 
+LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 BOOLS = ['true', 'false', 'True', 'False']
 SHARE = Path(get_package_share_directory('rtformer_ros'))
 # What config/seg.rviz shows of the node.
@@ -34,7 +41,7 @@ PARAMETERS = {
     'engine_fallback': (str, 'Engine that segments while the first model is built, or none'),
     'device': (str, 'Device of the engine: auto, cpu, cuda, cuda:N, gpu, npu'),
     'labels': (str, 'Label set: a YAML file, or the name of a packaged one (camvid, cityscapes)'),
-    'image_transport': (str, 'raw, or compressed to subscribe to IMAGE/compressed'),
+    'image_transport': (str, 'auto, raw, or compressed to subscribe to IMAGE/compressed'),
     'autostart': (bool, 'true: configure and activate at start; false: a lifecycle manager does'),
     'use_sim_time': (bool, 'true: take the time from /clock, as with a simulator or a bag'),
 }
@@ -44,7 +51,7 @@ OTHERS = {
         "Names of several cameras, as in 'front,left'; image, camera_info and depth then have "
         '{camera} for the name, as in /{camera}/image_raw; empty: one camera',
     ),
-    'image': (IMAGE_TOPIC, "Camera topic, without '/compressed'"),
+    'image': (IMAGE_TOPIC, 'Camera topic'),
     'camera_info': ('', "Topic of the CameraInfo; empty: 'camera_info' beside the camera topic"),
     'depth': (
         DEPTH_TOPIC,
@@ -90,15 +97,17 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def start_nodes(context: LaunchContext) -> list[Node]:
-    """Return the nodes that the arguments ask for."""
+    """Return the nodes that the arguments ask for; all that they need is looked up before."""
     arguments = {
         name: LaunchConfiguration(name).perform(context) for name in (*PARAMETERS, *OTHERS)
     }
+    check_log_level(arguments['log_level'])
     compat = arguments['compat']
     names = load_topic_names(find_topic_names(compat)) if compat else {}
     cameras = camera_topics(arguments, names)
     nodes = [segmentation_node(arguments, names, cameras)]
     if is_true(arguments['rviz']):
+        check_rviz()
         nodes.append(rviz(arguments, names, cameras[0]))
     return nodes
 
@@ -106,8 +115,8 @@ def start_nodes(context: LaunchContext) -> list[Node]:
 def camera_topics(arguments: dict[str, str], names: dict[str, str]) -> list[CameraTopics]:
     """Return the topics of each camera, at least one."""
     asked = (arguments['image'], arguments['camera_info'], arguments['depth'])
-    cameras = [name.strip() for name in arguments['cameras'].split(',') if name.strip()]
-    if not cameras:
+    cameras = read_camera_names(split_texts(arguments['cameras']))
+    if cameras == ('',):
         return [one_camera(*asked, names)]
     if names:
         raise RuntimeError('compat names the topics of one camera; leave it or cameras out')
@@ -164,9 +173,32 @@ def rviz(arguments: dict[str, str], names: dict[str, str], camera: CameraTopics)
 
 def parameter_files(path: str) -> list[str]:
     """Return the parameter file, if there is to be one; launch itself only warns of a wrong one."""
-    if path and not Path(path).is_file():
+    if not path:
+        return []
+    if not Path(path).is_file():
         raise RuntimeError(f"params_file is '{path}', which is no file; give an absolute path")
-    return [path] if path else []
+    read_yaml(Path(path), 'params_file')
+    return [path]
+
+
+def check_log_level(text: str) -> None:
+    """Refuse what ROS would: a level, or LOGGER:=LEVEL, is expected."""
+    if text.rpartition(':=')[2].lower() not in LEVELS:
+        raise RuntimeError(
+            f"log_level is '{text}'; expected one of: {', '.join(LEVELS)}, or LOGGER:=LEVEL"
+        )
+
+
+def check_rviz() -> None:
+    """Refuse to start a part of what was asked for."""
+    try:
+        get_package_prefix('rviz2')
+    except PackageNotFoundError as error:
+        distribution = os.environ.get('ROS_DISTRO', 'DISTRIBUTION')
+        raise RuntimeError(
+            'rviz:=true needs the package rviz2, which is not installed: '
+            f'sudo apt install ros-{distribution}-rviz2, or leave rviz out'
+        ) from error
 
 
 def overrides(arguments: dict[str, str]) -> dict[str, bool | ParameterValue]:

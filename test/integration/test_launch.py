@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -50,13 +51,25 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def launch(
     install_prefix: Path, installed_environment: dict[str, str], start_child: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """Return a function that runs a launch file with arguments and, if given, more variables."""
+    """
+    Return a function that runs a launch file with arguments and, if given, more variables.
 
-    def run(name: str, *arguments: str, prefix: str = '', **more: str) -> Any:
+    prefix: goes before the others of ament. paths: variables that are added to.
+    """
+
+    def run(
+        name: str,
+        *arguments: str,
+        prefix: str = '',
+        paths: Mapping[str, str] = MappingProxyType({}),
+        **more: str,
+    ) -> Any:
         file = install_prefix / 'share' / 'rtformer_ros' / 'launch' / name
         env = {key: v for key, v in installed_environment.items() if key not in PROFILE_NAMES}
         if prefix:
             env['AMENT_PREFIX_PATH'] = f'{prefix}{os.pathsep}{env["AMENT_PREFIX_PATH"]}'
+        for key, added in paths.items():
+            env[key] = os.pathsep.join(filter(None, [env.get(key), added]))
         return start_child([sys.executable, '-c', LAUNCH, file, *arguments], {**env, **more})
 
     return run
@@ -144,7 +157,7 @@ def test_arguments_reach_the_node_and_empty_ones_leave_the_file(
 
 
 def test_switches_reach_the_node(launch: Callable[..., Any], peer: Peer, model: Path) -> None:
-    launch(
+    process = launch(
         'seg.launch.py', f'model:={model}', 'autostart:=False', 'use_sim_time:=true',
         'image:=/cam/image', 'image_transport:=compressed',
     )  # fmt: skip
@@ -152,6 +165,10 @@ def test_switches_reach_the_node(launch: Callable[..., Any], peer: Peer, model: 
     assert peer.parameters(node, 'autostart', 'use_sim_time') == [False, True]
     assert peer.parameters(node, 'image_transport') == ['compressed']
     assert peer.state(node) == 'unconfigured'
+    assert 'waiting for a lifecycle manager' in process.output
+    assert f'ros2 lifecycle set {node} configure' in process.output
+    assert process.interrupt() == 0
+    assert 'process has finished cleanly' in process.output
 
 
 def test_the_node_takes_the_names_of_others(
@@ -174,11 +191,12 @@ def test_the_node_takes_the_names_of_others(
     assert (masks[0].header.frame_id, masks[0].encoding, masks[0].step) == ('front', 'mono8', 3)
 
 
+@pytest.mark.parametrize('cameras', ['front, left', '[front,left]'])
 def test_several_cameras_are_found_by_their_names(
-    launch: Callable[..., Any], peer: Peer, model: Path
+    launch: Callable[..., Any], peer: Peer, model: Path, cameras: str
 ) -> None:
     launch(
-        'seg.launch.py', f'model:={model}', 'cameras:=front, left', 'image:=/{camera}/image_raw',
+        'seg.launch.py', f'model:={model}', f'cameras:={cameras}', 'image:=/{camera}/image_raw',
         'namespace:=robot',
     )  # fmt: skip
     for camera in ('front', 'left'):
@@ -190,11 +208,13 @@ def test_several_cameras_are_found_by_their_names(
 
 
 def test_a_depth_camera_is_made_ready_for_nav2(
-    launch: Callable[..., Any], peer: Peer, model: Path
+    launch: Callable[..., Any], peer: Peer, model: Path, vision_msgs: dict[str, str]
 ) -> None:
     masks: list[Image] = []
     peer.node.create_subscription(Image, '/segmentation/mask', masks.append, 5)
-    process = launch('nav2.launch.py', f'model:={model}', 'image:=/rgbd/color/image')
+    process = launch(
+        'nav2.launch.py', f'model:={model}', 'image:=/rgbd/color/image', paths=vision_msgs
+    )
     images = peer.node.create_publisher(Image, '/rgbd/color/image', 5)
     peer.wait_for(images.get_subscription_count, 'a subscription to the colour image')
     count = peer.node.count_subscribers
@@ -282,6 +302,10 @@ def test_rviz_is_told_the_topics(
 @pytest.mark.parametrize(
     ('argument', 'expected'),
     [
+        ('params_file:={folder}/broken.yaml', 'it is no YAML (line 2'),
+        ('log_level:=loud', 'debug, info, warn, error, fatal, or LOGGER:=LEVEL'),
+        ('rviz:=true', 'rviz2, which is not installed: sudo apt install'),
+        ('cameras:=front-left', 'letters, digits and single underscores'),
         ('params_file:=/no/such.yaml', "params_file is '/no/such.yaml', which is no file"),
         ('autostart:=perhaps', 'perhaps'),
         ('cameras:=front,left image:=/image', '/image'),
@@ -290,11 +314,24 @@ def test_rviz_is_told_the_topics(
     ],
 )
 def test_wrong_arguments_end_the_launch_with_the_reason(
-    launch: Callable[..., Any], argument: str, expected: str
+    launch: Callable[..., Any], tmp_path: Path, argument: str, expected: str
 ) -> None:
-    process = launch('seg.launch.py', *argument.split())
-    assert process.process.wait(30) != 0
+    (tmp_path / 'broken.yaml').write_text('/**:\n  - [\n')
+    process = launch('seg.launch.py', *argument.format(folder=tmp_path, camera='{camera}').split())
+    assert process.process.wait(60) != 0
     assert expected in process.output
+    assert 'Traceback' not in process.output
+    assert 'process started' not in process.output
+
+
+def test_nav2_names_the_package_that_its_layer_needs(launch: Callable[..., Any]) -> None:
+    if importlib.util.find_spec('vision_msgs') is not None:
+        pytest.skip('vision_msgs is installed')
+    process = launch('nav2.launch.py')
+    assert process.process.wait(60) != 0
+    assert 'sudo apt install' in process.output
+    assert 'vision-msgs' in process.output
+    assert 'process started' not in process.output
 
 
 @pytest.mark.parametrize('name', ['seg.launch.py', 'demo.launch.py', 'nav2.launch.py'])

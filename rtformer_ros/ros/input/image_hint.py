@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
+from rtformer_ros.ros.input.image_topic import COMPRESSED_TYPE, RAW_TYPE
 from rtformer_ros.ros.interface.qos import unmet_policies
 from rtformer_ros.ros.interface.topics import COMPRESSED
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from rclpy.node import Node
     from rclpy.qos import QoSProfile
 
-_RAW_TYPE = 'sensor_msgs/msg/Image'
-_COMPRESSED_TYPE = 'sensor_msgs/msg/CompressedImage'
 _SHOWN_TOPICS = 5
 HINT_AFTER_S = 5.0
 """Seconds without an image after which somebody should know why."""
@@ -47,11 +46,11 @@ def image_hint(node: Node, topic: str, asked: QoSProfile, *, compressed: bool) -
     topics = [
         name
         for name, kinds in node.get_topic_names_and_types()
-        if {_RAW_TYPE, _COMPRESSED_TYPE} & {*kinds}
+        if {RAW_TYPE, COMPRESSED_TYPE} & {*kinds}
         and not name.startswith(own)
         and node.count_publishers(name)
     ]
-    wanted = _COMPRESSED_TYPE if compressed else _RAW_TYPE
+    wanted = COMPRESSED_TYPE if compressed else RAW_TYPE
     return '; '.join(
         filter(None, (_publishers(types, wanted), _qos(unmet), _others(topic, topics, wanted)))
     )
@@ -74,10 +73,10 @@ def _qos(unmet: set[str]) -> str:
 def _others(topic: str, topics: Sequence[str], wanted: str) -> str:
     """Return the image topics, nearest name first, and the transport that would fit."""
     counterpart = (
-        topic.removesuffix(COMPRESSED) if wanted == _COMPRESSED_TYPE else f'{topic}{COMPRESSED}'
+        topic.removesuffix(COMPRESSED) if wanted == COMPRESSED_TYPE else f'{topic}{COMPRESSED}'
     )
     if topic not in topics and counterpart in topics:
-        if wanted == _RAW_TYPE:
+        if wanted == RAW_TYPE:
             return f'only the compressed form {counterpart} exists: image_transport:=compressed'
         return f'only the raw form {counterpart} exists: image_transport:=raw'
     others = sorted(

@@ -10,23 +10,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rclpy.qos import qos_policy_name_from_kind
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo
 
 from rtformer_ros.ros.input.camera_info import CameraInfoCache
 from rtformer_ros.ros.input.image_hint import image_hint
+from rtformer_ros.ros.input.image_topic import ImageTopic
 from rtformer_ros.ros.interface.qos import SubscriptionEventCallbacks, input_profile
-from rtformer_ros.ros.interface.topics import (
-    CAMERA_INFO_TOPIC,
-    COMPRESSED,
-    COMPRESSED_TOPIC,
-    IMAGE_TOPIC,
-)
+from rtformer_ros.ros.interface.topics import CAMERA_INFO_TOPIC
 
 if TYPE_CHECKING:
     from rclpy.callback_groups import CallbackGroup
     from rclpy.node import Node
     from rclpy.qos import QoSProfile
     from rclpy.subscription import Subscription
+    from sensor_msgs.msg import CompressedImage, Image
     from std_msgs.msg import Header
 
     from rtformer_ros.ros.interface.qos import IncompatibleQos
@@ -65,6 +62,8 @@ class CameraInput:
         """
         self._node = node
         self._prefix = f'{prefix}/' if prefix else ''
+        self._topic = ImageTopic(node, self._prefix)
+        self._topic.choose(settings.transport)
         self._group = callback_group
         self._settings = settings
         self._on_image = on_image
@@ -81,19 +80,8 @@ class CameraInput:
 
     @property
     def topic(self) -> str:
-        """
-        Return the full name of the image topic.
-
-        The compressed topic follows a remapped `image`, as image_transport does, unless it is
-        remapped itself.
-        """
-        image = self._node.resolve_topic_name(f'{self._prefix}{IMAGE_TOPIC}')
-        if not self._settings.compressed:
-            return image
-        name = f'{self._prefix}{COMPRESSED_TOPIC}'
-        compressed = self._node.resolve_topic_name(name)
-        default = self._node.resolve_topic_name(name, only_expand=True)
-        return compressed if compressed != default else f'{image}{COMPRESSED}'
+        """Return the full name of the image topic."""
+        return self._topic.name
 
     @property
     def publisher_count(self) -> int:
@@ -115,7 +103,7 @@ class CameraInput:
     def hint(self) -> str:
         """Return what is on the topic and which image topics there are, '' unsubscribed."""
         with self._lock:
-            subscription, compressed = self._image, self._settings.compressed
+            subscription, compressed = self._image, self._topic.is_compressed
             asked = subscription.qos_profile if subscription is not None else None
         if asked is None:
             return ''
@@ -134,6 +122,7 @@ class CameraInput:
         """Subscribe."""
         with self._lock:
             self._started_s = time.monotonic()
+            self._topic.choose(self._settings.transport)
             self._subscribe_image(self._image_profile())
             self._subscribe_camera_info(self._camera_info_profile())
 
@@ -156,12 +145,13 @@ class CameraInput:
             is_started = self._image is not None
             self.stop()
             self._settings = settings
+            self._topic.choose(settings.transport)
             if is_started:
                 self.start()
 
     def follow_publishers(self) -> None:
         """
-        Subscribe anew where the QoS that publishers offer asks for another one than ours.
+        Subscribe anew where publishers offer another form or QoS than is subscribed to.
 
         Call it about once a second, in the callback group: the old subscription to the image goes
         on until the next call, so that no frame is lost while the new one finds its publishers.
@@ -169,8 +159,11 @@ class CameraInput:
         with self._lock:
             self._end_replacement()
             if self._image is not None:
+                before = self._topic.name, self._topic.kind
+                self._topic.choose(self._settings.transport)
+                is_another = before != (self._topic.name, self._topic.kind)
                 profile = self._image_profile()
-                if _differ(profile, self._image.qos_profile):
+                if is_another or _differ(profile, self._image.qos_profile):
                     self._replaced_image = self._image
                     self._subscribe_image(profile)
             if self._camera_info is not None:
@@ -189,8 +182,8 @@ class CameraInput:
     def _subscribe_image(self, profile: QoSProfile) -> None:
         self._incompatible_policy = ''
         self._image = self._node.create_subscription(
-            CompressedImage if self._settings.compressed else Image,
-            self.topic,
+            self._topic.kind,
+            self._topic.name,
             self._receive,
             profile,
             callback_group=self._group,

@@ -27,9 +27,10 @@ def seconds_of_ms(milliseconds: float) -> float:
     return milliseconds / 1e3
 
 
-def is_compressed(transport: str) -> bool:
-    """Return whether an image transport, 'raw' or 'compressed', is the latter."""
-    return transport == 'compressed'
+def split_texts(text: str) -> list[str]:
+    """Return the texts in 'one, two' or '[one, two]'; '' has none."""
+    parts = text.strip().removeprefix('[').removesuffix(']').split(',')
+    return [part.strip().strip('\'"') for part in parts if part.strip()]
 
 
 def read_engine_fallback(text: str) -> str:

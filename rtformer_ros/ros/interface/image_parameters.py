@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rtformer_ros.imaging.image_header import MAX_IMAGE_PIXELS
 from rtformer_ros.ros.interface.conversions import (
-    is_compressed,
     read_camera_names,
     read_output_size,
     seconds_of_ms,
@@ -37,11 +36,12 @@ _CAMERAS = ParameterGroup(
         ),
         ParameterSpec(
             'image_transport',
-            'raw',
-            "Subscribe to 'image' (raw) or to 'image/compressed' (compressed)",
-            choices=('raw', 'compressed'),
-            settings_field='camera.input.compressed',
-            convert=is_compressed,
+            'auto',
+            "Subscribe to 'image' (raw), to 'image/compressed' (compressed), or (auto) to the "
+            'latter where it alone is published',
+            choices=('auto', 'raw', 'compressed'),
+            details='A name that ends in `/compressed` stays as it is.',
+            settings_field='camera.input.transport',
         ),
         ParameterSpec(
             'max_image_pixels',

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
 from rtformer_ros.errors import ConfigError, quoted
+from rtformer_ros.ros.interface.conversions import split_texts
 
 ParameterValue: TypeAlias = bool | int | float | str | tuple[str, ...]
 
@@ -102,7 +103,7 @@ class ParameterSpec:
         """
         kind = type(self.default)
         if self._is_list:
-            names = _texts(_split(ros_value) if isinstance(ros_value, str) else ros_value)
+            names = _texts(split_texts(ros_value) if isinstance(ros_value, str) else ros_value)
             if names is not None:
                 return names
         elif isinstance(ros_value, kind) and not (kind is int and isinstance(ros_value, bool)):
@@ -151,12 +152,6 @@ class ParameterGroup:
         """Return the field of the node's settings that one of the parameters fills."""
         own = f'{self.section}.{spec.name}' if self.section else spec.name
         return spec.settings_field or own
-
-
-def _split(text: str) -> list[str]:
-    """Return the texts in 'one, two' or '[one, two]'."""
-    parts = text.strip().removeprefix('[').removesuffix(']').split(',')
-    return [part.strip().strip('\'"') for part in parts if part.strip()]
 
 
 def _texts(value: object) -> tuple[str, ...] | None:

@@ -29,7 +29,8 @@ class CameraTopics:
     """
     Topic names of one camera's inputs; relative names are in the node's namespace.
 
-    camera: the camera's name in the node, '' for the only one. image is without '/compressed'.
+    camera: the camera's name in the node, '' for the only one. image may be the compressed form,
+    whose name then ends in '/compressed'.
     """
 
     camera: str
@@ -42,7 +43,7 @@ class CameraTopics:
         prefix = f'{self.camera}/' if self.camera else ''
         return [
             (f'{prefix}{IMAGE_TOPIC}', self.image),
-            (f'{prefix}{COMPRESSED_TOPIC}', f'{self.image}{COMPRESSED}'),
+            (f'{prefix}{COMPRESSED_TOPIC}', f'{self.image.removesuffix(COMPRESSED)}{COMPRESSED}'),
             (f'{prefix}{CAMERA_INFO_TOPIC}', self.camera_info),
             (f'{prefix}{DEPTH_TOPIC}', self.depth),
         ]
@@ -103,5 +104,5 @@ def _named_camera(camera: str, image: str, camera_info: str, depth: str) -> Came
 
 
 def _beside(image: str) -> str:
-    folder = image.rpartition('/')[0]
+    folder = image.removesuffix(COMPRESSED).rpartition('/')[0]
     return f'{folder}/{CAMERA_INFO_TOPIC}' if folder else CAMERA_INFO_TOPIC

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rtformer_ros.segmenter import OutputSize
 
 Reliability = Literal['auto', 'reliable', 'best_effort']
+ImageTransport = Literal['auto', 'raw', 'compressed']
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class DepthSettings:
 class InputSettings:
     """Subscriptions of a camera: transport, QoS and depth."""
 
-    compressed: bool
+    transport: ImageTransport
     image_qos: TopicQos
     camera_info_qos: TopicQos
     depth: DepthSettings

@@ -100,6 +100,10 @@ class SegmentationNode(LifecycleNode):
         self._autostart_timer = self.create_timer(0.0, self._autostart, clock=steady)
         if not self._settings.autostart:
             self._autostart_timer.cancel()
+            self.get_logger().info(
+                'autostart is false: waiting for a lifecycle manager to configure and activate; '
+                f'by hand: ros2 lifecycle set {self.get_fully_qualified_name()} configure'
+            )
 
     # ---- life -------------------------------------------------------------------------------
 

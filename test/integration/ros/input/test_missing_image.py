@@ -35,7 +35,7 @@ def test_nearest_topics_come_first(peer, start_node):
 
 def test_only_the_compressed_form_exists(peer, start_node):
     peer.node.create_publisher(CompressedImage, '/front/image/compressed', qos(True, 1))
-    node = start_node('-r', 'image:=/front/image')
+    node = start_node('-r', 'image:=/front/image', image_transport='raw')
     expected = (
         'only the compressed form /front/image/compressed exists: image_transport:=compressed'
     )

@@ -55,6 +55,7 @@ def test_unknown_names_are_refused_with_those_there_are():
     [
         ('image', '', {}, ('image', 'camera_info')),
         ('/front/image', '', {}, ('/front/image', '/front/camera_info')),
+        ('/a/b/compressed', '', {}, ('/a/b/compressed', '/a/camera_info')),
         ('/front/image', '/info', {}, ('/front/image', '/info')),
         ('image', '', {'image': 'image_in'}, ('image_in', 'camera_info')),
         ('/mine', '', {'image': 'image_in', 'camera_info': 'info_in'}, ('/mine', 'info_in')),
@@ -102,3 +103,8 @@ def test_the_costmap_listens_to_what_the_node_publishes():
         assert costs == sorted(costs)
         assert all(isinstance(cost, int) and 0 <= cost <= 254 for cost in costs)
         assert isinstance(source[kind]['dominant_priority'], bool)
+
+
+@pytest.mark.parametrize('image', ['/front/image', '/front/image/compressed'])
+def test_the_compressed_form_has_its_suffix_once(image):
+    assert dict(one_camera(image).remappings())['image/compressed'] == '/front/image/compressed'
