@@ -302,7 +302,7 @@ def test_rviz_is_told_the_topics(
 @pytest.mark.parametrize(
     ('argument', 'expected'),
     [
-        ('params_file:={folder}/broken.yaml', 'it is no YAML (line 2'),
+        ('params_file:={folder}/broken.yaml', 'it is no YAML (line 3'),
         ('log_level:=loud', 'debug, info, warn, error, fatal, or LOGGER:=LEVEL'),
         ('rviz:=true', 'rviz2, which is not installed: sudo apt install'),
         ('cameras:=front-left', 'letters, digits and single underscores'),

@@ -54,3 +54,13 @@ def test_configure_fails_and_succeeds_after_a_change(peer, models, start_node):
     assert peer.state() == 'unconfigured'
     assert peer.change_state('configure')
     assert peer.state() == 'inactive'
+
+
+def test_interrupt_while_it_waits_for_a_manager(peer, models, start_node):
+    node = start_node(wait='unconfigured', autostart=False)
+    assert 'waiting for a lifecycle manager' in node.output
+    assert node.end()[0] == 0
+    node = start_node(wait='', model=models / 'broken.onnx')
+    peer.wait_for(lambda: 'cannot configure' in node.output, 'the failure')
+    assert node.end()[0] == 0
+    assert 'Traceback' not in node.output
