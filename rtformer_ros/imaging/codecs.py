@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtformer_ros.errors import ImageError
+from rtformer_ros.imaging.exif import upright, webp_orientation
 from rtformer_ros.imaging.image_header import (
     MAX_IMAGE_PIXELS,
     check_pixels,
@@ -55,7 +56,12 @@ def read_image_file(path: Path) -> npt.NDArray[np.uint8]:
     except OSError as error:
         raise ImageError(f'cannot read the image file {path}: {error.strerror}') from error
     try:
-        if not data.size or image_format(data) in ('JPEG', 'PNG'):
+        kind = image_format(data) if data.size else None
+        if kind == 'WebP':
+            # OpenCV does not turn it, and one that did would be told not to.
+            image_hwc = _decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+            return upright(image_hwc, webp_orientation(data.tobytes()))
+        if kind in (None, 'JPEG', 'PNG'):
             data = _checked(data, MAX_IMAGE_PIXELS)
         return _decode(data, cv2.IMREAD_COLOR)
     except ImageError as error:

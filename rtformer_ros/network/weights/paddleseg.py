@@ -23,6 +23,8 @@ from rtformer_ros.files.text_file import open_regular
 from rtformer_ros.network.weights.array_pickle import load_arrays
 from rtformer_ros.network.weights.pickled_array import PickledArray
 
+# What training scripts keep the weights under, beside epochs and optimisers.
+_WRAPPERS = ('state_dict', 'model')
 _NAME_TABLE = 'StructuredToParameterName@@'
 _SLICE_TABLE = 'UnpackBigParamInfor@@'
 _BFLOAT16_BITS = np.dtype('uint16')
@@ -42,6 +44,8 @@ def read_pdparams(path: Path) -> dict[str, Tensor]:
     NumPy arrays, or holds anything else under a key.
     """
     saved, size = _unpickle(path)
+    for _ in _WRAPPERS:
+        saved = _unwrapped(saved)
     if not isinstance(saved, dict):
         raise CheckpointError(
             f'{path} holds a {type(saved).__name__}; expected a dict of weights as '
@@ -73,6 +77,11 @@ def _unpickle(path: Path) -> tuple[Any, int]:
             f'{path} is cut short or is no .pdparams file ({type(error).__name__}: '
             f'{shown(str(error))}); fetch it again and compare its size'
         ) from error
+
+
+def _unwrapped(saved: Any) -> Any:
+    inner = (saved.get(wrapper) for wrapper in _WRAPPERS) if isinstance(saved, dict) else ()
+    return next((each for each in inner if isinstance(each, dict)), saved)
 
 
 def _check_total(saved: dict[str, Any], size: int, path: Path) -> None:

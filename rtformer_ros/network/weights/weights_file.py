@@ -23,6 +23,8 @@ from rtformer_ros.network.weights.paddleseg import read_pdparams
 _HEADER = 'rtformer_ros'
 UNUSED_SUFFIX = 'num_batches_tracked'
 """Of the names of a state dict's counters, which no network here reads."""
+# Outermost first: of a checkpoint, of a module that holds the network, of data-parallel training.
+_PREFIXES = ('state_dict.', 'model.', 'module.', 'model.')
 _LENGTH_BYTES = 8
 _MOST_BYTES = 1 << 31
 _MOST_HEADER_BYTES = 1 << 23
@@ -53,6 +55,7 @@ def read_weights(path: Path) -> WeightsFile:
     """
     Read a .safetensors file or PaddleSeg's .pdparams.
 
+    Prefixes that all names have in common ('module.', 'model.', 'state_dict.') are left out.
     Raises CheckpointError for a file that is missing, broken or of another kind.
     """
     if path.suffix == '.pdparams':
@@ -64,8 +67,17 @@ def read_weights(path: Path) -> WeightsFile:
             f"{path} has the suffix '{path.suffix}'; expected .safetensors (written by "
             'save_checkpoint) or .pdparams (from PaddleSeg)'
         )
+    state = _without_prefix(state)
     used = {key: value for key, value in state.items() if not key.endswith(UNUSED_SUFFIX)}
     return WeightsFile(used, {} if text is None else _parsed(text, path))
+
+
+def _without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights by the names without what a wrapper of the network set before all of them."""
+    for prefix in _PREFIXES:
+        if state and all(key.startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return state
 
 
 def write_weights(

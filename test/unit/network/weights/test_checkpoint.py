@@ -81,6 +81,30 @@ def test_pairs_of_name_and_array_are_read(tmp_path):
     assert_golden(build_from_checkpoint(path))
 
 
+@pytest.mark.parametrize(
+    'wrapped',
+    [
+        lambda state: {'state_dict': state, 'epoch': 3},
+        lambda state: {'model': {'state_dict': state}},
+        lambda state: {'state_dict': {'model': state}},
+        lambda state: {f'module.{key}': value for key, value in state.items()},
+        lambda state: {'model': {f'module.{key}': value for key, value in state.items()}},
+    ],
+)
+def test_weights_inside_something_else_are_read(tmp_path, wrapped):
+    state = oracle.reference_weights('slim')
+    network = build_from_checkpoint(write_pickle(tmp_path / 'a.pdparams', wrapped(state)))
+    assert_golden(network)
+
+
+@pytest.mark.parametrize('prefix', ['module.', 'model.', 'model.module.', 'state_dict.model.'])
+def test_prefixes_that_all_names_have_are_left_out(tmp_path, prefix):
+    plain = load_checkpoint(write_pickle(tmp_path / 'slim.pdparams', paddle_state('slim')))
+    path = tmp_path / 'prefixed.safetensors'
+    safetensors.torch.save_file({f'{prefix}{k}': v for k, v in plain.state.items()}, path)
+    assert load_checkpoint(path).state.keys() == plain.state.keys()
+
+
 def test_names_of_numpy_2_are_read(tmp_path):
     content = pickle.dumps(paddle_state('slim'), protocol=2)
     renamed = content.replace(b'numpy.core.multiarray', b'numpy._core.multiarray')
