@@ -9,14 +9,14 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
+_Image = npt.NDArray[np.uint8]
 
 _CHUNKS_AT = 12  # behind RIFF, a size and WEBP
 _EXIF_START = b'Exif\0\0'
 _ORIENTATION, _SHORT = 0x0112, 3
 _UPRIGHT = 1
 # Orientation -> what makes an image, [H, W, 3], upright; the numbers are those of EXIF.
-_TURNS: Mapping[int, Callable[[Pixels], Pixels]] = MappingProxyType(
+_TURNS: Mapping[int, Callable[[_Image], _Image]] = MappingProxyType(
     {
         2: lambda image: image[:, ::-1],
         3: lambda image: image[::-1, ::-1],
@@ -44,7 +44,7 @@ def webp_orientation(content: bytes) -> int:
     return _UPRIGHT
 
 
-def upright(image_hwc: Pixels, orientation: int) -> Pixels:
+def upright(image_hwc: _Image, orientation: int) -> _Image:
     """Return an image, uint8 [H, W, 3], that was stored in an orientation of EXIF, upright."""
     turn = _TURNS.get(orientation)
     return image_hwc if turn is None else np.ascontiguousarray(turn(image_hwc))
