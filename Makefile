@@ -57,6 +57,7 @@ pytest = python -m pytest --numprocesses 1 --reruns 1 --only-rerun 'a crash, nev
 test: lint
 	@$(prepared) test $(pytest) $(ARGS)
 	$(if $(ARGS),,@$(prepared) test $(pytest) --openvino)
+	@$(prepared) test python scripts/left_out.py
 
 clean:
 	for venv in .venv .venv-*; do if [ -e $$venv/setup.json ]; then rm -rf $$venv; fi; done

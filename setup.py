@@ -42,8 +42,9 @@ setup(
     install_requires=['setuptools'],
     extras_require={'test': ['pytest']},
     zip_safe=False,
-    maintainer='The rtformer_ros developers',
-    maintainer_email='rtformer_ros@example.org',
+    author='The rtformer_ros developers',
+    maintainer='SET BEFORE RELEASE',
+    maintainer_email='set-before-release@example.org',
     description='Real-time semantic segmentation of camera images with RTFormer',
     license='Apache-2.0',
     entry_points={

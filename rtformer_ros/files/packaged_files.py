@@ -7,7 +7,8 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from rtformer_ros.errors import ConfigError, ModelError, quoted, shown_path
+from rtformer_ros.errors import ConfigError, ModelError, quoted, shown, shown_path
+from rtformer_ros.files.yaml_file import read_yaml
 
 DEFAULT_MODEL = 'models/rtformer_slim_camvid_360x480.onnx'
 """What runs when nobody names a model, relative to the package's share folder."""
@@ -64,6 +65,26 @@ def find_model(text: str) -> Path:
         f'there is no model file {quoted(wanted)}; looked in {_places(wanted, "models")}. Give an '
         f'absolute path, or leave the model empty for {DEFAULT_MODEL}'
     )
+
+
+def model_licence(model: Path) -> str:
+    """
+    Return the licence of a model file, '' where nobody says.
+
+    A manifest.yaml beside it, as the packaged models have one, has it under the file's name.
+    """
+    manifest = model.with_name('manifest.yaml')
+    if not _is_file(manifest):
+        return ''
+    try:
+        data = read_yaml(manifest, 'manifest')
+    except ConfigError:
+        return ''
+    entries = data.get('models') if isinstance(data, dict) else None
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and entry.get('file') == model.name:
+            return shown(str(entry.get('licence', '')))
+    return ''
 
 
 def find_labels(text: str) -> Path:

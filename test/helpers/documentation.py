@@ -5,7 +5,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DOC_PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'docs').rglob('*.md'))
-PAGES = ['README.md', 'CONTRIBUTING.md', 'models/README.md', 'samples/README.md', *DOC_PAGES]
+TOP_PAGES = ('README.md', 'CONTRIBUTING.md', 'QUALITY_DECLARATION.md', 'SECURITY.md')
+PAGES = [*TOP_PAGES, 'models/README.md', 'samples/README.md', *DOC_PAGES]
 
 _BLOCK = re.compile(r'^ *```(\w*)\n(.*?)^ *```', re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r'`([^`\n]+)`')

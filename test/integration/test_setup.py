@@ -225,3 +225,22 @@ def test_requirements_are_exact_and_the_demo_needs_no_torch() -> None:
     for path in (REPOSITORY / 'requirements').glob('*.txt'):
         for line in path.read_text().splitlines():
             assert line.startswith(('#', '-c ')) or '==' in line, f'{path.name}: {line}'
+
+
+@pytest.mark.parametrize('is_there', [True, False])
+def test_the_last_line_of_make_test_says_what_was_left_out(is_there: bool, tmp_path: Path) -> None:
+    recipe = subprocess.run(
+        ['make', '--dry-run', 'test'], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    command = recipe[-1].partition(' test ')[2].split()
+    assert command[0] == 'python'
+    # Without the paths of this environment, in which there may be a launch system.
+    if is_there:
+        (tmp_path / 'launch_ros.py').touch()
+    done = subprocess.run(
+        [base_python(), *command[1:]],
+        cwd=REPOSITORY, env=clean_env(PYTHONPATH=str(tmp_path)), capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith('launch files not run: ') != is_there
+    assert done.stdout.count('\n') == (not is_there)

@@ -88,7 +88,11 @@ def test_package_xml_is_valid_and_complete() -> None:
     assert warnings == []
     assert package.package_format == 3
     assert package.get_build_type() == 'ament_python'
-    assert package.licenses == ['Apache-2.0']
+    assert [(each, (REPOSITORY / each.file).is_file()) for each in package.licenses] == [
+        ('Apache-2.0', True),
+        ('LicenseRef-CamVid-research-and-non-commercial', True),
+    ]
+    assert {url.type for url in package.urls} == {'website', 'repository', 'bugtracker'}
     used = set()
     for path in [*REPOSITORY.glob('rtformer_ros/ros/**/*.py'), *REPOSITORY.glob('launch/*.py')]:
         tree = ast.parse(path.read_text())
@@ -115,8 +119,11 @@ def test_the_version_is_the_same_everywhere() -> None:
         cwd=REPOSITORY, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.split()[-1] == version
-    headings = re.findall(r'^(\d+\.\d+\.\d+) \(', (REPOSITORY / 'CHANGELOG.rst').read_text(), re.M)
-    assert headings[0] == version
+    changelog = (REPOSITORY / 'CHANGELOG.rst').read_text()
+    headings = re.findall(r'^(\d+\.\d+\.\d+) \((\d{4}-\d\d-\d\d)\)$', changelog, re.M)
+    citation = (REPOSITORY / 'CITATION.cff').read_text()
+    assert headings[0] == (version, re.search(r'^date-released: (.*)$', citation, re.M)[1])
+    assert f'\nversion: {version}\n' in citation
 
 
 def test_the_parameter_file_holds_every_parameter_with_its_default() -> None:

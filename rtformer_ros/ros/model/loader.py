@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rtformer_ros.engines import compiles, needs_build, open_engine
 from rtformer_ros.errors import ConfigError, EngineUnavailable, RtformerError
+from rtformer_ros.files.packaged_files import model_licence
 from rtformer_ros.ros.frames.config import CurrentConfig, configure_frames
 from rtformer_ros.ros.interface.node_settings import FRAME_CONFIG_PARAMETERS, NodeSettings
 from rtformer_ros.ros.model.background_build import BackgroundBuild
@@ -59,6 +60,7 @@ class ModelLoader:
         self._background = BackgroundBuild(logger, on_build_done)
         self._logger = logger
         self._state: LoaderState = NoModel()
+        self._told_licences: set[str] = set()
 
     @property
     def status(self) -> ModelStatus:
@@ -203,7 +205,7 @@ class ModelLoader:
         except RtformerError as error:
             self._logger.warning(f'engine_fallback cannot run during the build: {error}')
             return False
-        self.current.replace(config)
+        self._use(config)
         assert isinstance(self._state, BuildState), self._state
         self._state = activate_fallback(self._state, fallback)
         self._logger.info(f'until the build is done: {_text(config)}')
@@ -217,7 +219,7 @@ class ModelLoader:
             raise EngineUnavailable(
                 f'{unavailable}; engine_fallback cannot run either: {error}'
             ) from error
-        self.current.replace(config)
+        self._use(config)
         self._state = activate_substitute(fallback, settings.model, str(unavailable))
         self._logger.warning(f'{unavailable}; engine_fallback runs instead: {_text(config)}')
 
@@ -255,8 +257,17 @@ class ModelLoader:
         self._logger.info(f'exchanged the model: now {_text(new)}')
 
     def _activate(self, config: FrameConfig, settings: NodeSettings, build_error: str = '') -> None:
-        self.current.replace(config)
+        self._use(config)
         self._state = activate(settings, build_error)
+
+    def _use(self, config: FrameConfig) -> None:
+        """Make the frames with another model, and tell its licence once."""
+        self.current.replace(config)
+        model = config.engine.description.model
+        licence = model_licence(model)
+        if licence and licence not in self._told_licences:
+            self._told_licences.add(licence)
+            self._logger.info(f'licence of {model.name}: {licence}')
 
     def _update_frames(self, config: FrameConfig, settings: NodeSettings) -> None:
         """Make the frames of the current model with other settings; raises ConfigError."""

@@ -3,7 +3,12 @@ from pathlib import Path
 import pytest
 
 from rtformer_ros.errors import ConfigError, ModelError
-from rtformer_ros.files.packaged_files import find_labels, find_model, find_topic_names
+from rtformer_ros.files.packaged_files import (
+    find_labels,
+    find_model,
+    find_topic_names,
+    model_licence,
+)
 
 
 def test_labels_by_name_by_path_and_from_the_current_folder(tmp_path, monkeypatch):
@@ -97,3 +102,25 @@ def test_names_that_no_file_can_have_are_refused_in_a_sentence(find, text):
         find(text)
     assert len(str(caught.value)) < 2000
     assert str(caught.value).isprintable()
+
+
+def test_the_licence_of_the_packaged_model_is_found():
+    assert 'non-commercial' in model_licence(find_model(''))
+
+
+@pytest.mark.parametrize(
+    ('manifest', 'licence'),
+    [
+        ('models:\n- {file: other.onnx, licence: A}\n- {file: mine.onnx, licence: B}\n', 'B'),
+        ('models:\n- {file: other.onnx, licence: A}\n', ''),
+        ('models:\n- {file: mine.onnx}\n- 3\n', ''),
+        ('models: 3\n', ''),
+        ('[', ''),
+        ('', ''),
+        (None, ''),
+    ],
+)
+def test_a_manifest_says_what_the_licence_is(manifest, licence, tmp_path):
+    if manifest is not None:
+        (tmp_path / 'manifest.yaml').write_text(manifest)
+    assert model_licence(tmp_path / 'mine.onnx') == licence

@@ -88,3 +88,13 @@ def test_failed_exchange_leaves_the_old_engine_at_work(
     peer.wait_for(lambda: masks, 'a mask')
     assert model_of(masks[0], noise()) == 'rgb'
     assert peer.get_parameter('model') == str(models / 'rgb.onnx')
+
+
+def test_the_licence_of_the_packaged_model_is_told_once(peer, models, start_node):
+    node = start_node(model="''")
+    licence = 'research and non-commercial use only'
+    peer.wait_for(lambda: licence in node.output, 'the licence')
+    for model in (str(models / 'rgb.onnx'), 'rtformer_slim_camvid_360x480.onnx'):
+        result = peer.set_parameter('model', model)
+        assert result.successful, result.reason
+    assert node.output.count(licence) == 1
