@@ -28,12 +28,14 @@ class NodeStatus:
     """
     Status of the node at one moment.
 
-    state: the lifecycle state's label. model: what runs and what is being built. frame_error:
+    state: the lifecycle state's label. transition_error: the exception that ended the last
+    transition, '' where there was none. model: what runs and what is being built. frame_error:
     how the engine failed on the last frame, '' where it did not. busy_s: seconds that went into
     frames since the activation; engine_runs: runs since then, which may be fewer than frames.
     """
 
     state: str
+    transition_error: str
     model: ModelStatus
     frame_error: str
     busy_s: float
@@ -84,7 +86,7 @@ class Diagnostics:
         values |= frame_values(frames)
         values['busy (s)'] = f'{node.busy_s:.3f}'
         values['engine runs'] = str(node.engine_runs)
-        errors = (node.model.error, node.frame_error, node.model.build_error)
+        errors = (node.transition_error, node.model.error, node.frame_error, node.model.build_error)
         values['last error'] = next(filter(None, errors), frames.last_error)
         return self._report('segmentation', _both(_node_verdict(node), verdict), values)
 
@@ -111,6 +113,8 @@ class Diagnostics:
 
 def _node_verdict(node: NodeStatus) -> Verdict | None:
     """Return level and message of the node itself, None where the cameras decide."""
+    if node.transition_error:
+        return DiagnosticStatus.ERROR, f'a transition failed: {node.transition_error}'
     engine_error = node.model.error or node.frame_error
     if engine_error:
         return DiagnosticStatus.ERROR, f'engine failed: {engine_error}'

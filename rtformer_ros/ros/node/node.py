@@ -10,7 +10,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType  # type: ignore[attr-defined]
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
 from rtformer_ros.errors import ConfigError, RtformerError
@@ -23,6 +23,7 @@ from rtformer_ros.ros.model.status import engine_text
 from rtformer_ros.ros.node.cameras import Cameras
 from rtformer_ros.ros.node.diagnostics import Diagnostics, NodeStatus
 from rtformer_ros.ros.node.frame_worker import FrameWorker
+from rtformer_ros.ros.node.managed_node import ManagedNode
 from rtformer_ros.ros.node.services import Services
 from rtformer_ros.ros.process.log_bridge import bridge_logs
 from rtformer_ros.stream.latest_queue import LatestQueue
@@ -40,7 +41,7 @@ _BUILD_END_TIMEOUT_S = 5.0
 _BUILD_REPORT_PERIOD_S = 4.0
 
 
-class SegmentationNode(LifecycleNode):
+class SegmentationNode(ManagedNode):
     """
     Lifecycle (managed) node that turns camera images into masks.
 
@@ -71,7 +72,7 @@ class SegmentationNode(LifecycleNode):
             event_callbacks=PublisherEventCallbacks(use_default_callbacks=False),
         )
         self._offered_services = Services(
-            self, self._cameras, lambda: self._status.state, lambda: self._settings
+            self, self._cameras, lambda: self.lifecycle_state, lambda: self._settings
         )
         self._start_timers()
         self.add_on_set_parameters_callback(self._on_set_parameters)
@@ -169,6 +170,9 @@ class SegmentationNode(LifecycleNode):
 
     def _autostart(self) -> None:
         self._autostart_timer.cancel()
+        # A manager may have been quicker, or have shut the node down.
+        if self.lifecycle_state != 'unconfigured':
+            return
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
 
@@ -216,7 +220,9 @@ class SegmentationNode(LifecycleNode):
         config = self._current.config
         if config is not None:
             self._models.apply(config, settings)
-        elif settings.autostart and self._models.may_configure_now(settings):
+        elif settings.autostart and (
+            self.transition_error or self._models.may_configure_now(settings)
+        ):
             self._autostart_timer.reset()
         self._cameras.configure(settings.cameras, settings.camera, self._current.config)
         if self._worker is not None:
@@ -254,7 +260,8 @@ class SegmentationNode(LifecycleNode):
     def _status(self) -> NodeStatus:
         worker = self._worker
         return NodeStatus(
-            state=self._state_machine.current_state[1],
+            state=self.lifecycle_state,
+            transition_error=self.transition_error,
             model=self._models.status,
             frame_error=worker.engine_error if worker else '',
             busy_s=worker.busy_s if worker else 0.0,

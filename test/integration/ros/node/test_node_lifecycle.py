@@ -1,6 +1,32 @@
 """A lifecycle manager has the node in its hands."""
 
-from ros_peer import NODE, noise, number_of
+import os
+import sys
+from pathlib import Path
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+
+from ros_peer import NODE, noise, number_of, values_of
+
+# lifecycle_msgs/msg/Transition: what may be asked for in each state, and all that there is.
+ALLOWED = {
+    'unconfigured': {'configure', 'unconfigured_shutdown'},
+    'inactive': {'cleanup', 'activate', 'inactive_shutdown'},
+    'active': {'deactivate', 'active_shutdown'},
+    'finalized': set(),
+}
+NAMES = {
+    getattr(Transition, each): each.removeprefix('TRANSITION_').lower()
+    for each in dir(Transition)
+    if each.startswith('TRANSITION_') and isinstance(getattr(Transition, each), int)
+}
+
+
+def ask(peer, number, label=''):
+    request = ChangeState.Request(transition=Transition(id=number, label=label))
+    return peer.call(ChangeState, f'{NODE}/change_state', request).success
 
 
 def test_manager_leads_the_node_through_its_life_and_round_again(peer, camera, start_node):
@@ -64,3 +90,66 @@ def test_interrupt_while_it_waits_for_a_manager(peer, models, start_node):
     peer.wait_for(lambda: 'cannot configure' in node.output, 'the failure')
     assert node.end()[0] == 0
     assert 'Traceback' not in node.output
+
+
+def test_every_transition_that_cannot_be_is_refused(peer, start_node):
+    node = start_node(wait='unconfigured', autostart=False)
+    refused = 0
+    for leads_here, state in (
+        ('', 'unconfigured'),
+        ('configure', 'inactive'),
+        ('activate', 'active'),
+        ('active_shutdown', 'finalized'),
+    ):
+        assert not leads_here or peer.change_state(leads_here)
+        for number in sorted({*NAMES, 50, 99, 255}):
+            if NAMES.get(number) not in ALLOWED[state]:
+                assert not ask(peer, number), f'{NAMES.get(number)} while {state}'
+                refused += 1
+        for label in ('finalize', 'no\nlabel' * 1000, *({'activate', 'cleanup'} - ALLOWED[state])):
+            assert not ask(peer, 0, label), f'{label[:20]} while {state}'
+            refused += 1
+        assert peer.state() == state
+    assert refused > 46
+    assert (
+        'transition 1 is refused: the node is active; possible now: deactivate (4)' in node.output
+    )
+    assert max(map(len, node.output.splitlines())) < 500
+    assert 'Traceback' not in node.output
+
+
+def test_label_alone_is_enough(peer, start_node):
+    start_node(wait='unconfigured', autostart=False)
+    assert ask(peer, 0, 'configure')
+    assert peer.state() == 'inactive'
+
+
+def test_nothing_wakes_a_node_that_was_shut_down(peer, models, start_node):
+    node = start_node(model=models / 'rgb.onnx')
+    assert peer.change_state('active_shutdown')
+    assert peer.set_parameter('model', str(models / 'bgr.onnx')).successful
+    peer.spin_for(1.0)
+    assert peer.state() == 'finalized'
+    assert 'Traceback' not in node.output
+    assert 'failed' not in node.output
+    assert node.end()[0] == 0
+
+
+def test_exception_in_a_transition_is_told_and_can_be_mended(peer, start_node):
+    peer.watch_diagnostics()
+    folders = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    node = start_node(
+        wait='', module='failing_node', variables={'PYTHONPATH': folders}, overlay_alpha=1.0
+    )
+    status = peer.wait_for_diagnostic(
+        lambda status: status.level == DiagnosticStatus.ERROR, 'the error in the diagnostics'
+    )
+    assert 'a transition failed: on_configure: ZeroDivisionError' in status.message
+    assert 'a fault of the test' in values_of(status)['last error']
+    assert 'in on_configure' in node.output
+    assert peer.state() == 'unconfigured'
+    assert peer.set_parameter('overlay_alpha', 0.5).successful
+    peer.wait_for(lambda: peer.state() == 'active', 'the node to begin')
+    peer.wait_for_diagnostic(
+        lambda status: status.level != DiagnosticStatus.ERROR, 'the error to be gone'
+    )
