@@ -33,11 +33,11 @@ setup: find-python
 	@$(prepared) demo
 
 demo: find-python
-	@$(prepared) demo python -m rtformer_ros.tools.demo $(if $(SOURCE),--source '$(SOURCE)') \
+	@$(prepared) demo python -m rtformer_ros.processes.executables demo $(if $(SOURCE),--source '$(SOURCE)') \
 	  $(if $(VIEW),--view '$(VIEW)') $(ARGS)
 
 benchmark: find-python
-	@$(prepared) demo python -m rtformer_ros.tools.benchmark $(ARGS)
+	@$(prepared) demo python -m rtformer_ros.processes.executables benchmark $(ARGS)
 
 parameters: find-python
 	@$(prepared) demo python -m rtformer_ros.ros.programs.parameter_files $(ARGS)

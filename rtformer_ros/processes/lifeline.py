@@ -21,6 +21,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
+from rtformer_ros.processes.executables import end_quietly
+
 _CLEAN_END_S = 3.0
 
 
@@ -68,6 +70,7 @@ def end_with_parent() -> None:
 
 def main() -> None:
     """Run the module of the command line, and end it when standard input is closed."""
+    end_quietly(0)  # until the module has its own way to end
     end_with_standard_input(_end_cleanly)
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)

@@ -18,6 +18,7 @@ from documentation import (
     page,
 )
 from rtformer_ros.engines import engine_names
+from rtformer_ros.processes.executables import PROGRAMS, TOOLS
 from rtformer_ros.ros.interface.parameters import SPECS
 from rtformer_ros.ros.interface.topics import output_topics
 from rtformer_ros.ros.programs.image_source_settings import ImageSourceSettings
@@ -34,7 +35,7 @@ NODE_PARAMETERS = {
 }
 # samples/data is a folder of OpenCV there.
 PAGES_WITH_OWN_PATHS = [name for name in PAGES if name != 'samples/README.md']
-ENTRY_POINTS = dict(re.findall(r"'(\w+) = (rtformer_ros\.[\w.]+):main'", page('setup.py')))
+ENTRY_POINTS = PROGRAMS | TOOLS
 MAKE_TARGETS = set(re.findall(r'^([\w-]+):', page('Makefile'), re.MULTILINE))
 MAKE_VARIABLES = set(re.findall(r'^(\w+) \?=', page('Makefile'), re.MULTILINE))
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from rtformer_ros.processes.executables import PROGRAMS, TOOLS
+
 REPOSITORY = Path(__file__).resolve().parents[3]
-ENTRY_POINTS = re.findall(
-    r"'(\w+) = (rtformer_ros\.tools\.[\w.]+):main'", (REPOSITORY / 'setup.py').read_text()
-)
+ENTRY_POINTS = list(TOOLS.items())
+SETUP = (REPOSITORY / 'setup.py').read_text()
 OPTIONAL = ('torch', 'onnx', 'onnxruntime', 'tensorrt', 'av', 'rosbags', 'ray', 'rclpy')
 CODE = f"""
 import importlib, sys
@@ -21,8 +22,10 @@ importlib.import_module(module).main()
 """
 
 
-def test_all_tools_are_found():
-    assert len(ENTRY_POINTS) == 11
+def test_all_executables_are_installed():
+    assert set(TOOLS) | set(PROGRAMS) == set(
+        re.findall(r"'(\w+) = rtformer_ros.processes.executables:main'", SETUP)
+    )
 
 
 @pytest.mark.parametrize(('name', 'module'), ENTRY_POINTS)
