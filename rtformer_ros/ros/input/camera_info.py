@@ -10,7 +10,6 @@ from rtformer_ros.errors import GeometryError
 from rtformer_ros.geometry.camera_model import CameraModel, scale_intrinsics, scale_projection
 
 if TYPE_CHECKING:
-    from sensor_msgs.msg import CameraInfo
     from std_msgs.msg import Header
 
 

@@ -51,6 +51,12 @@ All but {', '.join(f'`{name}`' for name in _READ_ONLY)} change while the node ru
 the engine too, and count from the next frame. Several that are set atomically succeed or fail as
 one; a refused set says what is allowed. `ros2 param describe` shows type, range and unit.
 
+In files, on command lines and in sets alike an integer does for a floating-point number, and a
+list of texts for a text with commas. In a file the parameters stand under `/**`, a namespace
+(`/robot/**`) or the node's full name (`/robot/segmentation_node`). The node warns of names that it
+does not know, with the nearest that it does, and of files that have nothing for it.
+`ros2 param load` takes what `ros2 param dump` has written.
+
 `config/seg.yaml` holds every parameter with its default. It and this page are written by
 `{_COMMAND}` from `rtformer_ros/ros/interface`.
 """
