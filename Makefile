@@ -1,6 +1,6 @@
 # Every target does the set-up it needs. PYTHON=/path/to/python3.12 picks the interpreter,
-# SOURCE=path the demo's pictures, VIEW=planner what it shows, ARGS="..." adds options to the tool
-# that runs.
+# SOURCE=path the demo's pictures, VIEW=planner what it shows, MINUTES=30 how long the soak takes,
+# ARGS="..." adds options to the tool that runs.
 
 PYTHON ?=
 SOURCE ?=
@@ -9,7 +9,7 @@ ARGS ?=
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo benchmark parameters structure lint test clean find-python
+.PHONY: help setup demo benchmark soak parameters structure lint test clean find-python
 
 prepared = $(or $(PYTHON),python3) scripts/environment.py
 
@@ -18,6 +18,7 @@ help:
 	@echo 'make demo VIEW=planner   costmap and scan beside the overlay, see demo_output/planner.png'
 	@echo 'make test                lint, types and all tests'
 	@echo 'make benchmark           speed of each stage on this machine'
+	@echo 'make soak [MINUTES=30]   everything that may happen to the node, for that long'
 	@echo 'make parameters          write config/seg.yaml and docs/parameters.md anew'
 	@echo 'make structure           folders, arrows, circles and sizes of the code'
 	@echo 'make setup               the set-up alone, as the demo needs it'
@@ -38,6 +39,10 @@ demo: find-python
 
 benchmark: find-python
 	@$(prepared) demo python -m rtformer_ros.processes.executables benchmark $(ARGS)
+
+soak: find-python
+	@SOAK_MINUTES='$(or $(MINUTES),30)' $(prepared) test \
+	  python -m pytest -q --timeout 0 test/soak/soak.py $(ARGS)
 
 parameters: find-python
 	@$(prepared) demo python -m rtformer_ros.ros.programs.parameter_files $(ARGS)

@@ -1,0 +1,60 @@
+"""What a process holds, sampled over a long run: memory, threads, file handles."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Sample:
+    """At `share` of the run (0 to 1), in the state `state`: resident MiB, threads, open files."""
+
+    share: float
+    state: str
+    resident_mib: float
+    threads: int
+    handles: int
+
+
+@dataclass
+class ProcessRecord:
+    """Samples of one process."""
+
+    process_id: int
+    samples: list[Sample] = field(default_factory=list)
+
+    def take(self, share: float, state: str) -> None:
+        """Look at the process; what it holds is compared with what it held in the same state."""
+        folder = Path(f'/proc/{self.process_id}')
+        lines = (folder / 'status').read_text().splitlines()
+        status = dict(line.split(':', 1) for line in lines if ':' in line)
+        resident_mib = int(status['VmRSS'].split()[0]) / 1024
+        handles = len(list((folder / 'fd').iterdir()))
+        self.samples.append(Sample(share, state, resident_mib, int(status['Threads']), handles))
+
+    def memory_growth(self) -> float:
+        """Return the growth of memory after the first tenth, in shares of what it was then."""
+        before = max(each.resident_mib for each in self._part(0, 0.1))
+        return max(each.resident_mib for each in self._part(0.1, 1)) / before - 1
+
+    def gained(self, name: str) -> float:
+        """Return how much more of 'threads' or 'handles' there are at the end than early on."""
+        gains = []
+        for state in {each.state for each in self.samples}:
+            early, late = (
+                [getattr(each, name) for each in self._part(*part) if each.state == state]
+                for part in ((0.0, 0.2), (0.8, 1.0))
+            )
+            if early and late:
+                gains.append(statistics.median(late) - statistics.median(early))
+        return max(gains)
+
+    def memory_by_tenths(self) -> list[float]:
+        """Return the highest resident memory of each tenth, in MiB."""
+        parts = [self._part(n / 10, (n + 1) / 10) for n in range(10)]
+        return [max(each.resident_mib for each in part) for part in parts if part]
+
+    def _part(self, first: float, last: float) -> list[Sample]:
+        return [each for each in self.samples if first <= each.share <= last]
