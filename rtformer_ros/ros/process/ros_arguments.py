@@ -36,7 +36,8 @@ def initialise(args: list[str] | None) -> None:
         text = shown(_PLACE_IN_SOURCE.sub('', str(error)), _SHOWN_CHARACTERS)
         expected = next((t for words, t in _EXPECTED.items() if words in text), '')
         hint = f'. Expected: {expected}' if expected else ''
-        raise ConfigError(f'ROS refuses to start: {text}{hint}') from error
+        kind = type(error).__name__
+        raise ConfigError(f'ROS refuses to start ({kind}): {text}{hint}') from error
 
 
 def files_for_others(args: Sequence[str] | None, node: str) -> Iterator[str]:

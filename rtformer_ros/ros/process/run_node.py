@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import rclpy
 import rclpy.logging
+from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.utilities import try_shutdown
@@ -57,7 +58,8 @@ def run_node(
         with _spinning(node, make_executor(node), stop):
             work(node, stop)
         code = 0
-    except RtformerError as error:
+    except (RtformerError, ParameterException) as error:
+        # Of ROS's own parameters (use_sim_time) it is rclpy that finds a value wrong.
         rclpy.logging.get_logger(name).fatal(str(error))
     finally:
         if node is not None:

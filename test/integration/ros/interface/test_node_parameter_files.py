@@ -129,6 +129,8 @@ def test_the_nodes_own_dump_can_be_loaded(peer, start_node, tmp_path):
         ((), {'ROS_LOG_DIR': '/dev/null/log'}, 'set ROS_LOG_DIR'),
         (('-p', 'cameras:=[front-left]'), {}, 'letters, digits and single underscores'),
         (('-r', '__node:=front-left'), {}, 'letters, digits, _ and /'),
+        (('-p', 'use_sim_time:=maybe'), {}, "expecting type 'BOOL': use_sim_time"),
+        (('--nonsense',), {}, "UnknownROSArgsError): ['--nonsense']"),
     ],
 )
 def test_what_ros_refuses_ends_the_node_with_one_line(arguments, variables, expected, tmp_path):
@@ -141,7 +143,7 @@ def test_what_ros_refuses_ends_the_node_with_one_line(arguments, variables, expe
 
 def test_other_programs_say_it_in_one_line_too():
     line = only_line_of('image_source', '-r', '-')
-    assert line.startswith('[FATAL] [image_source]: ROS refuses to start: ')
+    assert line.startswith('[FATAL] [image_source]: ROS refuses to start (RCLError): ')
 
 
 def only_line_of(program: str, *arguments: str, **variables: str) -> str:
