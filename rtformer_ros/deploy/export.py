@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 import onnx
@@ -134,14 +134,14 @@ def _traced(checkpoint: Checkpoint, size: ImageSize, opset: int) -> onnx.ModelPr
     images = torch.zeros(1, size.height, size.width, 3, dtype=torch.uint8)
     # The tracing exporter needs no further package and keeps n free in every operator, because
     # the network's shapes are plain numbers; the warnings are about just those numbers.
-    with warnings.catch_warnings(), TemporaryDirectory() as folder, torch.inference_mode():
-        path = Path(folder) / 'traced.onnx'
+    traced = io.BytesIO()
+    with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter('ignore')
         try:
             torch.onnx.export(
                 segmenter,
                 (images,),
-                path,
+                traced,  # type: ignore[arg-type]  # any file; the hints name paths only
                 dynamo=False,
                 opset_version=opset,
                 input_names=[INPUT],
@@ -150,7 +150,7 @@ def _traced(checkpoint: Checkpoint, size: ImageSize, opset: int) -> onnx.ModelPr
             )
         except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
             raise ModelError(f'PyTorch cannot export this network: {error}') from error
-        return onnx.load(path)
+    return onnx.load_model_from_string(traced.getvalue())
 
 
 def _describe(model: onnx.ModelProto, metadata: ModelMetadata) -> None:

@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from rtformer_ros.errors import ModelError
+from rtformer_ros.files.temporary import temporary_file
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """
     Write `content` to a temporary file beside `path` and rename it to `path`.
 
-    Folders that are missing are made. Raises ModelError when the disk or its rights forbid it;
-    an older file is then left as it was.
+    Folders that are missing are made; what a killed process left beside it is removed.
+    Raises ModelError when the disk or its rights forbid it; an older file is then left as it was.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-        try:
-            with os.fdopen(descriptor, 'wb') as file:
+        with temporary_file(path.parent, f'.{path.name}.') as (temporary, descriptor):
+            with os.fdopen(descriptor, 'wb', closefd=False) as file:
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o666 & ~_umask())
-            Path(temporary).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(temporary).unlink()
-            raise
+                os.fsync(descriptor)
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
     except OSError as error:
-        raise ModelError(f'cannot write {path}: {error}; choose a writable place') from error
+        raise ModelError(
+            f'cannot write {path}: {error}; choose a place that can be written and has space'
+        ) from error
 
 
 def _umask() -> int:

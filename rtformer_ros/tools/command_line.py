@@ -12,7 +12,8 @@ def run_tool(name: str, work: Callable[[], int]) -> int:
     """
     Return the exit code of a tool's work.
 
-    An RtformerError, or a library that is not installed, becomes one line on stderr and 1.
+    An RtformerError, a library that is not installed, or what the system refuses (as a full disk
+    does), becomes one line on stderr and 1.
     """
     try:
         return work()
@@ -20,6 +21,8 @@ def run_tool(name: str, work: Callable[[], int]) -> int:
         print(f'{name}: {error}', file=sys.stderr)
     except ModuleNotFoundError as error:
         print(f'{name}: needs {error.name}: python3 -m pip install {error.name}', file=sys.stderr)
+    except OSError as error:
+        print(f'{name}: {error}', file=sys.stderr)
     return 1
 
 

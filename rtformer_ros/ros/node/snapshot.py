@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,6 +17,7 @@ from rclpy.utilities import get_rmw_implementation_identifier
 import rtformer_ros
 from rtformer_ros.drawing.rendering import Rendering
 from rtformer_ros.errors import ConfigError
+from rtformer_ros.files.temporary import temporary_folder
 from rtformer_ros.imaging.codecs import encode_png
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
 FACTS_FILE = 'snapshot.json'
 
+_UNFINISHED = '.unfinished_'
 _LIBRARIES = ('numpy', 'cv2', 'onnxruntime', 'openvino', 'torch', 'tensorrt')
 
 
@@ -99,14 +99,14 @@ def write_snapshot(
     folder: where the new one is made, named by the time and `title`; '~' is the home folder. It
     holds snapshot.json (the facts, and those of each frame under 'frames'), and input.png, mask.png
     and overlay.png, in a folder of its name for a camera that has one. The folder is there with
-    all of it or not at all. Raises ConfigError where it cannot be written.
+    all of it or not at all; what a killed process left is removed.
+    Raises ConfigError where it cannot be written.
     """
     made = datetime.now(timezone.utc)
     try:
         folder = folder.expanduser()
         folder.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix='.unfinished_', dir=folder))
-        try:
+        with temporary_folder(folder, _UNFINISHED) as unfinished:
             frame_facts = {frame.name: frame.write(unfinished) for frame in frames}
             document = {'made': made.isoformat(), **facts, 'frames': frame_facts}
             text = json.dumps(document, indent=2, default=str)
@@ -114,9 +114,6 @@ def write_snapshot(
             unfinished.chmod(0o755)
             place = folder / f'{made:%Y%m%dT%H%M%S_%fZ}_{title}'
             unfinished.rename(place)
-        except BaseException:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            raise
     # RuntimeError: there is no home folder.
     except (OSError, RuntimeError) as error:
         raise ConfigError(

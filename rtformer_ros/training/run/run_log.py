@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.training.metrics import Scores
 
 _CURVE_EVERY = 20
@@ -31,8 +32,15 @@ class RunLog:
     def __init__(
         self, folder: Path | None, class_names: Sequence[str], first: int, last: int
     ) -> None:
-        """Start at step `first` of `last`; without a folder everything is passed over."""
+        """
+        Start after step `first` of `last`; without a folder everything is passed over.
+
+        What the folder's tables and curves hold of later steps is removed: a run that was killed
+        takes these again. Raises ModelError where they cannot be written.
+        """
         self._folder, self._class_names = folder, class_names
+        if folder:
+            _forget_after(folder, first)
         is_terminal = sys.stderr.isatty()
         self._bar = tqdm(
             total=last,
@@ -42,7 +50,7 @@ class RunLog:
             mininterval=0.5 if is_terminal else _SLOW_REFRESH_S,
             disable=folder is None,
         )
-        self._board = _open_board(folder, self.say) if folder else None
+        self._board = _open_board(folder, first, self.say) if folder else None
 
     def __enter__(self) -> RunLog:
         """Return the log."""
@@ -108,13 +116,34 @@ class RunLog:
                 self._board.add_scalar(name, value, step)
 
 
-def _open_board(folder: Path, say: Callable[[str], None]) -> Any:
+def _forget_after(folder: Path, first: int) -> None:
+    """Remove what a run that was killed recorded after its last state, which is taken again."""
+    for table in (folder / 'steps.csv', folder / 'validation.csv'):
+        if table.is_file():
+            rows = table.read_text(encoding='utf-8').splitlines(keepends=True)
+            kept = [row for row in rows[1:] if _is_until(row, first)]
+            write_atomically(table, ''.join(rows[:1] + kept).encode())
+    if first == 0:
+        for events in (folder / 'tensorboard').glob('events.out.tfevents.*'):
+            events.unlink()
+
+
+def _is_until(row: str, last: int) -> bool:
+    step, _, rest = row.partition(',')
+    return step.isdecimal() and int(step) <= last and rest.endswith('\n')
+
+
+def _open_board(folder: Path, first: int, say: Callable[[str], None]) -> Any:
     try:
         tensorboard = import_module('tensorboardX')
     except ModuleNotFoundError:
         say('no TensorBoard curves: tensorboardX is missing (python3 -m pip install tensorboardX)')
         return None
-    return tensorboard.SummaryWriter(str(folder / 'tensorboard'), flush_secs=30)
+    # TensorBoard hides what earlier files hold from that step on.
+    purge_step = first + 1 if first else None
+    return tensorboard.SummaryWriter(
+        str(folder / 'tensorboard'), purge_step=purge_step, flush_secs=30
+    )
 
 
 def _add_png(board: Any, name: str, png: bytes, size_hw: tuple[int, ...], step: int) -> None:

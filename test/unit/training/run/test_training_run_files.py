@@ -95,6 +95,34 @@ def test_log_writes_tables_and_pictures(tmp_path, capsys):
     assert 'val mIoU 77.50 %' in capsys.readouterr().err
 
 
+def steps_of(folder, table='steps.csv'):
+    with (folder / table).open() as file:
+        return [int(float(row['step'])) for row in csv.DictReader(file)]
+
+
+def test_log_goes_on_where_a_killed_run_is_taken_up(tmp_path):
+    with RunLog(tmp_path, ('a', 'b'), 0, 9) as log:
+        for step in range(1, 6):
+            log.step(step, 0.5, 1e-3, 4.0)
+        log.scores(2, Scores(np.array([[3, 1], [0, 4]])))
+        log.scores(4, Scores(np.array([[3, 1], [0, 4]])))
+    with (tmp_path / 'steps.csv').open('a') as file:
+        file.write('6,0.2')  # killed while it wrote
+    with RunLog(tmp_path, ('a', 'b'), 3, 9) as log:
+        log.step(4, 0.25, 1e-3, 4.0)
+    assert steps_of(tmp_path) == [1, 2, 3, 4]
+    assert steps_of(tmp_path, 'validation.csv') == [2]
+
+
+def test_log_of_a_new_run_holds_nothing_of_a_killed_one(tmp_path):
+    for loss in (0.5, 0.25):
+        with RunLog(tmp_path, ('a', 'b'), 0, 9) as log:
+            log.step(1, loss, 1e-3, 4.0)
+            old = [*(tmp_path / 'tensorboard').iterdir()]
+            assert len(old) == 1
+    assert steps_of(tmp_path) == [1]
+
+
 def test_log_without_a_folder_is_silent(capsys):
     with RunLog(None, ('a',), 0, 2) as log:
         log.step(1, 0.25, 1e-3, 4.0)
