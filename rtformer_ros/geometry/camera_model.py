@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rtformer_ros.errors import GeometryError
 from rtformer_ros.geometry.lens_distortion import LensDistortion
+from rtformer_ros.geometry.smooth_grid import SmoothGrid
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -22,6 +22,7 @@ _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 _MAX_REPROJECTION_ERROR_PX = 0.1
 # Rays are smooth: cubic polynomials over so many pixels are right to a millionth.
 _RAY_STEP_PX = 4
+_STRIP_PIXELS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -109,19 +110,23 @@ class CameraModel:
         k[2], k[5] = k[2] - x_px, k[5] - y_px
         return replace(self, height=height, width=width, k=tuple(k))
 
-    @cached_property
-    def rays_hw3(self) -> npt.NDArray[np.float32]:
+    def ray_strips(self, stride: int = 1) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
         """
-        Unit rays of all pixels, float32 [height, width, 3]; NaN where the lens model ends.
+        Yield the unit rays of every stride-th row and column, from top to bottom, some rows a time.
 
-        They are calculated once: keep the model as long as the calibration stays the same.
+        With each part, float32 [3, rows, columns], comes the slice of those rows. NaN where the
+        lens model ends. So the rays of all pixels need not be in memory at once.
         """
-        rays_hw3 = interpolated_grid(self.rays, self.height, self.width, _RAY_STEP_PX)
-        if np.isnan(rays_hw3).any():
-            rows, columns = np.mgrid[: self.height, : self.width]
-            pixels_n2 = np.stack([columns.ravel(), rows.ravel()], axis=1).astype(np.float64)
-            rays_hw3 = self.rays(pixels_n2).reshape(self.height, self.width, 3)
-        return rays_hw3.astype(np.float32)
+
+        def rays_n3(pixels_n2: Floats) -> npt.NDArray[np.float32]:
+            return self.rays(pixels_n2).astype(np.float32)
+
+        grid = SmoothGrid(rays_n3, self.height, self.width, _RAY_STEP_PX)
+        rows, columns = np.arange(0, self.height, stride), np.arange(0, self.width, stride)
+        step = max(1, _STRIP_PIXELS // len(columns))
+        for first in range(0, len(rows), step):
+            strip = slice(first, min(first + step, len(rows)))
+            yield strip, grid.at(rows[strip], columns)
 
     def rays(self, pixels_n2: Floats) -> Floats:
         """
@@ -178,41 +183,3 @@ def scale_projection(p: Sequence[float], scale_x: float, scale_y: float) -> list
 
 def _row_scales(columns: int, scale_x: float, scale_y: float) -> list[float]:
     return [scale_x] * columns + [scale_y] * columns + [1.0] * columns
-
-
-def interpolated_grid(
-    function: Callable[[Floats], Floats], height: int, width: int, step: int
-) -> Floats:
-    """
-    Return a smooth function of pixels (u, v), [N, 2] to [N, C], at all pixels: float64 [H, W, C].
-
-    Piecewise cubic Lagrange interpolation: the function is called for every `step`-th row and
-    column, and between them polynomials are laid through the four nearest. A NaN among the values
-    spreads over its row and column.
-    """
-    rows, columns = _nodes(height, step), _nodes(width, step)
-    v, u = (values.ravel() for values in np.meshgrid(rows, columns, indexing='ij'))
-    values = function(np.stack([u, v], axis=1))
-    values_hwc = values.reshape(len(rows), len(columns), -1)
-    down, across = _node_weights(rows, height), _node_weights(columns, width)
-    filled_hwc: Floats = np.einsum('hr,rcx,wc->hwx', down, values_hwc, across, optimize=True)
-    return filled_hwc
-
-
-def _nodes(length: int, step: int) -> Floats:
-    """Return evenly spaced places from the first to the last pixel, 4 at least."""
-    return np.linspace(0.0, length - 1.0, max(4, 1 + -(-(length - 1) // step)))
-
-
-def _node_weights(nodes: Floats, length: int) -> Floats:
-    """Return by what each node counts at each pixel, [length, nodes]: Lagrange's polynomials."""
-    spacing = (nodes[-1] - nodes[0]) / (len(nodes) - 1) or 1.0
-    place = np.arange(length) / spacing
-    first = np.clip(np.floor(place).astype(int) - 1, 0, len(nodes) - 4)
-    weights = np.zeros((length, len(nodes)))
-    for node in range(4):
-        weight = np.ones(length)
-        for other in {0, 1, 2, 3} - {node}:
-            weight *= (place - first - other) / (node - other)
-        weights[np.arange(length), first + node] = weight
-    return weights

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ float32, as RViz and PCL have it. label: class id; confidence: 0..255.
 """
 
 _POINT_WORDS = 5
+# As many as 1920x1080 pixels make, and some more.
+_MOST_POINTS = 1 << 21
 _M_PER_MM = np.float32(0.001)
 _LEAST_DEPTH_M = 1e-6
 
@@ -67,18 +70,20 @@ class CloudProjection:
     """
     Turns depth images into clouds, for one calibration of them and one set of settings.
 
-    Making one takes some 100 ms, using it some 3 ms. Not thread-safe: it reuses its buffers.
+    Making one takes some 100 ms, using it some 3 ms. Not thread-safe: it reuses its buffers. A
+    cloud has at most two million points: of larger images the stride is raised until it does.
     """
 
     def __init__(self, camera: CameraModel, settings: CloudSettings) -> None:
         """Take the calibration of the depth image: that of the camera it is registered to."""
         self._size = (camera.height, camera.width)
         self._settings = settings
-        step = settings.stride
-        rays_hw3 = camera.rays_hw3[::step, ::step]
-        self._x_per_z, self._y_per_z = (
-            np.ascontiguousarray(rays_hw3[..., axis] / rays_hw3[..., 2]) for axis in (0, 1)
-        )
+        self._stride = _stride(camera, settings.stride)
+        shape = tuple(-(-length // self._stride) for length in self._size)
+        self._x_per_z, self._y_per_z = (np.empty(shape, np.float32) for _ in range(2))
+        for rows, (x_hw, y_hw, z_hw) in camera.ray_strips(self._stride):
+            np.divide(x_hw, z_hw, out=self._x_per_z[rows])
+            np.divide(y_hw, z_hw, out=self._y_per_z[rows])
         is_void_hw = np.isnan(self._x_per_z)
         self._is_void_hw = is_void_hw if is_void_hw.any() else None
         self._words = [np.zeros(self.shape, np.float32) for _ in range(_POINT_WORDS)]
@@ -128,7 +133,7 @@ class CloudProjection:
                 f'the depth image has the shape {list(depth_hw.shape)}; expected '
                 f'{list(self._size)}, as its calibration was scaled to'
             )
-        step = self._settings.stride
+        step = self._stride
         if depth_hw.dtype == np.uint16:
             np.multiply(_every(step, depth_hw), _M_PER_MM, out=z, casting='unsafe')
         elif depth_hw.dtype == np.float32:
@@ -147,12 +152,26 @@ class CloudProjection:
         np.copyto(z, np.nan, where=~is_valid)
 
     def _sampled(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return the image at the cloud's points: of each the pixel that its centre falls into."""
+        if image.shape[:2] == self._size:
+            return np.ascontiguousarray(_every(self._stride, image))
         height, width = self._size
-        if image.shape[:2] != self._size:
-            image = cv2.resize(  # type: ignore[assignment]
-                image, (width, height), interpolation=cv2.INTER_NEAREST_EXACT
-            )
-        return np.ascontiguousarray(_every(self._settings.stride, image))
+        if self._stride == 1:
+            resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+            return np.asarray(resized, np.uint8)
+        rows, columns = (
+            (2 * np.arange(0, wanted, self._stride) + 1) * given // (2 * wanted)
+            for wanted, given in zip(self._size, image.shape[:2], strict=True)
+        )
+        return image.take(rows, axis=0).take(columns, axis=1)
+
+
+def _stride(camera: CameraModel, asked: int) -> int:
+    """Return the least stride from `asked` on of which a cloud has not too many points."""
+    stride = max(asked, math.isqrt(camera.height * camera.width // _MOST_POINTS))
+    while -(-camera.height // stride) * -(-camera.width // stride) > _MOST_POINTS:
+        stride += 1
+    return stride
 
 
 def _every(step: int, image: npt.NDArray[Any]) -> npt.NDArray[Any]:

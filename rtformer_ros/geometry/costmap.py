@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.geometry.occlusion import UPRIGHT, Occlusion
-from rtformer_ros.geometry.pixel_bins import PixelBins, class_codes, ids_of_groups
+from rtformer_ros.geometry.pixel_bins import PixelBins, SampledValues, ids_of_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import numpy.typing as npt
 
-    from rtformer_ros.geometry.arrays import Floats
+    from rtformer_ros.geometry.arrays import Floats, Indices
     from rtformer_ros.geometry.ground_plane import GroundView
     from rtformer_ros.labels.label_set import PlannerGroup
     from rtformer_ros.segmentation import Segmentation
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 UNKNOWN_COST = -1
 _UPRIGHT_GROUPS = ('obstacle', 'dynamic')
 _MAX_CELLS = 2000
+_POINTS_AT_ONCE = 1 << 16
 # Let a cost that has faded go free rather than linger near 0.
 _LEAST_COST = 0.5
 
@@ -93,7 +95,8 @@ class CostmapProjection:
     """
     Projects class maps into the grid, for one calibration, pose, grid and set of classes.
 
-    Making one takes some 100 ms, using it some 2 ms. Not thread-safe: it reuses a buffer.
+    Making one takes some 100 ms, using it some 2 ms. Not thread-safe: it reuses a buffer. What it
+    takes for a larger image is bounded, see GroundView.sampled.
 
     A cell takes the highest cost of all pixels that show it: of those whose centre falls into it
     (near by hundreds) and of the one that its own centre falls into (far off, where a pixel
@@ -108,12 +111,10 @@ class CostmapProjection:
         group_by_id: Mapping[int, PlannerGroup],
     ) -> None:
         """Prepare which pixels show which cell; ids without a group are unknown."""
-        self._size = (view.camera.height, view.camera.width)
         self._cells = settings.cells
+        self._values = SampledValues(view, _cost_table(settings, group_by_id))
         centres_n2 = _cell_centres(settings)
-        self._bins = _pixels_of_cells(view, settings, centres_n2)
-        self._table = _cost_table(settings, group_by_id)
-        self._codes = np.empty(view.camera.height * view.camera.width, np.uint16)
+        self._bins = _pixels_of_cells(view.sampled, settings, centres_n2)
         self._occlusion = Occlusion(
             view.pose,
             centres_n2,
@@ -130,10 +131,10 @@ class CostmapProjection:
         y. Unknown are cells out of sight or hidden behind an obstacle, and unlabelled pixels.
         Raises GeometryError for a class map of another size than the camera model's.
         """
-        codes = class_codes(segmentation, self._size, self._codes)
+        values = self._values.values(segmentation)
         evidence = np.zeros(self._cells * self._cells, np.uint8)
         if len(self._bins.bins_m):
-            values_n = self._table.take(codes.take(self._bins.pixels_n))
+            values_n = values.take(self._bins.pixels_n)
             evidence[self._bins.bins_m] = np.maximum.reduceat(values_n, self._bins.starts_m)
             self._occlusion.hide(evidence)
         evidence &= UPRIGHT - 1
@@ -194,17 +195,29 @@ def _cell_centres(settings: CostmapSettings) -> Floats:
 
 
 def _pixels_of_cells(view: GroundView, settings: CostmapSettings, centres_n2: Floats) -> PixelBins:
+    parts = chain(_cells_of_pixels(view, settings), _pixels_at(view, centres_n2))
+    return PixelBins.of(parts, view.camera.height * view.camera.width)
+
+
+def _cells_of_pixels(
+    view: GroundView, settings: CostmapSettings
+) -> Iterator[tuple[Indices, Indices]]:
+    """Yield the pixels whose centre is in the grid, with their cells."""
     points_n2 = view.points_hw2.reshape(-1, 2)
-    cells_n2 = np.floor((points_n2 - settings.origin_m) / settings.resolution_m)
-    with np.errstate(invalid='ignore'):
-        is_inside = ((cells_n2 >= 0) & (cells_n2 < settings.cells)).all(axis=1)
-    pixels_n = np.flatnonzero(is_inside)
-    columns, rows = cells_n2[is_inside].T.astype(np.intp)
-    seen_by_cell_n = view.pixel_indices(centres_n2)
-    return PixelBins.of(
-        np.concatenate([rows * settings.cells + columns, np.arange(len(centres_n2))]),
-        np.concatenate([pixels_n, seen_by_cell_n]),
-    )
+    for start in range(0, len(points_n2), _POINTS_AT_ONCE):
+        some_n2 = points_n2[start : start + _POINTS_AT_ONCE].astype(np.float64)
+        cells_n2 = np.floor((some_n2 - settings.origin_m) / settings.resolution_m)
+        with np.errstate(invalid='ignore'):
+            is_inside = ((cells_n2 >= 0) & (cells_n2 < settings.cells)).all(axis=1)
+        columns, rows = cells_n2[is_inside].T.astype(np.intp)
+        yield rows * settings.cells + columns, start + np.flatnonzero(is_inside)
+
+
+def _pixels_at(view: GroundView, centres_n2: Floats) -> Iterator[tuple[Indices, Indices]]:
+    """Yield the cells with the pixel that each one's centre falls into, -1 for none."""
+    for start in range(0, len(centres_n2), _POINTS_AT_ONCE):
+        pixels_n = view.pixel_indices(centres_n2[start : start + _POINTS_AT_ONCE])
+        yield np.arange(start, start + len(pixels_n)), pixels_n
 
 
 def _cost_table(

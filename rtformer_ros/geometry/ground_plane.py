@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from rtformer_ros.geometry.arrays import Floats
     from rtformer_ros.geometry.camera_model import CameraModel
     from rtformer_ros.geometry.camera_pose import CameraPose
+
+MOST_ROWS, MOST_COLUMNS = 1200, 1920
+"""Most rows and columns that are projected to the ground."""
 
 # A ray that falls less than this (sine of its angle) is taken as not meeting the ground: it
 # would meet it more than 1000 camera heights away.
@@ -37,19 +40,42 @@ class GroundView:
 
         NaN for rays at or over the horizon, and for rays that are NaN.
         """
-        directions_n3 = rays_n3.astype(np.float64) @ self.pose.rotation_33.T
-        fall = -directions_n3[:, 2]
-        fall[~(fall >= _MIN_FALL * np.linalg.norm(directions_n3, axis=1))] = np.nan
+        return self._met(rays_n3.astype(np.float64).T).T
+
+    def _met(self, rays_3n: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return x, y of where rays meet the ground, [2, N], of the type of the rays."""
+        directions_3n = self.pose.rotation_33.astype(rays_3n.dtype) @ rays_3n
+        points_2n: npt.NDArray[Any] = directions_3n[:2]
+        fall = -directions_3n[2]
+        fall[~(fall >= _MIN_FALL * np.sqrt((directions_3n**2).sum(axis=0)))] = np.nan
         x_m, y_m, height_m = self.pose.position_m
-        way = height_m / fall
-        points_n2: Floats = directions_n3[:, :2] * way[:, np.newaxis] + np.array([x_m, y_m])
-        return points_n2
+        points_2n *= height_m / fall
+        points_2n += np.array([[x_m], [y_m]], rays_3n.dtype)
+        return points_2n
 
     @cached_property
-    def points_hw2(self) -> Floats:
-        """Ground point of every pixel: x, y in metres, float64 [H, W, 2]; NaN where none is."""
-        rays_n3 = self.camera.rays_hw3.reshape(-1, 3)
-        return self.ground_points(rays_n3).reshape(self.camera.height, self.camera.width, 2)
+    def points_hw2(self) -> npt.NDArray[np.float32]:
+        """Ground point of every pixel: x, y in metres, float32 [H, W, 2]; NaN where none is."""
+        points_hw2 = np.empty((self.camera.height, self.camera.width, 2), np.float32)
+        for rows, rays_3hw in self.camera.ray_strips():
+            points_2n = self._met(rays_3hw.reshape(3, -1))
+            points_hw2[rows] = points_2n.T.reshape(*rays_3hw.shape[1:], 2)
+        return points_hw2
+
+    @cached_property
+    def sampled(self) -> GroundView:
+        """
+        The view by an image of MOST_ROWS x MOST_COLUMNS pixels at most, itself where it is one.
+
+        What is projected pixel by pixel is projected by it, so that no size of an image costs more
+        than that.
+        """
+        height, width = self.camera.height, self.camera.width
+        if height <= MOST_ROWS and width <= MOST_COLUMNS:
+            return self
+        return replace(
+            self, camera=self.camera.scaled(min(height, MOST_ROWS), min(width, MOST_COLUMNS))
+        )
 
     def pixels(self, points_n2: Floats) -> Floats:
         """

@@ -10,13 +10,16 @@ import numpy as np
 from rtformer_ros.errors import GeometryError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     import numpy.typing as npt
 
     from rtformer_ros.geometry.arrays import Indices
+    from rtformer_ros.geometry.ground_plane import GroundView
     from rtformer_ros.labels.label_set import PlannerGroup
     from rtformer_ros.segmentation import Segmentation
+
+_TILE_PIXELS = 1024
 
 
 @dataclass(frozen=True)
@@ -34,35 +37,98 @@ class PixelBins:
     bins_m: Indices
 
     @classmethod
-    def of(cls, bins_n: Indices, pixels_n: Indices) -> PixelBins:
-        """Sort pairs of a bin's number and a pixel; negative ones and repetitions are dropped."""
-        is_kept = (bins_n >= 0) & (pixels_n >= 0)
-        bins_n, pixels_n = bins_n[is_kept], pixels_n[is_kept]
+    def of(cls, parts: Iterable[tuple[Indices, Indices]], pixel_count: int) -> PixelBins:
+        """
+        Sort pairs of a bin's number and a pixel; negative ones and repetitions are dropped.
+
+        parts: the bins and the pixels of some pairs each, [N] and [N]; all are never there at once.
+        """
+        keys_n = np.concatenate([_keys(*part, pixel_count) for part in parts])
         # Pixels in ascending order within a bin, so that gathering walks through memory.
-        image_size = int(pixels_n.max(initial=0)) + 1
-        bins_n, pixels_n = np.divmod(np.unique(bins_n * image_size + pixels_n), image_size)
+        keys_n.sort()
+        keys_n = keys_n[np.diff(keys_n, prepend=-1) > 0]
+        bins_n, pixels_n = np.divmod(keys_n, pixel_count)
         starts_m = np.flatnonzero(np.diff(bins_n, prepend=-1))
         return cls(pixels_n, starts_m, bins_n[starts_m])
 
 
-def class_codes(
-    segmentation: Segmentation, size: tuple[int, int], out: npt.NDArray[np.uint16]
-) -> npt.NDArray[np.uint16]:
-    """
-    Return class id * 256 + confidence of all pixels, row-major, uint16 [H * W], written to `out`.
+def _keys(bins_n: Indices, pixels_n: Indices, pixel_count: int) -> npt.NDArray[np.int64]:
+    is_kept = (bins_n >= 0) & (pixels_n >= 0)
+    keys_n: npt.NDArray[np.int64] = np.unique(bins_n[is_kept] * pixel_count + pixels_n[is_kept])
+    return keys_n
 
-    size: the height and width expected; raises GeometryError for another one.
+
+class SampledValues:
     """
-    class_map_hw, confidence_hw = segmentation.class_map_hw, segmentation.confidence_hw
-    if class_map_hw.shape != size or confidence_hw.shape != size:
-        raise GeometryError(
-            f'the class map has the shape {list(class_map_hw.shape)} and the confidence '
-            f'{list(confidence_hw.shape)}; expected {list(size)} for both, as the calibration '
-            'was scaled to'
-        )
-    np.left_shift(class_map_hw, 8, out=out.reshape(size), dtype=np.uint16)
-    np.bitwise_or(out, confidence_hw.reshape(-1), out=out)
-    return out
+    Values of class maps at the samples of a ground view; not thread-safe: it reuses its buffers.
+
+    They are as many as the view's `sampled` has pixels. Where that is fewer than the class map has,
+    a sample has the greatest value of the pixels in it, so that none is overlooked.
+    """
+
+    def __init__(self, view: GroundView, table: npt.NDArray[np.uint8]) -> None:
+        """Take the view, and the value by class id * 256 + confidence, uint8 [65536]."""
+        self._size = (view.camera.height, view.camera.width)
+        self._table = table
+        samples = view.sampled.camera
+        self._rows = _Spans(view.camera.height, samples.height)
+        self._columns = _Spans(view.camera.width, samples.width)
+        self._values_hw = np.zeros((samples.height, samples.width), np.uint8)
+
+    def values(self, segmentation: Segmentation) -> npt.NDArray[np.uint8]:
+        """
+        Return the values of all samples, row-major, uint8 [rows * columns], until the next call.
+
+        Raises GeometryError for a class map of another size than the view's camera has.
+        """
+        class_map_hw, confidence_hw = segmentation.class_map_hw, segmentation.confidence_hw
+        if class_map_hw.shape != self._size or confidence_hw.shape != self._size:
+            raise GeometryError(
+                f'the class map has the shape {list(class_map_hw.shape)} and the confidence '
+                f'{list(confidence_hw.shape)}; expected {list(self._size)} for both, as the '
+                'calibration was scaled to'
+            )
+        for rows in self._rows.tiles():
+            for columns in self._columns.tiles():
+                tile = (self._rows.pixels(rows), self._columns.pixels(columns))
+                codes_hw = np.left_shift(class_map_hw[tile], 8, dtype=np.uint16)
+                codes_hw |= confidence_hw[tile]
+                values_hw = self._rows.greatest(self._table.take(codes_hw), rows, axis=0)
+                values_hw = self._columns.greatest(values_hw, columns, axis=1)
+                self._values_hw[rows, columns] = values_hw
+        return self._values_hw.reshape(-1)
+
+
+class _Spans:
+    """Which pixels of a row or column belong to which sample; at least one does to each."""
+
+    def __init__(self, pixels: int, samples: int) -> None:
+        self._starts = np.arange(samples + 1) * pixels // samples
+        self._most = int(np.diff(self._starts).max())
+        self._tile = max(1, _TILE_PIXELS // self._most)
+
+    def tiles(self) -> Iterator[slice]:
+        """Yield slices of samples that hold no more pixels than need be at once."""
+        samples = len(self._starts) - 1
+        for first in range(0, samples, self._tile):
+            yield slice(first, min(first + self._tile, samples))
+
+    def pixels(self, samples: slice) -> slice:
+        """Return the pixels of these samples."""
+        return slice(int(self._starts[samples.start]), int(self._starts[samples.stop]))
+
+    def greatest(
+        self, values_hw: npt.NDArray[np.uint8], samples: slice, axis: int
+    ) -> npt.NDArray[np.uint8]:
+        """Return the greatest value of each sample, of values of the pixels of `samples`."""
+        if self._most == 1:
+            return values_hw
+        starts = self._starts[samples.start : samples.stop + 1] - self._starts[samples.start]
+        found: npt.NDArray[np.uint8] = values_hw.take(starts[:-1], axis=axis)
+        for place in range(1, self._most):
+            others = np.minimum(starts[:-1] + place, starts[1:] - 1)
+            np.maximum(found, values_hw.take(others, axis=axis), out=found)
+        return found
 
 
 def ids_of_groups(

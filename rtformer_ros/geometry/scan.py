@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.geometry.pixel_bins import PixelBins, class_codes, ids_of_groups
+from rtformer_ros.geometry.pixel_bins import PixelBins, SampledValues, ids_of_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import numpy.typing as npt
 
@@ -22,9 +23,13 @@ if TYPE_CHECKING:
     from rtformer_ros.segmentation import Segmentation
 
 _MAX_READINGS = 10_000
+_MOST_BEARINGS = 2048
+_MOST_STEPS = 1536
+_POINTS_AT_ONCE = 1 << 16
 # Where the ground comes into sight only so much farther than on the best bearing, as along the
 # sides of the picture, a reading would call free what nobody has seen.
 _BLIND_FACTOR = 2.0
+_NEVER_M = np.float32(np.inf)
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,26 @@ class ScanSettings:
         span_rad = self.angle_max_rad - self.angle_min_rad
         return math.floor(span_rad / self.angle_increment_rad + 1e-6) + 1
 
+    def grouped(self, size: int) -> ScanSettings:
+        """Return a scan with one reading for each `size` of these, as wide as those together."""
+        increment_rad = size * self.angle_increment_rad
+        first_rad = self.angle_min_rad + (size - 1) / 2 * self.angle_increment_rad
+        last = -(-self.readings // size) - 1
+        return replace(
+            self,
+            angle_min_rad=first_rad,
+            angle_max_rad=first_rad + last * increment_rad,
+            angle_increment_rad=increment_rad,
+        )
+
 
 class ScanProjection:
     """
     Projects class maps to ranges, for one calibration, pose, set of bearings and set of classes.
 
-    Making one takes some 100 ms, using it some 2 ms. Not thread-safe: it reuses a buffer.
+    Making one takes some 100 ms, using it some 2 ms. Not thread-safe: it reuses a buffer. What it
+    takes is bounded: of a larger image, see GroundView.sampled, and of more readings than 2048 some
+    share the nearest range of theirs.
 
     A reading is the near edge of the nearest pixel in its bearing that is not free; every pixel
     that shows the ground within range counts for one reading at least. An obstacle that reaches
@@ -82,18 +101,16 @@ class ScanProjection:
         self, view: GroundView, settings: ScanSettings, group_by_id: Mapping[int, PlannerGroup]
     ) -> None:
         """Prepare which pixels lie in which bearing; ids without a group are not free."""
-        self._size = (view.camera.height, view.camera.width)
-        self._codes = np.empty(view.camera.height * view.camera.width, np.uint16)
-        near_m = _near_edges(view)
-        self._bins = _pixels_of_bearings(view, settings, near_m)
-        self._near_m = np.maximum(near_m[self._bins.pixels_n], settings.range_min_m).astype(
-            np.float32
-        )
+        self._readings = settings.readings
+        self._group = -(-settings.readings // _MOST_BEARINGS)
+        bearings, sampled = settings.grouped(self._group), view.sampled
+        near_m = _near_edges(sampled)
+        self._bins = _pixels_of_bearings(sampled, bearings, near_m)
+        self._near_m = np.maximum(near_m[self._bins.pixels_n], np.float32(settings.range_min_m))
         is_free = np.repeat(ids_of_groups(group_by_id, settings.free_groups), 256).reshape(256, 256)
         is_free[:, np.arange(256) / 255 < settings.min_confidence] = False
-        # Added to a pixel's range: infinity takes a free one out of the search for the nearest.
-        self._penalty = np.where(is_free, np.inf, 0.0).astype(np.float32).reshape(-1)
-        self._free_m = _ranges_without_boundary(view, settings)
+        self._is_boundary = SampledValues(view, np.uint8(1) - is_free.reshape(-1))
+        self._free_m = _ranges_without_boundary(sampled, bearings)
         self._blind_bins = _blind_bins(self._bins, self._near_m)
         self._free_m[self._blind_bins] = np.nan
 
@@ -105,67 +122,86 @@ class ScanProjection:
         range_max, or not at all, or only far away (REP 117: no measurement).
         Raises GeometryError for a class map of another size than the camera model's.
         """
-        codes = class_codes(segmentation, self._size, self._codes)
+        is_boundary = self._is_boundary.values(segmentation).view(np.bool_)
         ranges_m = self._free_m.copy()
         if len(self._bins.bins_m):
-            distance_m = self._penalty.take(codes.take(self._bins.pixels_n))
-            distance_m += self._near_m
+            distance_m = np.where(is_boundary.take(self._bins.pixels_n), self._near_m, _NEVER_M)
             nearest_m = np.minimum.reduceat(distance_m, self._bins.starts_m)
-            is_boundary = nearest_m < np.inf
-            ranges_m[self._bins.bins_m[is_boundary]] = nearest_m[is_boundary]
+            is_reached = nearest_m < np.inf
+            ranges_m[self._bins.bins_m[is_reached]] = nearest_m[is_reached]
             ranges_m[self._blind_bins] = np.nan
-        return ranges_m
+        return ranges_m.repeat(self._group)[: self._readings]
 
 
 def _bearings(settings: ScanSettings) -> Floats:
     return settings.angle_min_rad + np.arange(settings.readings) * settings.angle_increment_rad
 
 
-def _near_edges(view: GroundView) -> Floats:
+def _near_edges(view: GroundView) -> npt.NDArray[np.float32]:
     """
-    Return the range of the near edge of every pixel in metres, row-major, float64 [H * W].
+    Return the range of the near edge of every pixel in metres, row-major, float32 [H * W].
 
     1 / range is smooth over the image, and linear along a line of sight over flat ground.
     """
+    inverse_hw = _ranges(view)
     with np.errstate(invalid='ignore', divide='ignore'):
-        inverse_hw = 1 / np.hypot(view.points_hw2[..., 0], view.points_hw2[..., 1])
-    if min(inverse_hw.shape) < 2:
-        return 1 / inverse_hw.ravel()
-    down, across = np.gradient(inverse_hw)
-    change = np.nan_to_num(np.hypot(down, across), nan=0.0, posinf=0.0)
-    near_m: Floats = (1 / (inverse_hw + change / 2)).ravel()
+        np.divide(1, inverse_hw, out=inverse_hw)
+        if min(inverse_hw.shape) < 2:
+            return 1 / inverse_hw.reshape(-1)
+        change_hw, across_hw = np.gradient(inverse_hw)
+    np.hypot(change_hw, across_hw, out=change_hw)
+    np.nan_to_num(change_hw, copy=False, nan=0.0, posinf=0.0)
+    near_m: npt.NDArray[np.float32] = 1 / (inverse_hw + change_hw / 2).reshape(-1)
     return near_m
 
 
-def _pixels_of_bearings(view: GroundView, settings: ScanSettings, near_m: Floats) -> PixelBins:
+def _ranges(view: GroundView) -> npt.NDArray[np.float32]:
+    """Return how far away the ground is that each pixel shows, in metres, float32 [H, W]."""
+    return np.hypot(view.points_hw2[..., 0], view.points_hw2[..., 1])
+
+
+def _pixels_of_bearings(
+    view: GroundView, settings: ScanSettings, near_m: npt.NDArray[np.float32]
+) -> PixelBins:
+    parts = chain(_bearings_of_pixels(view, settings, near_m), _along_bearings(view, settings))
+    return PixelBins.of(parts, len(near_m))
+
+
+def _bearings_of_pixels(
+    view: GroundView, settings: ScanSettings, near_m: npt.NDArray[np.float32]
+) -> Iterator[tuple[Indices, Indices]]:
+    """Yield pixels within range with the reading that each is nearest to, -1 for none."""
     points_n2 = view.points_hw2.reshape(-1, 2)
-    with np.errstate(invalid='ignore'):
-        pixels_n = np.flatnonzero(near_m <= settings.range_max_m)
-    bearing = np.arctan2(points_n2[pixels_n, 1], points_n2[pixels_n, 0])
-    offset = (bearing - settings.angle_min_rad + math.pi) % (2 * math.pi) - math.pi
-    # An angle just under angle_min belongs to its reading; others are brought to 0 .. 2 pi.
-    offset[offset < -settings.angle_increment_rad / 2] += 2 * math.pi
-    bins_n = np.rint(offset / settings.angle_increment_rad).astype(np.intp)
-    bins_n[bins_n >= settings.readings] = -1
-    more_bins_n, more_pixels_n = _pixels_along_bearings(view, settings)
-    return PixelBins.of(
-        np.concatenate([bins_n, more_bins_n]), np.concatenate([pixels_n, more_pixels_n])
-    )
+    for start in range(0, len(near_m), _POINTS_AT_ONCE):
+        with np.errstate(invalid='ignore'):
+            is_near = near_m[start : start + _POINTS_AT_ONCE] <= settings.range_max_m
+        pixels_n = start + np.flatnonzero(is_near)
+        x_n, y_n = points_n2[pixels_n].astype(np.float64).T
+        offset = (np.arctan2(y_n, x_n) - settings.angle_min_rad + math.pi) % (2 * math.pi) - math.pi
+        # An angle just under angle_min belongs to its reading; others are brought to 0 .. 2 pi.
+        offset[offset < -settings.angle_increment_rad / 2] += 2 * math.pi
+        bins_n = np.rint(offset / settings.angle_increment_rad).astype(np.intp)
+        bins_n[bins_n >= settings.readings] = -1
+        yield bins_n, pixels_n
 
 
-def _pixels_along_bearings(view: GroundView, settings: ScanSettings) -> tuple[Indices, Indices]:
-    """Return bearings and the pixels along them, for readings narrower than a pixel."""
+def _along_bearings(view: GroundView, settings: ScanSettings) -> Iterator[tuple[Indices, Indices]]:
+    """Yield bearings and the pixels along them, for readings narrower than a pixel."""
+    nearest_m = float(np.nanmin(_ranges(view), initial=settings.range_max_m))
     # 1 / range grows about evenly down the image: this makes more than one step a pixel.
-    range_m = np.hypot(view.points_hw2[..., 0], view.points_hw2[..., 1])
-    nearest_m = np.nanmin(range_m, initial=settings.range_max_m)
     steps = np.linspace(
-        1 / settings.range_max_m, 1 / max(nearest_m, settings.range_min_m), 2 * view.camera.height
+        1 / settings.range_max_m,
+        1 / max(nearest_m, settings.range_min_m),
+        min(2 * view.camera.height, _MOST_STEPS),
     )
     bearings = _bearings(settings)
     directions_m2 = np.stack([np.cos(bearings), np.sin(bearings)], axis=1)
-    points_n2 = (directions_m2[:, np.newaxis] / steps[:, np.newaxis]).reshape(-1, 2)
-    bins_n = np.repeat(np.arange(settings.readings), len(steps))
-    return bins_n, view.pixel_indices(points_n2)
+    at_once = max(1, _POINTS_AT_ONCE // len(steps))
+    for start in range(0, settings.readings, at_once):
+        some_m2 = directions_m2[start : start + at_once]
+        points_n2 = (some_m2[:, np.newaxis] / steps[:, np.newaxis]).reshape(-1, 2)
+        bins_n = np.repeat(np.arange(start, start + len(some_m2)), len(steps))
+        yield bins_n, view.pixel_indices(points_n2)
 
 
 def _ranges_without_boundary(view: GroundView, settings: ScanSettings) -> npt.NDArray[np.float32]:

@@ -8,10 +8,10 @@ from ground_scene import DISTORTED, PINHOLE, tangents
 from rtformer_ros.errors import GeometryError
 from rtformer_ros.geometry.camera_model import (
     CameraModel,
-    interpolated_grid,
     scale_intrinsics,
     scale_projection,
 )
+from rtformer_ros.geometry.smooth_grid import SmoothGrid
 
 K = (500.0, 0.0, 319.5, 0.0, 510.0, 239.5, 0.0, 0.0, 1.0)
 MODEL = CameraModel(480, 640, K)
@@ -27,8 +27,12 @@ def test_rays_and_pixels_follow_the_published_lens_formulas(lens):
     x, y = tangents(lens)
     expected = np.stack([x, y, np.ones_like(x)], axis=1)
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
-    np.testing.assert_allclose(camera.rays_hw3.reshape(-1, 3), expected, atol=2e-6)
+    np.testing.assert_allclose(rays_of(camera).reshape(-1, 3), expected, atol=2e-6)
     np.testing.assert_allclose(camera.project(4.2 * expected), _all_pixels(camera), atol=1e-5)
+
+
+def rays_of(camera):
+    return np.moveaxis(np.concatenate([rays for _, rays in camera.ray_strips()], axis=1), 0, -1)
 
 
 def _all_pixels(camera):
@@ -39,11 +43,13 @@ def _all_pixels(camera):
 def test_no_ray_where_the_lens_model_folds_back():
     # r * (1 - 0.5 r^2) is greatest at r = sqrt(2/3), where it is 0.544: 272 pixels off the middle.
     camera = CameraModel(480, 640, K, 'plumb_bob', (-0.5, 0.0, 0.0, 0.0, 0.0))
-    columns = camera.rays_hw3[239, :, 0]
+    columns = rays_of(camera)[239, :, 0]
     limit_px = 500 * math.sqrt(2 / 3) * (1 - 0.5 * 2 / 3)
     off_px = np.abs(np.arange(640) - 319.5)
     assert np.isnan(columns[off_px > limit_px + 1]).all()
     assert np.isfinite(columns[off_px < limit_px - 2]).all()
+    exact = camera.rays(_all_pixels(camera).astype(float)).reshape(480, 640, 3)
+    np.testing.assert_allclose(rays_of(camera), exact, atol=1e-5)
     # A point beyond that angle must not turn up inside the image.
     assert np.isnan(camera.project(np.array([[1.3, 0.0, 1.0]]))).all()
 
@@ -61,7 +67,7 @@ def test_a_fisheye_sees_almost_90_degrees_off_its_axis():
     inside = np.abs(angle) < math.radians(86)
     np.testing.assert_allclose(row[inside, 0], np.sin(angle[inside]), atol=1e-6)
     assert np.isnan(row[np.abs(angle) > math.radians(86.3)]).all()
-    assert np.isnan(camera.rays_hw3[0, 0]).all()
+    assert np.isnan(rays_of(camera)[0, 0]).all()
 
 
 def test_rays_lead_back_to_their_pixels_up_to_90_degrees_of_a_strong_fisheye():
@@ -82,8 +88,8 @@ def test_scaled_and_cropped_cameras_see_the_same_rays():
         half.rays(np.array([[10.0, 20.0]])), camera.rays(np.array([[20.5, 40.5]])), atol=1e-9
     )
     crop = camera.cropped(100, 50, 200, 300)
-    assert crop.rays_hw3.shape == (200, 300, 3)
-    np.testing.assert_allclose(crop.rays_hw3, camera.rays_hw3[50:250, 100:400], atol=1e-6)
+    assert rays_of(crop).shape == (200, 300, 3)
+    np.testing.assert_allclose(rays_of(crop), rays_of(camera)[50:250, 100:400], atol=1e-6)
 
 
 def test_the_rectifying_rotation_turns_rays():
@@ -139,7 +145,9 @@ def cubic(pixels_n2):
 def test_cubic_functions_are_met_exactly(height, width, step):
     v, u = np.mgrid[:height, :width]
     expected = cubic(np.stack([u.ravel(), v.ravel()], axis=1)).reshape(height, width, 2)
-    np.testing.assert_allclose(interpolated_grid(cubic, height, width, step), expected, atol=1e-9)
+    grid = SmoothGrid(cubic, height, width, step)
+    values = grid.at(np.arange(height), np.arange(width))
+    np.testing.assert_allclose(np.moveaxis(values, 0, -1), expected, atol=1e-9)
 
 
 def test_a_point_projects_to_the_scaled_pixel():
