@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from rtformer_ros.errors import ImageError
+from rtformer_ros.errors import ImageError, quoted
+from rtformer_ros.imaging.compressed_format import CompressedFormat
+from rtformer_ros.imaging.encodings import decode_image, narrow
 from rtformer_ros.imaging.exif import upright, webp_orientation
 from rtformer_ros.imaging.image_header import (
     MAX_IMAGE_PIXELS,
@@ -17,6 +22,8 @@ from rtformer_ros.imaging.image_header import (
     image_format,
     read_header,
 )
+
+_AS_STORED = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 def encode_jpeg(image_hwc: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:
@@ -32,17 +39,55 @@ def encode_png(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return _encode('.png', pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
 
 
-def decode_compressed(
-    data: npt.NDArray[np.uint8], max_pixels: int = MAX_IMAGE_PIXELS
-) -> npt.NDArray[np.uint8]:
-    """
-    Return the RGB image, uint8 [H, W, 3], in the bytes of a JPEG or PNG file, as it is stored.
+@dataclass(frozen=True)
+class DecodedImage:
+    """RGB image, uint8 [H, W, 3]; doubt: what of its description does not fit it, '' for none."""
 
-    data: uint8 [N]. The EXIF orientation is ignored: a camera's calibration is for the pixels as
-    they come. Raises ImageError for data that is empty, cut short, of another format, or of more
-    than max_pixels pixels, which its header tells before anything is decoded.
+    image_hwc: npt.NDArray[np.uint8]
+    doubt: str = ''
+
+
+def decode_compressed(
+    data: npt.NDArray[np.uint8], max_pixels: int = MAX_IMAGE_PIXELS, described: str = ''
+) -> DecodedImage:
     """
-    return _decode(_checked(data, max_pixels), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    Return the image in the bytes of a JPEG or PNG file, as it is stored.
+
+    data: uint8 [N]. described: the field `format` of a CompressedImage; where it contradicts the
+    bytes, they count. 16-bit samples are scaled by 255 / 65535. The EXIF orientation is ignored:
+    a camera's calibration is for the pixels as they come. Raises ImageError for data that is
+    empty, cut short, of another format, or of more than max_pixels pixels, which its header tells
+    before anything is decoded.
+    """
+    header, form = read_header(data), CompressedFormat.of(described)
+    check_pixels(header.height, header.width, max_pixels)
+    content = data[: header.size_bytes]
+    contradiction = form.contradiction(header)
+    doubt = f'format {quoted(described)} says {contradiction}' if contradiction else ''
+    if form.is_mosaic and header.is_grey:
+        return DecodedImage(_demosaiced(content, form.encoding), doubt)
+    image_bgr = _as_stored(content, _AS_STORED | cv2.IMREAD_COLOR)
+    if image_bgr.dtype == np.uint16:
+        image_bgr = narrow(image_bgr)
+    if form.is_swapped:
+        return DecodedImage(image_bgr, doubt)
+    return DecodedImage(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB, image_bgr), doubt)  # type: ignore[arg-type]
+
+
+def _demosaiced(content: npt.NDArray[np.uint8], encoding: str) -> npt.NDArray[np.uint8]:
+    """Return the RGB image of a grey picture that holds a mosaic of 8 or 16 bits."""
+    samples_hw = _as_stored(content, _AS_STORED | cv2.IMREAD_GRAYSCALE)
+    height, width = samples_hw.shape
+    pattern = encoding.rstrip('0123456789')
+    return decode_image(
+        samples_hw.view(np.uint8).reshape(-1),
+        f'{pattern}{8 * samples_hw.itemsize}',
+        height,
+        width,
+        width * samples_hw.itemsize,
+        sys.byteorder == 'big',
+        height * width,
+    )
 
 
 def read_image_file(path: Path) -> npt.NDArray[np.uint8]:
@@ -62,29 +107,29 @@ def read_image_file(path: Path) -> npt.NDArray[np.uint8]:
             image_hwc = _decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
             return upright(image_hwc, webp_orientation(data.tobytes()))
         if kind in (None, 'JPEG', 'PNG'):
-            data = _checked(data, MAX_IMAGE_PIXELS)
+            header = read_header(data)
+            check_pixels(header.height, header.width, MAX_IMAGE_PIXELS)
+            data = data[: header.size_bytes]
         return _decode(data, cv2.IMREAD_COLOR)
     except ImageError as error:
         raise ImageError(f'{path}: {error}') from error
 
 
-def _checked(data: npt.NDArray[np.uint8], max_pixels: int) -> npt.NDArray[np.uint8]:
-    """Return the bytes of a JPEG or PNG without what follows its end; raises ImageError."""
-    header = read_header(data)
-    check_pixels(header.height, header.width, max_pixels)
-    return data[: header.size_bytes]
-
-
 def _decode(data: npt.NDArray[np.uint8], flags: int) -> npt.NDArray[np.uint8]:
-    image_bgr = None
+    image_bgr = _as_stored(data, flags)
+    return cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB, image_bgr)  # type: ignore[return-value]
+
+
+def _as_stored(data: npt.NDArray[np.uint8], flags: int) -> npt.NDArray[Any]:
+    image = None
     with contextlib.suppress(cv2.error):
-        image_bgr = cv2.imdecode(data, flags)
-    if image_bgr is None:
+        image = cv2.imdecode(data, flags)
+    if image is None:
         raise ImageError(
             f'the compressed image of {data.size} bytes cannot be decoded; expected a whole file, '
             f'got data that starts with {data[:8].tobytes()!r}'
         )
-    return cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB, image_bgr)  # type: ignore[return-value]
+    return image
 
 
 def _encode(suffix: str, pixels: cv2.typing.MatLike, options: list[int]) -> npt.NDArray[np.uint8]:

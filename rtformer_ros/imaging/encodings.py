@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -69,7 +69,7 @@ def _packed(channels: int, color_code: int | None, sample_bytes: int = 1) -> _En
 
     def decode(raster: _Raster) -> Bytes:
         samples = raster.samples(channels, sample_bytes)
-        image = samples if sample_bytes == 1 else _narrow(samples)
+        image = samples if sample_bytes == 1 else narrow(samples)
         return image if color_code is None else _rgb(image, color_code)
 
     return _Encoding(channels * sample_bytes, decode)
@@ -140,6 +140,15 @@ _ENCODINGS: dict[str, _Encoding] = {
 SUPPORTED_ENCODINGS: tuple[str, ...] = tuple(_ENCODINGS)
 """The encodings that `decode_image` takes."""
 
+UntoldOrder: TypeAlias = Literal['bgr', 'rgb']
+# OpenCV's names of types, which cv_bridge writes where it is told nothing else.
+_TYPE_NAMES: dict[str, dict[UntoldOrder, str]] = {
+    '8UC1': {'bgr': 'mono8', 'rgb': 'mono8'},
+    '8UC3': {'bgr': 'bgr8', 'rgb': 'rgb8'},
+    '8UC4': {'bgr': 'bgra8', 'rgb': 'rgba8'},
+    '16UC1': {'bgr': 'mono16', 'rgb': 'mono16'},
+}
+
 # mono16 is what drivers older than REP 118 call millimetres.
 _DEPTH_TYPES: dict[str, np.dtype[Any]] = {
     '16UC1': np.dtype('u2'),
@@ -178,6 +187,16 @@ def decode_image(
     _check_size(known, encoding, height, width)
     _check_bytes(known, f'{encoding} image of {width}x{height} pixels', data, height, width, step)
     return known.decode(_Raster(data, height, width, step, is_bigendian))
+
+
+def colour_encoding(encoding: str, order: UntoldOrder = 'bgr') -> str:
+    """
+    Return the encoding that an image is taken for whose own says how many channels it has alone.
+
+    These are 8UC1, 8UC3, 8UC4 and 16UC1; any other is returned as it is.
+    """
+    taken = _TYPE_NAMES.get(encoding)
+    return encoding if taken is None else taken[order]
 
 
 def decode_depth(
@@ -240,8 +259,8 @@ def _check_bytes(
         )
 
 
-def _narrow(samples: npt.NDArray[Any]) -> Bytes:
-    """Scale 16-bit samples [H, W, C] to 8 bits, rounding."""
+def narrow(samples: npt.NDArray[Any]) -> Bytes:
+    """Return 16-bit samples [H, W, C] scaled to 8 bits, rounded."""
     if not (samples.dtype.isnative and samples.flags.aligned):
         samples = samples.astype(np.uint16)
     narrow = _checked(cv2.convertScaleAbs(samples, alpha=255.0 / 65535.0))

@@ -34,15 +34,18 @@ _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _MAX_SCANS = 100
 _MAX_PARTS = 65_536
 _PNG_CHUNKS_AT = len(_PNG_START)
+# In the IHDR chunk, which is the first: grey, and grey with alpha.
+_PNG_COLOR_TYPE_AT, _PNG_GREY = 25, (0, 4)
 
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """Format and size in pixels of an image file, and how many bytes it takes."""
+    """Format and size in pixels of an image file, whether it is grey, and its bytes."""
 
     format: ImageFormat
     height: int
     width: int
+    is_grey: bool
     size_bytes: int
 
 
@@ -91,13 +94,14 @@ def check_pixels(height: int, width: int, max_pixels: int) -> None:
 def _read_jpeg(content: memoryview) -> ImageHeader:
     position, scans = 2, 0
     size: tuple[int, int] | None = None
+    is_grey = False
     for _ in range(_MAX_PARTS):
         found = _JPEG_MARKER.search(content, position)
         if found is None:
             raise _cut_short(content)
         marker, position = found[1][0], found.end()
         if marker == _END_OF_IMAGE and size is not None:
-            return _header('JPEG', *size, position)
+            return _header('JPEG', *size, is_grey, position)
         if marker in (_START_OF_IMAGE, _END_OF_IMAGE):
             raise _broken('JPEG', f'has the marker {marker:02x} in the wrong place')
         if marker in _START_OF_FRAME:
@@ -105,6 +109,7 @@ def _read_jpeg(content: memoryview) -> ImageHeader:
                 raise _broken('JPEG', 'has two frame headers')
             height = int.from_bytes(content[position + 3 : position + 5], 'big')
             size = height, int.from_bytes(content[position + 5 : position + 7], 'big')
+            is_grey = bytes(content[position + 7 : position + 8]) == b'\x01'
         scans += marker == _START_OF_SCAN
         if scans > _MAX_SCANS:
             raise _broken('JPEG', f'has more than {_MAX_SCANS} scans')
@@ -130,14 +135,17 @@ def _read_png(content: memoryview) -> ImageHeader:
         # The last chunk's check sum may be missing: nothing comes of it.
         position += 12 + length
         if kind == b'IEND':
-            return _header('PNG', *size, min(position, len(content)))
+            is_grey = content[_PNG_COLOR_TYPE_AT] in _PNG_GREY
+            return _header('PNG', *size, is_grey, min(position, len(content)))
     raise _broken('PNG', f'has more than {_MAX_PARTS} chunks')
 
 
-def _header(name: ImageFormat, height: int, width: int, size_bytes: int) -> ImageHeader:
+def _header(
+    name: ImageFormat, height: int, width: int, is_grey: bool, size_bytes: int
+) -> ImageHeader:
     if not height * width:
         raise _broken(name, f'is {width}x{height} pixels')
-    return ImageHeader(name, height, width, size_bytes)
+    return ImageHeader(name, height, width, is_grey, size_bytes)
 
 
 def _broken(name: str, what: str) -> ImageError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rtformer_ros.errors import ConfigError, ImageError, listed
 from rtformer_ros.imaging.codecs import decode_compressed
-from rtformer_ros.imaging.encodings import decode_image
+from rtformer_ros.imaging.encodings import colour_encoding, decode_image
 from rtformer_ros.media.bag_reader import BagReader
 from rtformer_ros.media.calibration import Calibration, RegionOfInterest
 from rtformer_ros.media.frames import SourceFrame
@@ -93,10 +93,10 @@ def image_of(message: Any, message_type: str) -> npt.NDArray[np.uint8]:
     Raises ImageError for data that do not fit their description.
     """
     if message_type == COMPRESSED_IMAGE:
-        return decode_compressed(message.data)
+        return decode_compressed(message.data, described=message.format).image_hwc
     return decode_image(
         message.data,
-        message.encoding,
+        colour_encoding(message.encoding),
         message.height,
         message.width,
         message.step,

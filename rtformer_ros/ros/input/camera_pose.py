@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # this much moves the ground at 15 m by 0.1 m.
 _SAME_ANGLE_RAD = math.radians(0.05)
 _SAME_DISTANCE_M = 0.005
+_KEPT_POSES = 64
 
 
 class CameraPoseSource:
@@ -87,8 +88,11 @@ class CameraPoseSource:
         pose = CameraPose.from_quaternion(
             (position.x, position.y, position.z), (rotation.x, rotation.y, rotation.z, rotation.w)
         )
-        known = self._poses.get((base_frame, camera_frame))
+        known = self._poses.pop((base_frame, camera_frame), None)
         if known is not None and known.is_near(pose, _SAME_ANGLE_RAD, _SAME_DISTANCE_M):
-            return known
+            pose = known
         self._poses[base_frame, camera_frame] = pose
+        # Images name their frames, so there may be ever more: the one unused for longest goes.
+        while len(self._poses) > _KEPT_POSES:
+            del self._poses[next(iter(self._poses))]
         return pose

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rclpy.qos import qos_policy_name_from_kind
 from sensor_msgs.msg import CameraInfo
 
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
     from rtformer_ros.ros.interface.qos import IncompatibleQos
     from rtformer_ros.ros.interface.settings import InputSettings
 
-_REMEMBERED_STAMPS = 64
+_REMEMBERED_IMAGES = 256
+_FINGERPRINT_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ class CameraInput:
         self._lock = threading.RLock()
         self._image: Subscription | None = None
         self._replaced_image: Subscription | None = None
-        self._stamps_during_replacement: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED_STAMPS)
+        self._newest_profile: QoSProfile | None = None
+        self._twice = _TwiceReceived()
         self._camera_info: Subscription | None = None
         self._last_frame_s: float | None = None
         self._started_s: float | None = None
@@ -181,10 +185,11 @@ class CameraInput:
 
     def _subscribe_image(self, profile: QoSProfile) -> None:
         self._incompatible_policy = ''
+        self._newest_profile = profile
         self._image = self._node.create_subscription(
             self._topic.kind,
             self._topic.name,
-            self._receive,
+            partial(self._receive, profile),
             profile,
             callback_group=self._group,
             event_callbacks=SubscriptionEventCallbacks(
@@ -206,21 +211,14 @@ class CameraInput:
         if self._replaced_image is not None:
             self._node.destroy_subscription(self._replaced_image)
             self._replaced_image = None
-            self._stamps_during_replacement.clear()
+            self._twice.clear()
 
-    def _came_before(self, message: Image | CompressedImage) -> bool:
-        """Tell whether a message came by the other subscription already."""
-        if self._replaced_image is None:
-            return False
-        stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
-        if stamp in self._stamps_during_replacement:
-            return True
-        self._stamps_during_replacement.append(stamp)
-        return False
-
-    def _receive(self, message: Image | CompressedImage) -> None:
-        if self._came_before(message):
-            return
+    def _receive(self, profile: QoSProfile, message: Image | CompressedImage) -> None:
+        """Take what comes by the subscription of that profile object."""
+        if self._replaced_image is not None:
+            is_new = profile is self._newest_profile
+            if self._twice.is_repeated(message, is_new=is_new):
+                return
         received_s = time.monotonic()
         self._last_frame_s = received_s
         self._on_image(ReceivedImage(message, received_s))
@@ -232,6 +230,39 @@ class CameraInput:
             f'a publisher of {self.topic} offers another {policy} QoS than is asked for, so none '
             f'of its images arrive; set qos.image.reliability to auto'
         )
+
+
+class _TwiceReceived:
+    """
+    Filter for messages that come by an old and by a new subscription to one topic.
+
+    Each comes by each at most once, so by stamp and content the copies that came by the two are
+    counted: publishers may stamp all messages alike, and send the same picture again and again.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[int, int, int], list[int]] = {}
+
+    def clear(self) -> None:
+        self._counts.clear()
+
+    def is_repeated(self, message: Image | CompressedImage, *, is_new: bool) -> bool:
+        """Count a message of one of both; return whether the other one brought it before."""
+        stamp = message.header.stamp
+        key = (stamp.sec, stamp.nanosec, _fingerprint(message))
+        counts = self._counts[key] = self._counts.pop(key, [0, 0])
+        counts[is_new] += 1
+        while len(self._counts) > _REMEMBERED_IMAGES:
+            del self._counts[next(iter(self._counts))]
+        return counts[is_new] <= counts[not is_new]
+
+
+def _fingerprint(message: Image | CompressedImage) -> int:
+    """Return a checksum of bytes from all over the data: a few thousand, as time is short."""
+    if not len(message.data):
+        return 0
+    data = np.frombuffer(message.data, np.uint8)
+    return zlib.crc32(data[:: max(1, data.size // _FINGERPRINT_BYTES)].tobytes())
 
 
 def _differ(wanted: QoSProfile, used: QoSProfile) -> bool:

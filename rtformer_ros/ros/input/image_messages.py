@@ -11,8 +11,13 @@ import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
 from rtformer_ros.errors import ImageError
-from rtformer_ros.imaging.codecs import decode_compressed
-from rtformer_ros.imaging.encodings import SUPPORTED_ENCODINGS, decode_image
+from rtformer_ros.imaging.codecs import DecodedImage, decode_compressed
+from rtformer_ros.imaging.encodings import (
+    SUPPORTED_ENCODINGS,
+    UntoldOrder,
+    colour_encoding,
+    decode_image,
+)
 from rtformer_ros.imaging.image_header import MAX_IMAGE_PIXELS, check_pixels
 
 if TYPE_CHECKING:
@@ -46,35 +51,60 @@ def image_array(message: Image) -> npt.NDArray[np.uint8]:
     return _bytes_of(message).reshape(shape)
 
 
-def decode_message(message: Image, max_pixels: int = MAX_IMAGE_PIXELS) -> npt.NDArray[np.uint8]:
+def decode_message(
+    message: Image,
+    max_pixels: int = MAX_IMAGE_PIXELS,
+    order: UntoldOrder = 'bgr',
+    topic: str = '',
+) -> DecodedImage:
     """
-    Return an image message as RGB, uint8 [H, W, 3]; for 'rgb8' a view of the message.
+    Return an image message as RGB; for 'rgb8' a view of the message.
 
-    An encoding that this package does not know goes to cv_bridge where that can be used.
+    order: of the channels of 8UC3 and 8UC4, which do not tell it; 8UC1 and 16UC1 are grey, unless
+    the topic's name says that it is depth. An encoding that this package does not know goes to
+    cv_bridge where that can be used.
     Raises ImageError for a malformed message, an unknown encoding, or an image of more than
     max_pixels pixels.
     """
     check_pixels(message.height, message.width, max_pixels)
-    if message.encoding not in SUPPORTED_ENCODINGS:
+    encoding = colour_encoding(message.encoding, order)
+    if message.encoding == '16UC1' and _is_depth(topic):
+        raise ImageError(
+            f"the images of {topic} are 16UC1 and, by the topic's name, depth; expected pictures: "
+            'remap image to the colour camera, and depth/image to this one'
+        )
+    if encoding not in SUPPORTED_ENCODINGS:
         bridge = _cv_bridge()
         if bridge is not None:
-            return _convert_with_cv_bridge(bridge, message)
-    return decode_image(
+            return DecodedImage(_convert_with_cv_bridge(bridge, message))
+    image_hwc = decode_image(
         _bytes_of(message),
-        message.encoding,
+        encoding,
         message.height,
         message.width,
         message.step,
         bool(message.is_bigendian),
         max_pixels,
     )
+    if encoding == message.encoding:
+        return DecodedImage(image_hwc)
+    return DecodedImage(
+        image_hwc,
+        f'encoding {message.encoding} does not say what its channels are; they are taken as '
+        f'{encoding} (parameter channel_order)',
+    )
+
+
+def _is_depth(topic: str) -> bool:
+    """Tell by a topic's name, as in depth/image_raw or aligned_depth_to_color/image_raw."""
+    return 'depth' in '/'.join(topic.lower().split('/')[-2:])
 
 
 def decode_compressed_message(
     message: CompressedImage, max_pixels: int = MAX_IMAGE_PIXELS
-) -> npt.NDArray[np.uint8]:
-    """Return a JPEG or PNG message as RGB, uint8 [H, W, 3]; raises ImageError."""
-    return decode_compressed(_bytes_of(message), max_pixels)
+) -> DecodedImage:
+    """Return a JPEG or PNG message as RGB, as its `format` says; raises ImageError."""
+    return decode_compressed(_bytes_of(message), max_pixels, message.format)
 
 
 def _bytes_of(message: Image | CompressedImage) -> npt.NDArray[np.uint8]:

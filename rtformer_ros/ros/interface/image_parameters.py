@@ -52,6 +52,15 @@ _CAMERAS = ParameterGroup(
             settings_field='frame.max_image_pixels',
         ),
         ParameterSpec(
+            'channel_order',
+            'bgr',
+            'Order of the channels of images whose encoding does not tell it (8UC3, 8UC4)',
+            choices=('bgr', 'rgb'),
+            details="cv_bridge writes such images where it is told no encoding; OpenCV's order is "
+            'bgr.',
+            settings_field='frame.channel_order',
+        ),
+        ParameterSpec(
             'max_rate_hz',
             0.0,
             'Most frames to segment per second, in Hz, of each camera; 0 is no limit',

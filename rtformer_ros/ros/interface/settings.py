@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rtformer_ros.engines import BuildOptions, EnginePrecision
     from rtformer_ros.geometry.costmap import CostmapSettings
     from rtformer_ros.geometry.scan import ScanSettings
+    from rtformer_ros.imaging.encodings import UntoldOrder
     from rtformer_ros.imaging.resize import ResizeMode, Size
     from rtformer_ros.segmenter import OutputSize
 
@@ -82,6 +83,7 @@ class FrameSettings:
     """
 
     max_image_pixels: int
+    channel_order: UntoldOrder
     resize: ResizeMode
     output_size: OutputSize
     class_remap: str

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from rtformer_ros.segmentation import Segmentation
     from rtformer_ros.stream.latest_queue import LatestQueue
 
+# Of one camera; a publisher may write another description into each message.
+_MOST_DOUBTS = 8
+
 
 class Camera:
     """
@@ -65,6 +68,7 @@ class Camera:
         self._logger = node.get_logger()
         self._reminder = Reminder()
         self._image_hint = ''
+        self._doubts: set[str] = set()
         self._queue: LatestQueue[Camera, ReceivedImage] | None = None
 
     @property
@@ -199,6 +203,12 @@ class Camera:
     def fail(self, cause: str, error: str) -> None:
         """Count a frame that an error ended, and remember the error."""
         self._statistics.failed(cause, error)
+
+    def note_doubt(self, doubt: str) -> None:
+        """Log what of the images' description does not fit, '' for nothing: each once."""
+        if doubt and doubt not in self._doubts and len(self._doubts) < _MOST_DOUBTS:
+            self._doubts.add(doubt)
+            self._logger.warning(f'images of {self.topic}: {doubt}')
 
     def request_frame(self) -> None:
         """Request the next frame, also where nobody subscribes to an output."""

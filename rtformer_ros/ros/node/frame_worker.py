@@ -216,11 +216,15 @@ def _prepare(camera: Camera, frame: ReceivedImage, config: FrameConfig, index: i
     clock = StageClock(frame.received_s)
     clock.lap('wait')
     wanted, message = camera.wanted(), frame.message
-    max_pixels = config.settings.max_image_pixels
+    settings = config.settings
     if isinstance(message, CompressedImage):
-        image_hwc = decode_compressed_message(message, max_pixels)
+        decoded = decode_compressed_message(message, settings.max_image_pixels)
     else:
-        image_hwc = decode_message(message, max_pixels)
+        decoded = decode_message(
+            message, settings.max_image_pixels, settings.channel_order, camera.topic
+        )
+    camera.note_doubt(decoded.doubt)
+    image_hwc = decoded.image_hwc
     clock.lap('convert')
     network_image_hwc = config.segmenter.preprocess(image_hwc, index)
     clock.lap('preprocess')

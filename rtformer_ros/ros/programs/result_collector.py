@@ -193,7 +193,7 @@ class ResultCollector(Node):
         self._frames.add('camera_info', _stamp_ns(message.header), message)
 
     def _on_image(self, message: Image) -> None:
-        self._frames.add('image', _stamp_ns(message.header), decode_message(message))
+        self._frames.add('image', _stamp_ns(message.header), decode_message(message).image_hwc)
 
     def _on_mask(self, message: Image) -> None:
         received_ns = self.get_clock().now().nanoseconds
@@ -203,10 +203,10 @@ class ResultCollector(Node):
         self._frames.add('mask', stamp_ns, class_map)
 
     def _on_color_mask(self, message: Image) -> None:
-        self._frames.add('color_mask', _stamp_ns(message.header), decode_message(message))
+        self._frames.add('color_mask', _stamp_ns(message.header), decode_message(message).image_hwc)
 
     def _on_overlay(self, message: Image) -> None:
-        stamp_ns, overlay = _stamp_ns(message.header), decode_message(message)
+        stamp_ns, overlay = _stamp_ns(message.header), decode_message(message).image_hwc
         self._record.overlay_count += 1
         self._frames.add('overlay', stamp_ns, overlay)
         self._overlays.put((stamp_ns, overlay))

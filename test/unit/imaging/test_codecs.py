@@ -40,7 +40,7 @@ def test_jpeg_keeps_colours_for_another_decoder():
     data = encode_jpeg(image, 95)
     assert data.ndim == 1
     assert np.abs(ffmpeg_decode(data, 'rgb24').astype(int) - image).mean() < 3
-    assert np.abs(decode_compressed(data).astype(int) - image).mean() < 3
+    assert np.abs(decode_compressed(data).image_hwc.astype(int) - image).mean() < 3
 
 
 def test_jpeg_quality_changes_the_size():
@@ -52,20 +52,20 @@ def test_png_of_ids_is_exact_for_another_decoder():
     ids = np.random.default_rng(1).integers(0, 256, (31, 17), dtype=np.uint8)
     data = encode_png(ids)
     np.testing.assert_array_equal(ffmpeg_decode(data, 'gray'), ids)
-    np.testing.assert_array_equal(decode_compressed(data), np.stack([ids] * 3, -1))
+    np.testing.assert_array_equal(decode_compressed(data).image_hwc, np.stack([ids] * 3, -1))
 
 
 def test_png_of_an_rgb_image_is_exact():
     image = smooth_image()
     data = encode_png(image)
     np.testing.assert_array_equal(ffmpeg_decode(data, 'rgb24'), image)
-    np.testing.assert_array_equal(decode_compressed(data), image)
+    np.testing.assert_array_equal(decode_compressed(data).image_hwc, image)
 
 
 def test_orientation_is_left_alone_unless_asked_for(tmp_path):
     image = smooth_image()
     data = with_orientation(encode_jpeg(image, 95), 6)
-    assert decode_compressed(data).shape == (48, 64, 3)
+    assert decode_compressed(data).image_hwc.shape == (48, 64, 3)
     file = tmp_path / 'turned.jpg'
     file.write_bytes(data.tobytes())
     upright = read_image_file(file)
@@ -90,7 +90,7 @@ def test_a_thumbnails_end_marker_does_not_hide_a_cut():
     jpeg = encode_jpeg(smooth_image(), 90).tobytes()
     block = b'\xff\xe2' + struct.pack('>H', len(thumbnail) + 2) + thumbnail
     whole = jpeg[:2] + block + jpeg[2:]
-    assert decode_compressed(np.frombuffer(whole, np.uint8)).shape == (48, 64, 3)
+    assert decode_compressed(np.frombuffer(whole, np.uint8)).image_hwc.shape == (48, 64, 3)
     with pytest.raises(ImageError, match='cut short'):
         decode_compressed(np.frombuffer(whole[:-200], np.uint8))
 

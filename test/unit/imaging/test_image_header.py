@@ -57,6 +57,14 @@ def test_header_says_size_and_end(name):
     assert header.format.lower() in name
     assert (header.height, header.width) == (30, 41)
     assert header.size_bytes == len(WHOLE[name])
+    assert not header.is_grey
+
+
+def test_header_says_what_is_grey():
+    for suffix in ('.jpg', '.png'):
+        assert read_header(cv2.imencode(suffix, IMAGE[..., 0])[1]).is_grey
+    both = cv2.imencode('.png', cv2.cvtColor(IMAGE, cv2.COLOR_BGR2BGRA))[1]
+    assert not read_header(both).is_grey
 
 
 @pytest.mark.parametrize(
@@ -67,14 +75,33 @@ def test_header_says_size_and_end(name):
         b'\0\0\0\x18ftypmp42' + bytes(range(256)) * 30,
         encoded('.jpg', cv2.IMWRITE_JPEG_QUALITY, 5)[:-2],
         b'\xff\xda\xff\xd8' * 9,
+        encoded('.jpg', cv2.IMWRITE_JPEG_QUALITY, 5),
+        encoded('.png') * 2,
     ],
-    ids=['zeros', 'ones', 'film', 'cut second picture', 'markers'],
+    ids=['zeros', 'ones', 'film', 'cut second picture', 'markers', 'second picture', 'two PNG'],
 )
 @pytest.mark.parametrize('name', WHOLE)
 def test_what_follows_the_end_does_not_count(name, trailer):
     whole = bytes_of(WHOLE[name])
     followed = bytes_of(WHOLE[name] + trailer)
-    np.testing.assert_array_equal(decode_compressed(followed), decode_compressed(whole))
+    np.testing.assert_array_equal(
+        decode_compressed(followed).image_hwc, decode_compressed(whole).image_hwc
+    )
+
+
+def test_a_picture_within_a_picture_does_not_end_it():
+    """As the preview in EXIF data, or the index of the pictures of an MPO file."""
+    jpeg = encoded('.jpg')
+    preview = encoded('.jpg', cv2.IMWRITE_JPEG_QUALITY, 5)
+    segment = b'\xff\xe1' + struct.pack('>H', len(preview) + 8) + b'Exif\0\0' + preview
+    mpo = b'\xff\xe2' + struct.pack('>H', 12) + b'MPF\0\xff\xd9\xff\xd9\xff\xd9'
+    whole = jpeg[:2] + segment + mpo + jpeg[2:]
+    header = read_header(bytes_of(whole + jpeg))
+    assert (header.height, header.width, header.size_bytes) == (30, 41, len(whole))
+    np.testing.assert_array_equal(
+        decode_compressed(bytes_of(whole + jpeg)).image_hwc,
+        decode_compressed(bytes_of(jpeg)).image_hwc,
+    )
 
 
 @pytest.mark.parametrize('name', WHOLE)
@@ -138,7 +165,7 @@ def test_the_size_is_refused_before_anything_is_decoded(claiming, monkeypatch):
 
 def test_a_large_image_that_is_allowed_is_decoded():
     data = bytes_of(WHOLE['png'])
-    assert decode_compressed(data, max_pixels=30 * 41).shape == IMAGE.shape
+    assert decode_compressed(data, max_pixels=30 * 41).image_hwc.shape == IMAGE.shape
 
 
 @pytest.mark.parametrize(
@@ -168,7 +195,7 @@ def test_mutated_pictures_are_images_or_errors_of_ours():
         for _ in range(int(rng.integers(1, 8))):
             data[rng.integers(len(data))] = rng.integers(256)
         try:
-            image = decode_compressed(bytes_of(bytes(data)), max_pixels=1_000_000)
+            image = decode_compressed(bytes_of(bytes(data)), max_pixels=1_000_000).image_hwc
         except ImageError:
             continue
         assert image.dtype == np.uint8

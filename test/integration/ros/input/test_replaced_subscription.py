@@ -1,0 +1,70 @@
+"""While a subscription is replaced, each image comes once, whatever its stamp."""
+
+import numpy as np
+import pytest
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.qos import ReliabilityPolicy
+from sensor_msgs.msg import Image
+
+from ros_peer import noise, qos
+from rtformer_ros.ros.input.image_input import CameraInput
+from rtformer_ros.ros.input.image_messages import image_array, new_image
+from rtformer_ros.ros.interface.settings import DepthSettings, InputSettings, TopicQos
+
+QOS = TopicQos('auto', 50)
+SETTINGS = InputSettings(
+    transport='raw', image_qos=QOS, camera_info_qos=QOS, depth=DepthSettings(QOS, 0.05)
+)
+
+
+def image_of(seed: int, sec: int) -> Image:
+    message = new_image(48, 64, 'rgb8')
+    image_array(message)[:] = noise(seed=seed)
+    message.header.stamp.sec = sec
+    return message
+
+
+@pytest.mark.parametrize(
+    'images',
+    [
+        [image_of(seed, seed) for seed in range(20)],
+        [image_of(seed, 0) for seed in range(20)],
+        [image_of(0, 0)] * 20,
+        [Image()] * 20,
+    ],
+    ids=['stamps', 'no stamps', 'one picture without stamps', 'empty messages'],
+)
+def test_each_image_comes_once_by_two_subscriptions(images, peer):
+    received = []
+    publisher = peer.node.create_publisher(Image, 'image', qos(True, 50))
+    # Before it has heard of the publisher, the camera asks for best effort.
+    camera = CameraInput(
+        peer.node,
+        MutuallyExclusiveCallbackGroup(),
+        SETTINGS,
+        lambda frame: received.append(np.array(frame.message.data)),
+    )
+    subscriptions = peer.node.count_subscribers
+    peer.wait_for(lambda: peer.node.count_publishers('image'), 'the publisher')
+    camera._subscribe_image(_best_effort())
+    peer.wait_for(publisher.get_subscription_count, 'the subscription')
+    peer.spin_for(0.3)
+    camera.follow_publishers()
+    assert camera._image.qos_profile.reliability == ReliabilityPolicy.RELIABLE
+    peer.wait_for(lambda: subscriptions('image') == 2, 'both subscriptions')
+    peer.wait_for(lambda: publisher.get_subscription_count() == 2, 'both to be met')
+    peer.spin_for(0.3)
+    for count, image in enumerate(images, 1):
+        publisher.publish(image)
+        peer.wait_for(lambda count=count: len(received) >= count, f'image {count}')
+    # What comes twice comes at once.
+    peer.spin_for(0.5)
+    assert [data.tobytes() for data in received] == [bytes(image.data) for image in images]
+    camera.follow_publishers()
+    publisher.publish(images[0])
+    peer.wait_for(lambda: len(received) == len(images) + 1, 'an image after the replacement')
+    camera.stop()
+
+
+def _best_effort():
+    return qos(False, 50)
