@@ -53,7 +53,9 @@ def decide(logits: Tensor) -> tuple[Tensor, Tensor]:
     highest = logits.amax(dim=1, keepdim=True)
     winner = logits.argmax(dim=1)
     confidence = 255 / (logits - highest).exp().sum(dim=1)
-    return winner.to(torch.uint8), confidence.round().to(torch.uint8)
+    # Through float: no TensorRT makes bytes of integers.
+    class_map = winner.to(torch.float32).to(torch.uint8)
+    return class_map, confidence.round().to(torch.uint8)
 
 
 def _per_channel(values: tuple[float, float, float]) -> Tensor:

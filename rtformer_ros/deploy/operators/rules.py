@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from rtformer_ros.deploy.onnx_file import Arrays
-from rtformer_ros.deploy.operators.tables import Release, types_taken
+from rtformer_ros.deploy.operators.tables import BYTE_PARTNERS, Release, types_taken
 
 Problem = tuple[str, str]
 """What is wrong, and what to do about it."""
@@ -119,6 +119,14 @@ def _cast(node: onnx.NodeProto, graph: Graph) -> Iterator[Problem]:
             f'it casts to {TensorProto.DataType.Name(wanted)}, which TensorRT does not have',
             'use int32, int64, float16 or float32',
         )
+    found = graph.types.get(node.input[0], 0) if wanted else 0
+    for one, other in ((found, wanted), (wanted, found)):
+        if one == _UINT8 and other not in (0, *BYTE_PARTNERS):
+            yield (
+                f'it casts {TensorProto.DataType.Name(found)} to '
+                f'{TensorProto.DataType.Name(wanted)}; TensorRT has uint8 from and to float alone',
+                'cast to float32 in between; build_engine does so by itself',
+            )
 
 
 def _bytes(node: onnx.NodeProto, graph: Graph) -> Iterator[Problem]:

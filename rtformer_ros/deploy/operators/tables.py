@@ -16,6 +16,9 @@ Release = Literal['8.6', '10']
 OPSETS: dict[Release, range] = {'8.6': range(7, 18), '10': range(9, 21)}
 """The ONNX operator sets that each release reads."""
 
+BYTE_PARTNERS = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE})
+"""What bytes can be cast from and to: DataType::kUINT8 in NvInferRuntimeBase.h of every release."""
+
 _LETTERS = {
     'f': ('FLOAT', 'DOUBLE'),  # double is cast down
     'h': ('FLOAT16',),

@@ -118,6 +118,14 @@ ZERO_POINT = {'scale': np.float32(0.1), 'zero': np.uint8(128)}
 CUBIC = node('Resize', ['x', '', 'scales'], ['y'], 'up', mode='cubic')
 DILATED = node('MaxPool', ['x'], ['y'], 'pool', kernel_shape=[2, 2], dilations=[2, 2])
 TO_INT16 = node('Cast', ['x'], ['y'], 'cast', to=TensorProto.INT16)
+FROM_INTEGERS = [
+    node('Cast', ['x'], ['i'], 'in', to=INT64),
+    node('Cast', ['i'], ['y'], 'out', to=UINT8),
+]
+TO_INTEGERS = [
+    node('Cast', ['x'], ['i'], 'in', to=TensorProto.INT32),
+    node('Cast', ['i'], ['y'], 'out', to=FLOAT),
+]
 QUANTISED = [
     node('QuantizeLinear', ['x', 'scale', 'zero'], ['q'], 'q'),
     node('DequantizeLinear', ['q', 'scale', 'zero'], ['y'], 'dq'),
@@ -155,6 +163,8 @@ COMPUTED_AXES = [
         (model_of([CUBIC], constants=SCALES), ['up'], 'mode is cubic'),
         (model_of([DILATED], opset=19), ['pool'], 'gaps'),
         (model_of([TO_INT16], y=TensorProto.INT16), ['cast'], 'casts to INT16'),
+        (model_of(FROM_INTEGERS, y=UINT8), ['out'], 'INT64 to UINT8; TensorRT has uint8 from and'),
+        (model_of(TO_INTEGERS, x=(UINT8, [1, 8, 8, 3])), ['in'], 'casts UINT8 to INT32'),
         (model_of(QUANTISED, constants=ZERO_POINT), ['q', 'dq'], 'zero point'),
         (model_of(BYTES, x=(UINT8, [1, 8, 8, 3])), ['first', 'first', 'cast'], 'uint8'),
         (model_of(COMPUTED_AXES, x=(FLOAT, [1])), ['sum'], "axes 'i' are computed"),

@@ -55,10 +55,10 @@ def compile_graph(
     own = precision_of(original)
     properties = {entry.key: entry.value for entry in original.metadata_props}
     metadata = metadata_of(model, properties)
-    is_fixed = _fix_size(original, metadata, size)
+    is_mended = _fix_size(original, metadata, size) | _cast_through_float(original)
     is_typed, path = own != 'fp32', model
     is_half = precision == 'fp16' and not is_typed
-    if is_fixed or is_half:
+    if is_mended or is_half:
         path = folder / model.name
         onnx.save(_in_fp16(original) if is_half else original, path)
     return CompileGraph(
@@ -88,4 +88,24 @@ def _fix_size(model: onnx.ModelProto, metadata: ModelMetadata, size: tuple[int, 
             if dim.dim_value < 1:
                 dim.dim_value = length
                 changed = True
+    return changed
+
+
+def _cast_through_float(model: onnx.ModelProto) -> bool:
+    """Make bytes of integers, and integers of bytes, through FP32; return whether any were."""
+    from onnx import TensorProto, helper
+
+    from rtformer_ros.deploy.onnx_file import element_types
+    from rtformer_ros.deploy.operators.tables import BYTE_PARTNERS
+
+    types, graph, changed = element_types(model), model.graph, False
+    for node in [each for each in graph.node if each.op_type == 'Cast']:
+        wanted = next((each.i for each in node.attribute if each.name == 'to'), 0)
+        kinds = {types.get(node.input[0], 0), wanted}
+        if kinds - {TensorProto.UINT8, 0, *BYTE_PARTNERS} and TensorProto.UINT8 in kinds:
+            between = f'{node.output[0]}_as_float'
+            first = helper.make_node('Cast', [node.input[0]], [between], to=TensorProto.FLOAT)
+            graph.node.insert(list(graph.node).index(node), first)
+            node.input[0] = between
+            changed = True
     return changed
