@@ -264,7 +264,8 @@ def test_a_frame_that_fails_costs_the_others_of_its_batch_nothing(peer, tmp_path
         (['front', 'front'], 'more than once'),
         (['front', '/left'], "'/left'"),
         (['a__b'], 'underscores'),
-        ('front', "['one', 'two']"),
+        (3, "['one', 'two']"),
+        ('front, left-rear', "'left-rear'"),
         ([1, 2], 'list of texts'),
     ],
 )
