@@ -142,7 +142,8 @@ def test_gradients_equal_those_of_the_reference(step):
         if key in ZERO_GRADIENTS:
             assert max(np.linalg.norm(gradient), norm) < 1e-6, key
             continue
-        assert np.linalg.norm(gradient) == pytest.approx(norm, rel=1e-3), key
+        # The reference's are sums in float32, in another order: up to 0.4 % from those in float64.
+        assert np.linalg.norm(gradient) == pytest.approx(norm, rel=1e-2), key
         expected = golden[f'grad/{key}']
         atol = 2e-2 * np.abs(expected).max()
         np.testing.assert_allclose(oracle.sample(gradient, 64), expected, atol=atol, err_msg=key)
