@@ -21,10 +21,11 @@ class SimulatedPlan:
             'confidence': ('UINT8', (-1, HEIGHT, WIDTH)),
             'class_map': ('UINT8', (-1, HEIGHT, WIDTH)),
         }
-        self.batches = (1, 2, 4)
+        self.batches = [(1, 1, 1), (4, 4, 4)]
+        self.scratch_bytes = 1000
         self.compute = maps
         self.contexts = []
-        self.refused_batches = ()
+        self.refused_batches = self.refused_profiles = ()
         self.ignores_address = self.is_refused_in_graph = False
         self.enqueued = []
 
@@ -42,7 +43,12 @@ class SimulatedPlan:
                 self.trt.DataType, tensors[name][0]
             ),
             'ICudaEngine.get_tensor_shape': lambda _, name: tensors[name][1],
-            'ICudaEngine.get_tensor_profile_shape': lambda _, name, profile: self.profile(name),
+            'ICudaEngine.get_tensor_profile_shape': lambda _, name, profile: self.profile(
+                name, profile
+            ),
+            'ICudaEngine.num_optimization_profiles': len(self.batches),
+            **self.memory(),
+            'IExecutionContext.set_optimization_profile_async': self.set_profile,
             'ICudaEngine.create_execution_context': lambda *_: self.make_context(),
             'IExecutionContext.set_input_shape': self.set_input_shape,
             'IExecutionContext.get_tensor_shape': lambda context, name: self.shape(context, name),
@@ -52,8 +58,22 @@ class SimulatedPlan:
             self.stand_ins.answer(name, value)
         return self
 
-    def profile(self, name):
-        return [self.trt.Dims((batch, *self.inputs[name][1][1:])) for batch in self.batches]
+    def profile(self, name, profile):
+        shape = self.inputs[name][1]
+        return [self.trt.Dims((batch, *shape[1:])) for batch in self.batches[profile]]
+
+    def memory(self):
+        has_v2 = hasattr(self.trt.ICudaEngine, 'device_memory_size_v2')
+        answers = {f'ICudaEngine.device_memory_size{"_v2" if has_v2 else ""}': self.scratch_bytes}
+        own = 'create_execution_context_without_device_memory'
+        if hasattr(self.trt.ICudaEngine, own):
+            answers[f'ICudaEngine.{own}'] = lambda *_: self.make_context()
+        return answers
+
+    def set_profile(self, context, profile_index, stream_handle):
+        assert stream_handle
+        self.state(context)[0]['profile'] = profile_index
+        return profile_index not in self.refused_profiles
 
     def make_context(self):
         context = self.stand_ins.make('IExecutionContext')
@@ -64,7 +84,9 @@ class SimulatedPlan:
         return next((shapes, places) for c, shapes, places in self.contexts if c is context)
 
     def set_input_shape(self, context, name, shape):
-        if shape[0] in self.refused_batches:
+        low, _, high = self.batches[self.state(context)[0].get('profile', 0)]
+        is_within = -1 not in self.inputs[name][1] or low <= shape[0] <= high
+        if shape[0] in self.refused_batches or not is_within:
             return False
         self.state(context)[0][name] = tuple(shape)
         return True

@@ -50,8 +50,7 @@ def build_plan(
     Compile a model; takes from seconds to many minutes.
 
     onnx_path: a model that carries its own precision, FP16 tensors or Q/DQ included. Its first
-    axis may be dynamic: the plan takes 1 to options.max_batch images and is tuned for the largest
-    number, as one call then serves all cameras and is the one that takes longest.
+    axis may be dynamic: the plan takes one image or options.max_batch, and is tuned for both.
     precision: what the model is said to be in. 'fp32' also turns TF32 off, so that FP32 is FP32;
     before TensorRT 10 'fp16' and 'typed' allow the builder what the model asks for.
     timing_cache: of an earlier build, b'' or one that does not fit are replaced.
@@ -82,12 +81,11 @@ def _build(
     parser = trt.OnnxParser(network, shared_logger(trt))
     _parse(trt, parser, onnx_path)
     config = _configure(trt, builder, options)
-    _add_profile(builder, config, network, onnx_path, options.max_batch)
+    _set_batches(builder, config, network, onnx_path, options.max_batch)
     if precision == 'fp32':
         config.clear_flag(trt.BuilderFlag.TF32)
     if monitor is None:
         allow_precisions(trt, config, network, precision)
-        _share_profile(trt, config)
     else:
         config.progress_monitor = monitor
     cache = _use_timings(config, timing_cache)
@@ -157,13 +155,15 @@ def _configure(trt: Bindings, builder: Any, options: BuildOptions) -> Any:
     return config
 
 
-def _add_profile(builder: Any, config: Any, network: Any, onnx_path: Path, max_batch: int) -> None:
-    """Say for each input with a dynamic first axis which numbers of images it may get."""
+def _set_batches(builder: Any, config: Any, network: Any, onnx_path: Path, max_batch: int) -> None:
+    """
+    Say for each input with a dynamic first axis which numbers of images it gets.
+
+    For one image the axis is fixed: the shapes that are computed in the graph become constants.
+    For more there are two profiles, of one image and of the most, so that both are tuned.
+    """
     inputs = [network.get_input(index) for index in range(network.num_inputs)]
     dynamic = [tensor for tensor in inputs if -1 in tuple(tensor.shape)]
-    if not dynamic:
-        return
-    profile = builder.create_optimization_profile()
     for tensor in dynamic:
         batch, *image = tuple(tensor.shape)
         if batch != -1 or -1 in image:
@@ -171,18 +171,17 @@ def _add_profile(builder: Any, config: Any, network: Any, onnx_path: Path, max_b
                 f'the input {tensor.name} of {onnx_path} has the shape {[batch, *image]}; only '
                 'the first axis may be dynamic (-1): export the model for one image size'
             )
-        profile.set_shape(tensor.name, (1, *image), (max_batch, *image), (max_batch, *image))
-    if config.add_optimization_profile(profile) < 0:
-        raise EngineBuildError(
-            f'TensorRT refuses batches of 1 to {max_batch} for {onnx_path}; use a smaller max_batch'
-        )
-
-
-def _share_profile(trt: Bindings, config: Any) -> None:
-    """Let several contexts use one profile, as they may from TensorRT 10 on and in 8.5 never."""
-    feature = getattr(trt.PreviewFeature, 'PROFILE_SHARING_0806', None)
-    if feature is not None:
-        config.set_preview_feature(feature, True)
+        if max_batch == 1:
+            tensor.shape = (1, *image)
+    for count in (1, max_batch) if dynamic and max_batch > 1 else ():
+        profile = builder.create_optimization_profile()
+        for tensor in dynamic:
+            shape = (count, *tuple(tensor.shape)[1:])
+            profile.set_shape(tensor.name, shape, shape, shape)
+        if config.add_optimization_profile(profile) < 0:
+            raise EngineBuildError(
+                f'TensorRT refuses batches of {count} for {onnx_path}; use a smaller max_batch'
+            )
 
 
 def _use_timings(config: Any, timing_cache: bytes) -> Any:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rtformer_ros.engines.request import EngineRequest
 
 # Raise it when the same model and options would be compiled to another plan than before.
-_RECIPE = 2
+_RECIPE = 3
 _DIGEST_LETTERS = 16
 
 

@@ -58,6 +58,9 @@ class Cuda(Protocol):
     def allocate(self, nbytes: int) -> MirroredMemory:
         """Return new memory, all zero on the host; its address is a multiple of 256."""
 
+    def reserve(self, nbytes: int) -> MirroredMemory:
+        """Return memory of the device alone, with nothing on the host; its address as above."""
+
     def free(self, memory: MirroredMemory) -> None:
         """Give memory back; nothing may be running."""
 

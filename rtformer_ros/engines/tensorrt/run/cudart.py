@@ -73,12 +73,18 @@ class Cudart:
         host[:] = 0
         return MirroredMemory(host, int(on_device), (int(pinned), int(on_device)))
 
+    def reserve(self, nbytes: int) -> MirroredMemory:
+        """Return new memory of the device alone."""
+        address = int(self._calls('cudaMalloc', nbytes))
+        return MirroredMemory(np.empty(0, np.uint8), address, (0, address))
+
     def free(self, memory: MirroredMemory) -> None:
         """Give both sides back."""
         if memory.owner is not None:
             pinned, on_device = _addresses(memory)
             memory.owner, memory.host = None, np.empty(0, np.uint8)
-            self._calls('cudaFreeHost', pinned)
+            if pinned:
+                self._calls('cudaFreeHost', pinned)
             self._calls('cudaFree', on_device)
 
     def upload(self, memory: MirroredMemory) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from rtformer_ros.engines.tensorrt.run.cuda import Cuda
+    from rtformer_ros.engines.tensorrt.run.cuda import Cuda, MirroredMemory
     from rtformer_ros.model_metadata import ModelMetadata
 
 
@@ -91,6 +91,7 @@ class PlanRunner:
         self._runtime: Any = None
         self._plan: Any = None
         self._executions: dict[int, Execution] = {}
+        self._scratch: MirroredMemory | None = None
         self._messages = MessageLog()
         self._cuda: Cuda | None = cuda or open_cuda(device_index)
         try:
@@ -149,6 +150,10 @@ class PlanRunner:
         for execution in self._executions.values():
             execution.close()
         self._executions = {}
+        scratch, self._scratch = self._scratch, None
+        if scratch is not None:
+            with suppress(EngineError):
+                cuda.free(scratch)
         self._plan = None
         self._runtime = None
         with suppress(EngineError):
@@ -173,29 +178,36 @@ class PlanRunner:
 
     def _prepare(self, *, use_graph: bool) -> str:
         """Make an execution for the smallest and one for the largest number; return how it runs."""
-        smallest, largest = self._tensors.batches
+        assert self._cuda is not None
+        smallest, *larger = self._tensors.profiles
+        if larger:
+            # One call runs at a time, so that all contexts can share it.
+            self._scratch = self._cuda.reserve(self._scratch_bytes())
         why_plain = self._open_execution(smallest, use_graph=use_graph)
         remarks = []
-        if largest > smallest:
+        for largest in larger:
             try:
                 why_plain = self._open_execution(largest, use_graph=use_graph) or why_plain
                 remarks = [f'batches of {smallest} and {largest}']
             except EngineError as error:
-                # TensorRT 8 gives no two contexts the same range of shapes; or memory is short.
+                # TensorRT 8 gives no two contexts the same profile; or memory is short.
                 remarks = [f'batches of {smallest} only ({error})']
         how = f'no CUDA graph ({why_plain})' if why_plain else 'CUDA graph'
         # TensorRT's words may have several lines; this is one.
         return ' '.join(', '.join([how, *remarks]).split())
 
+    def _scratch_bytes(self) -> int:
+        """Return the memory that intermediate results take in the largest profile."""
+        has_v2 = hasattr(self._trt.ICudaEngine, 'device_memory_size_v2')
+        size = self._plan.device_memory_size_v2 if has_v2 else self._plan.device_memory_size
+        return max(1, int(size))
+
     def _open_execution(self, batch: int, *, use_graph: bool) -> str:
         """Prepare calls of so many images; return why they run without a CUDA graph, or ''."""
         assert self._cuda is not None
-        context = self._plan.create_execution_context()
-        if context is None:
-            raise EngineError(
-                f'TensorRT cannot make room for calls of {batch} image(s): {self._reason()}'
-            )
-        execution = Execution(context, self._tensors, batch, self._cuda, self._reason)
+        execution = Execution(
+            self._make_context(batch), self._tensors, batch, self._cuda, self._reason
+        )
         try:
             why_plain = execution.warm_up(use_graph=use_graph)
         except BaseException:
@@ -203,6 +215,36 @@ class PlanRunner:
             raise
         self._executions[batch] = execution
         return why_plain
+
+    def _make_context(self, batch: int) -> Any:
+        assert self._cuda is not None
+        if self._scratch is None:
+            context = self._plan.create_execution_context()
+        elif hasattr(self._trt, 'ExecutionContextAllocationStrategy'):
+            strategy = self._trt.ExecutionContextAllocationStrategy.USER_MANAGED
+            context = self._plan.create_execution_context(strategy)
+        else:
+            context = self._plan.create_execution_context_without_device_memory()
+        if context is None:
+            raise EngineError(
+                f'TensorRT cannot make room for calls of {batch} image(s): {self._reason()}'
+            )
+        if self._scratch is not None:
+            address, size = self._scratch.address, self._scratch_bytes()
+            if hasattr(context, 'set_device_memory'):
+                context.set_device_memory(address, size)
+            else:
+                context.device_memory = address
+        profile = self._tensors.profiles[batch]
+        is_taken = profile == 0 or context.set_optimization_profile_async(
+            profile, self._cuda.stream
+        )
+        if not is_taken:
+            raise EngineError(
+                f'TensorRT refuses the profile {profile} for calls of {batch} images: '
+                f'{self._reason()}'
+            )
+        return context
 
     def _reason(self) -> str:
         return self._messages.reason()

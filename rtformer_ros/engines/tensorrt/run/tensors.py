@@ -26,7 +26,6 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 }
 # The order in which maps are read; TensorRT does not promise to keep the model's.
 _OUR_OUTPUTS = ('class_map', 'confidence')
-_PROFILE = 0
 
 
 @dataclass(frozen=True)
@@ -34,14 +33,15 @@ class PlanTensors:
     """
     What a plan takes and returns.
 
-    image: its input for one image, at the size that it is run at; batches: the smallest and the
-    largest number of images in one call; outputs: their names, first what is decoded first.
+    image: its input for one image, at the size that it is run at; profiles: the smallest and the
+    largest number of images in one call, each with the profile that takes it; outputs: their
+    names, first what is decoded first.
     """
 
     image: TensorForm
     height: int
     width: int
-    batches: tuple[int, int]
+    profiles: dict[int, int]
     outputs: tuple[str, ...]
     output_dtypes: tuple[np.dtype[Any], ...]
 
@@ -80,7 +80,8 @@ def read_tensors(
             f'the plan takes {dtype} {list(shape)} (-1: any size), but is described as '
             f'{form.layout} with 3 channels; mend the layout in its description'
         )
-    lowest, usual, highest = _limits(plan, inputs[0], shape)
+    limits = _limits(plan, inputs[0], shape)
+    lowest, usual, highest = limits[0]
     rows = slice(1, 3) if is_nhwc else slice(2, 4)
     height, width = _size(lowest[rows], usual[rows], highest[rows], network_size)
     one = (1, height, width, 3) if is_nhwc else (1, 3, height, width)
@@ -88,7 +89,7 @@ def read_tensors(
         TensorForm(inputs[0], one, dtype),
         height,
         width,
-        (max(lowest[0], 1), highest[0]),
+        _profiles(limits),
         tuple(outputs),
         tuple(_dtype(plan, name) for name in outputs),
     )
@@ -104,11 +105,24 @@ def _dtype(plan: Any, name: str) -> np.dtype[Any]:
     return _DTYPES[kind]
 
 
-def _limits(plan: Any, name: str, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Return the smallest, usual and largest shape of an input."""
+def _limits(plan: Any, name: str, shape: tuple[int, ...]) -> list[list[tuple[int, ...]]]:
+    """Return the smallest, usual and largest shape of an input in each profile."""
     if -1 not in shape:
-        return [shape] * 3
-    return [tuple(each) for each in plan.get_tensor_profile_shape(name, _PROFILE)]
+        return [[shape] * 3]
+    return [
+        [tuple(each) for each in plan.get_tensor_profile_shape(name, profile)]
+        for profile in range(plan.num_optimization_profiles)
+    ]
+
+
+def _profiles(limits: list[list[tuple[int, ...]]]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    # Of two that take a number of images the narrower one is tuned for it.
+    ranges = [(max(low[0], 1), high[0], index) for index, (low, _, high) in enumerate(limits)]
+    for low, high, index in sorted(ranges, key=lambda each: each[1] - each[0]):
+        found.setdefault(low, index)
+        found.setdefault(high, index)
+    return {batch: found[batch] for batch in (min(found), max(found))}
 
 
 def _size(

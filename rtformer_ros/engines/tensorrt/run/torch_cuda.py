@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from rtformer_ros.engines.tensorrt.run.cuda import MirroredMemory
@@ -60,6 +61,13 @@ class TorchCuda:
             # Who had this memory before may still write to it, on a stream of PyTorch's.
             torch.cuda.synchronize(self._device)
         return MirroredMemory(host.numpy(), on_device.data_ptr(), (host, on_device))
+
+    def reserve(self, nbytes: int) -> MirroredMemory:
+        """Return new memory of the device alone."""
+        with _translated(f'allocate {nbytes} bytes'):
+            on_device = torch.empty(nbytes, dtype=torch.uint8, device=self._device)
+            torch.cuda.synchronize(self._device)
+        return MirroredMemory(np.empty(0, np.uint8), on_device.data_ptr(), on_device)
 
     def free(self, memory: MirroredMemory) -> None:
         """Let go of the tensors."""

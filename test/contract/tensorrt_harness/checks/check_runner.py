@@ -104,7 +104,7 @@ def test_a_graph_that_does_nothing_is_not_replayed(plan, cudart, open_runner):
     'function', ['cudaStreamBeginCapture', 'cudaStreamEndCapture', 'cudaGraphInstantiateWithFlags']
 )
 def test_a_graph_that_cannot_be_recorded_is_done_without(plan, cudart, open_runner, function):
-    plan.batches = (1, 1, 1)
+    plan.batches = [(1, 1, 1)]
     plan.install()
     cudart.failing[function] = Status.cudaErrorStreamCaptureUnsupported
     runner = open_runner()
@@ -132,6 +132,51 @@ def test_a_second_context_that_is_refused_costs_only_the_larger_batch(plan, open
     assert_ours(runner.run(images(5)), images(5))
 
 
+def test_a_refused_profile_costs_only_the_larger_batch(plan, open_runner):
+    plan.refused_profiles = (1,)
+    plan.install()
+    runner = open_runner()
+    assert runner.batches == (1,)
+    assert 'batches of 1 only (TensorRT refuses the profile 1 for calls of 4 images' in runner.how
+
+
+def test_contexts_have_a_profile_each_and_share_their_scratch(plan, cudart, stand_ins, open_runner):
+    plan.scratch_bytes = 12345
+    plan.install()
+    runner = open_runner()
+    profiles = stand_ins.arguments('IExecutionContext.set_optimization_profile_async')
+    assert [call['profile_index'] for call in profiles] == [1]
+    shared = [
+        call.get('memory', call.get('value'))
+        for name in ('set_device_memory', 'device_memory')
+        for call in stand_ins.arguments(f'IExecutionContext.{name}')
+    ]
+    assert len(shared) == 2
+    assert len(set(shared)) == 1
+    assert cudart.device[shared[0]].nbytes == plan.scratch_bytes
+    runner.close()
+
+
+def test_one_number_of_images_needs_no_shared_scratch(plan, stand_ins, open_runner):
+    plan.batches = [(1, 1, 1)]
+    plan.install()
+    open_runner()
+    for name in ('set_device_memory', 'device_memory', 'set_optimization_profile_async'):
+        if hasattr(plan.trt.IExecutionContext, name):
+            assert stand_ins.arguments(f'IExecutionContext.{name}') == []
+
+
+@pytest.mark.parametrize(
+    ('batches', 'used'), [([(1, 2, 4)], (1, 4)), ([(1, 8, 8), (1, 1, 1), (2, 2, 6)], (1, 8))]
+)
+def test_profiles_of_other_programs_are_used(plan, stand_ins, open_runner, batches, used):
+    plan.batches = batches
+    plan.install()
+    runner = open_runner()
+    assert runner.batches == used
+    assert_ours(runner.run(images(9)), images(9))
+
+
 def test_results_belong_to_the_caller(plan, open_runner):
     plan.install()
     runner = open_runner()
@@ -149,7 +194,8 @@ def test_other_programs_plans_are_read_by_their_description(plan, open_runner):
     plan.outputs = {'logits': ('FLOAT', (-1, 3, HEIGHT, WIDTH))}
     plan.compute = lambda planes: {'logits': planes}
     form = InputFormat('nchw_float', 'bgr', mean=(0.1, 0.2, 0.3), std=(0.5, 0.4, 0.3))
-    plan.profile = lambda name: [
+    plan.batches = [(1, 1, 2)]
+    plan.profile = lambda name, profile: [
         plan.trt.Dims(shape) for shape in [(1, 3, 2, 2), (1, 3, 4, 4), (2, 3, 8, 16)]
     ]
     plan.install()
@@ -215,6 +261,7 @@ def test_a_gpu_that_tensorrt_does_not_take_is_unavailable(stand_ins, open_runner
 
 
 def test_no_context_no_runner(plan, stand_ins, open_runner):
+    plan.batches = [(1, 1, 1)]
     plan.install()
     stand_ins.answer('ICudaEngine.create_execution_context', None)
     with pytest.raises(EngineError, match='cannot make room for calls of 1 image'):
@@ -223,7 +270,7 @@ def test_no_context_no_runner(plan, stand_ins, open_runner):
 
 @pytest.mark.parametrize('call', ['set_input_shape', 'set_tensor_address', 'execute_async_v3'])
 def test_a_refusal_is_an_error(plan, stand_ins, open_runner, call):
-    plan.batches = (1, 1, 1)
+    plan.batches = [(1, 1, 1)]
     plan.install()
     stand_ins.answer(f'IExecutionContext.{call}', False)
     with pytest.raises(EngineError, match=r'TensorRT refuses .*TensorRT says: nothing'):
@@ -259,7 +306,7 @@ def test_closing_frees_in_order(plan, cudart, open_runner):
     runner.close()
     freed = [name for name, _ in cudart.calls[before:] if 'Free' in name or 'Destroy' in name]
     execution = ['cudaGraphExecDestroy', 'cudaFreeHost', 'cudaFree', 'cudaFreeHost', 'cudaFree']
-    assert freed == [*execution * 2, 'cudaStreamDestroy']
+    assert freed == [*execution * 2, 'cudaFree', 'cudaStreamDestroy']
     assert cudart.leaks == []
 
 

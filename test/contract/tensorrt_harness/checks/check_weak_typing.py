@@ -74,20 +74,13 @@ def test_quantized_layers_are_left_to_run_in_int8(stand_ins, trt, network, is_ty
     assert is_typed or trt.BuilderFlag.INT8 in flags
 
 
-def test_contexts_share_the_profile_of_a_plan(stand_ins, trt, network, is_typed):
-    build('fp32')
-    expected = [] if is_typed else [trt.PreviewFeature.PROFILE_SHARING_0806]
-    calls = stand_ins.arguments('IBuilderConfig.set_preview_feature')
-    assert [each['feature'] for each in calls if each['enable']] == expected
-
-
 def test_what_8_5_lacks_is_not_needed(stand_ins, trt, network, is_typed):
     """Its wheels weigh half a GB, so what it lacks of 8.6 is taken away."""
     kept = {n: v for n, v in trt.LayerType.__members__.items() if n != 'CAST'}
     kinds = {'up': ('IDENTITY', ['image'], ['wide']), 'softmax': ('SOFTMAX', ['wide'], ['weights'])}
     layers = layers_of(stand_ins, trt, kinds, {'wide', 'weights'})
     stand_ins.forget('IBuilderConfig.builder_optimization_level')
-    trt.LayerType, trt.PreviewFeature = SimpleNamespace(**kept), SimpleNamespace()
+    trt.LayerType = SimpleNamespace(**kept)
     assert build('fp16').plan == b'the plan'
     bound = {name for name, layer in layers.items() if 'precision' in assigned(stand_ins, layer)}
     assert bound == (set() if is_typed else {'softmax'})
