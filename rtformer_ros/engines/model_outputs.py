@@ -111,7 +111,7 @@ def check_outputs(
     ConfigError for labels that do not fit.
     """
     try:
-        channels = logit_channels(outputs) if metadata.output == 'logits' else None
+        channels = logit_channels(outputs, size) if metadata.output == 'logits' else None
         chosen = choose_labels(request, metadata.labels, channels)
         decode_outputs(outputs, metadata.output, size, len(chosen.labels))
     except ModelError as error:

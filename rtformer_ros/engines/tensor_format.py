@@ -127,15 +127,58 @@ def decode_outputs(
     return _decode_indices(outputs[0], size, num_classes)
 
 
-def logit_channels(outputs: Sequence[npt.NDArray[Any]]) -> int:
-    """Return how many classes logits [N, C, h, w] tell apart; raises ModelError for no logits."""
+def logit_channels(outputs: Sequence[npt.NDArray[Any]], size: tuple[int, int]) -> int:
+    """
+    Return how many classes logits [N, C, h, w] tell apart.
+
+    size: (height, width) of the input, of which h and w are one fraction. Raises ModelError for no
+    logits, with a guess at what they are.
+    """
     shape, dtype = outputs[0].shape, outputs[0].dtype
-    if len(shape) != 4 or not 2 <= shape[1] <= UNLABELED_ID or dtype.kind != 'f':
+    is_right = len(shape) == 4 and 2 <= shape[1] <= UNLABELED_ID and dtype.kind == 'f'
+    if not is_right or not _is_fraction((shape[2], shape[3]), size):
         raise ModelError(
             f'the first output is {dtype} {list(shape)}; logits are expected to be float '
-            f'[N, classes, h, w] with 2 to {UNLABELED_ID} classes'
+            f'[N, classes, h, w] with 2 to {UNLABELED_ID} classes, where h and w are {size[0]} and '
+            f'{size[1]} or one fraction of both{_guess(outputs[0], size)}'
         )
     return shape[1]
+
+
+def _is_fraction(part: tuple[int, ...], size: tuple[int, int]) -> bool:
+    """Return whether both sides are the same fraction or multiple of a size, but for rounding."""
+    if min(part) < 1:
+        return False
+    smaller, larger = (size, part) if part[0] > size[0] or part[1] > size[1] else (part, size)
+    # By the longer side, of which rounding takes least.
+    place = larger.index(max(larger))
+    divisor = max(1, round(larger[place] / smaller[place]))
+    return all(abs(a - b / divisor) < 1 for a, b in zip(smaller, larger, strict=True))
+
+
+def _guess(output: npt.NDArray[Any], size: tuple[int, int]) -> str:
+    """Return what an output may be that its model calls logits, '' for no idea."""
+    shape, is_whole = output.shape, output.dtype.kind in 'iu'
+    if is_whole and size in (shape[-2:], shape[1:3]):
+        return '; these look like class indices: describe the output as class_index'
+    if is_whole or len(shape) not in (3, 4):
+        return ''
+    if len(shape) == 3:
+        fits = _is_fraction(shape[1:], size)
+        return '; these look like logits without a batch: add that dimension' if fits else ''
+    if 2 <= shape[3] <= UNLABELED_ID and _is_fraction(shape[1:3], size):
+        return (
+            f'; these look like logits of {shape[3]} classes in the order [N, h, w, classes]: '
+            'export them as [N, classes, h, w]'
+        )
+    if _is_fraction(shape[2:], size):
+        if shape[1] == 1:
+            return '; one channel looks like a binary mask: export one channel for each class'
+        if shape[1] > UNLABELED_ID:
+            return '; so many channels look like features: export what follows the last layer'
+    if 2 <= shape[1] <= UNLABELED_ID and _is_fraction(shape[:1:-1], size):
+        return '; height and width look exchanged: export [N, classes, h, w]'
+    return ''
 
 
 def _decode_maps(outputs: Sequence[npt.NDArray[Any]], size: tuple[int, int]) -> SegmentationBatch:
@@ -149,7 +192,7 @@ def _decode_maps(outputs: Sequence[npt.NDArray[Any]], size: tuple[int, int]) -> 
 
 
 def _decode_logits(logits_nchw: npt.NDArray[Any], size: tuple[int, int]) -> SegmentationBatch:
-    logit_channels([logits_nchw])
+    logit_channels([logits_nchw], size)
     count = len(logits_nchw)
     batch = SegmentationBatch(
         np.empty((count, *size), np.uint8), np.empty((count, *size), np.uint8)

@@ -15,7 +15,11 @@ BIAS = np.array([0, 0, 0.05, 0.1], np.float64)
 
 @dataclass(frozen=True)
 class ForeignModel:
-    """A 1x1 convolution, then what `output` names; `pool` 2 halves the logits' resolution."""
+    """
+    A 1x1 convolution, then what `output` names.
+
+    pool: 2 halves the logits' resolution. classes_last: logits are [N, h, w, classes].
+    """
 
     output: str = 'logits'
     dtype: type = np.float32
@@ -23,6 +27,7 @@ class ForeignModel:
     pool: int = 1
     index_dtype: type = np.int64
     keepdims: int = 0
+    classes_last: bool = False
 
     def write(self, path: Path, sidecar: dict | None) -> Path:
         element = helper.np_dtype_to_tensor_dtype(np.dtype(self.dtype))
@@ -34,6 +39,10 @@ class ForeignModel:
                 'AveragePool', [last], ['pooled'], kernel_shape=size, strides=size
             )
             nodes, last = [*nodes, pool], 'pooled'
+        if self.classes_last:
+            order = [0, 2, 3, 1]
+            nodes.append(helper.make_node('Transpose', [last], ['last'], perm=order))
+            last = 'last'
         if self.output == 'class_index':
             kind = helper.np_dtype_to_tensor_dtype(np.dtype(self.index_dtype))
             nodes += [

@@ -1,5 +1,7 @@
 """Check the conversions between images, class maps and tensors where models alone cannot."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -92,3 +94,44 @@ def test_ids_out_of_range_do_not_wrap_around(values):
 def test_outputs_of_another_form_are_refused(outputs, kind):
     with pytest.raises(ModelError, match='expected'):
         decode_outputs(outputs, kind, (4, 4), 4)
+
+
+@pytest.mark.parametrize(
+    ('shape', 'dtype', 'guess'),
+    [
+        # In the order of the last two: with 64, 128 and 48 rows taken for classes.
+        ((1, 64, 128, 19), np.float32, '19 classes in the order [N, h, w, classes]'),
+        ((1, 128, 256, 11), np.float16, '11 classes in the order [N, h, w, classes]'),
+        ((1, 512, 1024, 19), np.float32, '19 classes in the order [N, h, w, classes]'),
+        ((1, 33, 65, 19), np.float32, ''),
+        ((1, 19, 65, 33), np.float32, ''),
+        ((1, 19, 128, 64), np.float32, 'height and width look exchanged'),
+        ((1, 1, 512, 1024), np.float32, 'binary mask'),
+        ((1, 1024, 64, 128), np.float32, 'features'),
+        ((1, 256, 512, 1024), np.float32, 'features'),
+        ((19, 64, 128), np.float32, 'without a batch'),
+        ((1, 512, 1024), np.int64, 'describe the output as class_index'),
+        ((1, 512, 1024, 1), np.int64, 'describe the output as class_index'),
+        ((1, 1000), np.float32, ''),
+        ((1, 19, 100, 100), np.float32, ''),
+        ((1, 19, 0, 0), np.float32, ''),
+    ],
+)
+def test_what_cannot_be_logits_is_refused_with_a_guess(shape, dtype, guess):
+    with pytest.raises(ModelError, match='logits are expected to be') as caught:
+        decode_outputs([np.zeros(shape, dtype)], 'logits', (512, 1024), 19)
+    said = str(caught.value).partition('fraction of both')[2]
+    assert guess in said
+    assert bool(said) == bool(guess)
+
+
+@pytest.mark.parametrize('size', [(512, 1024), (360, 640), (513, 1025), (720, 960), (48, 64)])
+@pytest.mark.parametrize('divisor', [1, 2, 4, 8, 16, 32])
+def test_logits_of_a_fraction_of_the_input_are_taken(size, divisor):
+    """As strided convolutions leave it, which round up or down, with and without padding."""
+    shapes = {
+        tuple(rounded(length / divisor) for length in size) for rounded in (math.floor, math.ceil)
+    }
+    for height, width in shapes:
+        logits = np.zeros((1, 3, height, width), np.float32)
+        assert decode_outputs([logits], 'logits', size, 3).class_map_nhw.shape == (1, *size)

@@ -233,6 +233,18 @@ class TestDescription:
         ):
             open_model(model, labels=LABELS)
 
+    @pytest.mark.parametrize('labels', [None, LABELS])
+    @pytest.mark.parametrize(('pool', 'shape'), [(1, '1, 6, 8, 4'), (2, '1, 3, 4, 4')])
+    def test_of_logits_with_the_classes_last_is_refused(
+        self, open_model, tmp_path, pool, shape, labels
+    ):
+        model = ForeignModel(pool=pool, classes_last=True).write(tmp_path / 'm.onnx', sidecar())
+        with pytest.raises(
+            ModelError,
+            match=rf'\[{shape}\]; .*logits of 4 classes in the order \[N, h, w, classes\]',
+        ):
+            open_model(model, labels=labels)
+
     @pytest.mark.parametrize(
         'inputs',
         [
