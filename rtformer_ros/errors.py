@@ -58,6 +58,25 @@ def listed(names: Iterable[object]) -> str:
     return _cut(', '.join(parts), _LISTED_CHARACTERS)
 
 
+def kind_of(value: object) -> str:
+    """
+    Return what a value from a file is, as 'a text of 7 characters', and nothing of what it holds.
+
+    For files that strangers may name: whoever sets a path must not read the file in the refusal.
+    """
+    if value is None:
+        return 'nothing'
+    if isinstance(value, bool):
+        return 'a truth value'
+    if isinstance(value, int | float):
+        return 'a number'
+    if isinstance(value, str):
+        return f'a text of {len(value)} characters'
+    if isinstance(value, list | tuple):
+        return f'a list of {len(value)}'
+    return 'a mapping' if isinstance(value, dict) else f'a {type(value).__name__}'
+
+
 def shown_path(path: Path) -> str:
     """Return a path for a message, cut to 255 characters; control characters are escaped."""
     return shown(str(path), _PATH_CHARACTERS)

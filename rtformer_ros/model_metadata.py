@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
-from rtformer_ros.errors import ConfigError, ModelError, listed, quoted
+from rtformer_ros.errors import ConfigError, ModelError, kind_of, listed, quoted
 from rtformer_ros.files.json_text import parse_json
 from rtformer_ros.labels.label_set import LabelSet
 
@@ -179,7 +179,7 @@ def _refuse_unknown(data: Any, known: Collection[str], where: str) -> None:
 
 def _text(value: Any, where: str) -> str:
     if not isinstance(value, str):
-        raise ConfigError(f'{where} is {quoted(value)}; expected text')
+        raise ConfigError(f'{where} is {kind_of(value)}; expected text')
     if len(value) > _MOST_TEXT_CHARACTERS:
         raise ConfigError(
             f'{where} has {len(value)} characters; expected at most {_MOST_TEXT_CHARACTERS}'
@@ -190,7 +190,7 @@ def _text(value: Any, where: str) -> str:
 def _pixels(value: Any, where: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST_PIXELS:
         raise ConfigError(
-            f'{where} is {quoted(value)}; expected a number of pixels up to {_MOST_PIXELS}, or 0 '
+            f'{where} is {kind_of(value)}; expected a number of pixels up to {_MOST_PIXELS}, or 0 '
             'if unknown'
         )
     return value
@@ -199,18 +199,18 @@ def _pixels(value: Any, where: str) -> int:
 def _one_of(value: Any, choices: Any, where: str) -> Any:
     allowed = get_args(choices)
     if value not in allowed:
-        raise ConfigError(f'{where} is {quoted(value)}; expected one of {", ".join(allowed)}')
+        raise ConfigError(f'{where} is {kind_of(value)}; expected one of {", ".join(allowed)}')
     return value
 
 
 def _number(value: Any, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ConfigError(f'{where} is {quoted(value)}; expected a number')
+        raise ConfigError(f'{where} is {kind_of(value)}; expected a number')
     return float(value)
 
 
 def _triple(value: Any, where: str) -> Triple:
     if not isinstance(value, list | tuple) or len(value) != 3:
-        raise ConfigError(f'{where} is {quoted(value)}; expected three numbers, one a channel')
+        raise ConfigError(f'{where} is {kind_of(value)}; expected three numbers, one a channel')
     first, second, third = (_number(number, where) for number in value)
     return first, second, third

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from rtformer_ros.errors import ConfigError, ModelError, quoted, shown, shown_path
+from rtformer_ros.errors import ConfigError, ModelError, listed, quoted, shown, shown_path
 from rtformer_ros.files.yaml_file import read_yaml
 
 DEFAULT_MODEL = 'models/rtformer_slim_camvid_360x480.onnx'
@@ -48,16 +49,36 @@ def expanded_path(text: str) -> Path:
     return path
 
 
-def find_model(text: str) -> Path:
+def check_allowed(path: Path, allowed: Sequence[Path], what: str) -> None:
+    """
+    Raise ConfigError where a path leads out of some folders, links followed; no folders: never.
+
+    The package's own files are always allowed. what: of the message, as 'model'. Nothing tells
+    whether there is such a file.
+    """
+    if not allowed:
+        return
+    real = Path(os.path.realpath(path))
+    for folder in (*allowed, *share_directories()):
+        if real.is_relative_to(os.path.realpath(folder)):
+            return
+    raise ConfigError(
+        f'{what} is {shown_path(path)}, outside of allowed_folders; expected it in '
+        f'{listed(allowed)}, or a packaged one by its name'
+    )
+
+
+def find_model(text: str, allowed: Sequence[Path] = ()) -> Path:
     """
     Return the model file that a user means.
 
     text: a path, absolute, from the home folder (~, $HOME), from the current folder or from the
     package's share folder ('models/x.onnx', 'x.onnx' or just 'x'); '' means DEFAULT_MODEL.
-    Raises ModelError, naming where was looked.
+    allowed: see check_allowed.
+    Raises ModelError, naming where was looked, and ConfigError for a file that is not allowed.
     """
     wanted = text.strip() or DEFAULT_MODEL
-    tried = _candidates(wanted, 'models', _MODEL_SUFFIXES)
+    tried = _candidates(wanted, 'models', _MODEL_SUFFIXES, allowed, 'model')
     for path in tried:
         if _is_file(path):
             return path
@@ -87,13 +108,13 @@ def model_licence(model: Path) -> str:
     return ''
 
 
-def find_labels(text: str) -> Path:
+def find_labels(text: str, allowed: Sequence[Path] = ()) -> Path:
     """
     Return the label file that a user means: a path, or the name of a packaged set ('camvid').
 
-    Raises ConfigError, naming where was looked.
+    allowed: see check_allowed. Raises ConfigError, naming where was looked.
     """
-    return _find_yaml(text, 'config/labels', 'label')
+    return _find_yaml(text, 'config/labels', 'label', allowed)
 
 
 def find_topic_names(text: str) -> Path:
@@ -114,8 +135,8 @@ def find_split(text: str) -> Path:
     return _find_yaml(text, 'config/splits', 'split')
 
 
-def _find_yaml(text: str, folder: str, kind: str) -> Path:
-    tried = _candidates(text.strip(), folder, ('.yaml',))
+def _find_yaml(text: str, folder: str, kind: str, allowed: Sequence[Path] = ()) -> Path:
+    tried = _candidates(text.strip(), folder, ('.yaml',), allowed, f'{kind} file')
     for path in tried:
         if _is_file(path):
             return path
@@ -128,14 +149,30 @@ def _find_yaml(text: str, folder: str, kind: str) -> Path:
     )
 
 
-def _candidates(text: str, folder: str, suffixes: tuple[str, ...]) -> list[Path]:
-    """Return the files that a text may mean, best first; suffixes: what it may leave out."""
+def _candidates(
+    text: str, folder: str, suffixes: tuple[str, ...], allowed: Sequence[Path], what: str
+) -> list[Path]:
+    """
+    Return the files that a text may mean, best first; suffixes: what it may leave out.
+
+    Raises ConfigError where none of them is allowed, see check_allowed.
+    """
     path = expanded_path(text)
     places = [Path()] if path.is_absolute() else [Path.cwd()]
     if not path.is_absolute():
         places += [place for share in share_directories() for place in (share, share / folder)]
     endings = ('',) if path.suffix in suffixes else ('', *suffixes)
-    return [Path(f'{place / path}{ending}') for place in places for ending in endings]
+    found, refusal = [], None
+    for candidate in (Path(f'{place / path}{ending}') for place in places for ending in endings):
+        try:
+            check_allowed(candidate, allowed, what)
+        except ConfigError as error:
+            refusal = refusal or error
+        else:
+            found.append(candidate)
+    if refusal and not found:
+        raise refusal
+    return found
 
 
 def _places(text: str, folder: str) -> str:

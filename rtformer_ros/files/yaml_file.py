@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from rtformer_ros.errors import ConfigError, quoted, shown_path
+from rtformer_ros.errors import ConfigError, shown_path
 from rtformer_ros.files.plain_data import (
     MOST_DEPTH,
     MOST_DIGITS,
@@ -109,9 +109,9 @@ class _Builder:
             self._open[-1].append(value)
         elif self._is_key_next():
             if not isinstance(value, str):
-                raise self._refused(event, f'the key {quoted(value)} is no text; put it in quotes')
+                raise self._refused(event, 'a key is no text; put it in quotes')
             if value in self._open[-1]:
-                raise self._refused(event, f'the key {quoted(value)} is there twice')
+                raise self._refused(event, 'a key is there twice')
             self._keys[-1] = value
         else:
             self._open[-1][self._keys[-1]] = value

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from rtformer_ros.errors import ConfigError, listed, quoted
+from rtformer_ros.errors import ConfigError, kind_of, listed, quoted
 from rtformer_ros.files.yaml_file import read_yaml
 from rtformer_ros.segmentation import UNLABELED_ID
 
@@ -108,7 +108,7 @@ class LabelSet:
         )
         ignore_id = data.get('ignore_id', UNLABELED_ID)
         if not _is_byte(ignore_id):
-            raise ConfigError(f'{source}: ignore_id is {quoted(ignore_id)}; expected 0 to 255')
+            raise ConfigError(f'{source}: ignore_id is {kind_of(ignore_id)}; expected 0 to 255')
         name = _checked_name(str(data.get('name', Path(source).stem)), f'{source}: its name')
         return cls(name, classes, ignore_id)
 
@@ -140,7 +140,7 @@ def distinct_colors(count: int) -> list[ColorRgb]:
 
 def _label_class(entry: Any, where: str) -> LabelClass:
     if not isinstance(entry, dict) or not isinstance(entry.get('name'), str):
-        raise ConfigError(f"{where}: expected a mapping with a text 'name', got {quoted(entry)}")
+        raise ConfigError(f"{where}: expected a mapping with a text 'name', got {kind_of(entry)}")
     unknown = sorted(set(entry) - _CLASS_KEYS)
     if unknown:
         raise ConfigError(f'{where}: unknown key(s) {listed(unknown)}')
@@ -148,11 +148,11 @@ def _label_class(entry: Any, where: str) -> LabelClass:
     color, group = entry.get('color'), entry.get('group', 'other')
     if not isinstance(color, list) or len(color) != 3 or not all(map(_is_byte, color)):
         raise ConfigError(
-            f'{where} {quoted(name)}: color is {quoted(color)}; expected [r, g, b], 0..255'
+            f'{where} {quoted(name)}: color is {kind_of(color)}; expected [r, g, b], 0..255'
         )
     if group not in _GROUPS:
         raise ConfigError(
-            f'{where} {quoted(name)}: group is {quoted(group)}; expected one of '
+            f'{where} {quoted(name)}: group is {kind_of(group)}; expected one of '
             f'{", ".join(_GROUPS)}'
         )
     return LabelClass(name, (color[0], color[1], color[2]), group)
@@ -170,7 +170,7 @@ def _checked_name(name: str, which: str) -> str:
     """Return a name that fits into logs and legends."""
     if len(name) > _MOST_NAME_CHARACTERS or _UNPRINTABLE.search(name):
         raise ConfigError(
-            f'{which} is {quoted(name)}; expected at most {_MOST_NAME_CHARACTERS} characters of '
+            f'{which} is {kind_of(name)}; expected at most {_MOST_NAME_CHARACTERS} characters of '
             'one line'
         )
     return name

@@ -6,11 +6,13 @@ import re
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from rtformer_ros.errors import ConfigError
+from rtformer_ros.errors import ConfigError, quoted
+from rtformer_ros.files.packaged_files import expanded_path
 from rtformer_ros.geometry.costmap import UNKNOWN_COST, GroupCosts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from rtformer_ros.imaging.resize import Size
     from rtformer_ros.segmenter import OutputSize
@@ -66,6 +68,17 @@ def read_camera_names(names: Sequence[str]) -> tuple[str, ...]:
     if twice:
         raise ConfigError(f"cameras has '{twice[0]}' more than once; give each camera its own name")
     return named or ('',)
+
+
+def read_folders(texts: Sequence[str]) -> tuple[Path, ...]:
+    """Read folders, with ~ and $HOME expanded; raises ConfigError for one that is not absolute."""
+    folders = tuple(expanded_path(text.strip()) for text in texts if text.strip())
+    for folder in folders:
+        if not folder.is_absolute():
+            raise ConfigError(
+                f'allowed_folders has {quoted(str(folder))}; expected absolute paths of folders'
+            )
+    return folders
 
 
 def read_group_costs(text: str) -> GroupCosts:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import get_args
 
 from rtformer_ros.engines import EnginePrecision, engine_names
-from rtformer_ros.ros.interface.conversions import read_engine_fallback, read_network_size
+from rtformer_ros.ros.interface.conversions import (
+    read_engine_fallback,
+    read_folders,
+    read_network_size,
+)
 from rtformer_ros.ros.interface.parameter_spec import ParameterGroup, ParameterSpec
 
 MODEL_GROUP = ParameterGroup(
@@ -55,6 +59,18 @@ MODEL_GROUP = ParameterGroup(
             "Take labels that name other classes than the model's own, under a warning",
             read_only=True,
             details='Fewer labels than the model has classes are refused all the same.',
+        ),
+        ParameterSpec(
+            'allowed_folders',
+            (),
+            'Folders in which files may lie that a parameter names while the node runs or at its '
+            'start; none: everywhere',
+            read_only=True,
+            details='Holds for `model`, `labels` and `snapshot.folder`, links followed; packaged '
+            'files are always allowed. Without it every program on the ROS network can have the '
+            'node read any file as a model, and write into any folder: see '
+            '[security.md](security.md).',
+            convert=read_folders,
         ),
         ParameterSpec(
             'precision',

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rtformer_ros.engines import BuildOptions
+from rtformer_ros.files.packaged_files import check_allowed, expanded_path
 from rtformer_ros.geometry.costmap import CostmapSettings
 from rtformer_ros.geometry.scan import ScanSettings
 from rtformer_ros.ros.interface.parameters import SETTINGS_FIELDS, SPECS
@@ -62,7 +63,11 @@ class NodeSettings:
         found['model.build.max_batch'] = len(found['cameras'])
         for section, new in _SECTIONS.items():
             found[section] = new(**_take(found, section))
-        return cls(**found, values=dict(values))
+        settings = cls(**found, values=dict(values))
+        if settings.snapshot_folder:
+            folder = expanded_path(settings.snapshot_folder)
+            check_allowed(folder, settings.model.allowed_folders, 'snapshot.folder')
+        return settings
 
     def with_model_of(self, other: NodeSettings) -> NodeSettings:
         """Return these settings with another's model."""

@@ -10,6 +10,7 @@ from rtformer_ros.ros.interface.topics import class_topics, frame_topics, qos_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from rtformer_ros.engines import BuildOptions, EnginePrecision
     from rtformer_ros.geometry.costmap import CostmapSettings
@@ -24,7 +25,11 @@ ImageTransport = Literal['auto', 'raw', 'compressed']
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """Model and what runs it; a change of any of it opens a new engine."""
+    """
+    Model and what runs it; a change of any of it opens a new engine.
+
+    allowed_folders: where its files may lie, see check_allowed.
+    """
 
     model: str
     engine: str
@@ -35,6 +40,7 @@ class ModelSettings:
     labels_override: bool
     precision: EnginePrecision
     build: BuildOptions
+    allowed_folders: tuple[Path, ...]
 
     @property
     def text(self) -> str:

@@ -19,12 +19,13 @@ def engine_request(settings: ModelSettings, watch: BuildWatch | None = None) -> 
     Raises ModelError where there is no such model, ConfigError for labels that cannot be read or
     a value that cannot be.
     """
+    allowed = settings.allowed_folders
     return EngineRequest(
-        find_model(settings.model),
+        find_model(settings.model, allowed),
         settings.engine,
         device=settings.device,
         threads=settings.threads,
-        labels=load_labels(find_labels(settings.labels)) if settings.labels else None,
+        labels=load_labels(find_labels(settings.labels, allowed)) if settings.labels else None,
         labels_override=settings.labels_override,
         network_size=settings.network_size,
         precision=settings.precision,

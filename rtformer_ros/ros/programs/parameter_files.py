@@ -33,7 +33,8 @@ _READ_ONLY = [name for name, spec in SPECS.items() if spec.read_only]
 
 _YAML_HEAD = f"""\
 # Parameters of segmentation_node, as seg.launch.py gives them. Every value below is the default.
-# All but {', '.join(_READ_ONLY)} can be changed while the node runs, model and engine too.
+# All but {', '.join(_READ_ONLY)} can be changed while the node
+# runs, model and engine too.
 # This file is written by `{_COMMAND}`: change a copy, and launch with params_file:=COPY.
 /**:
   ros__parameters:

@@ -78,8 +78,8 @@ def test_what_text_means(text, data, loader):
     [
         ('a: 1\nb: ]', r'here: it is no YAML \(line 2: .+\)'),
         ('a: 1\nb: \x00', r'here: it is no YAML \(line 2: a control character\)'),
-        ('a: 1\n\n3: 4', r'here: the key 3 is no text; put it in quotes \(line 3\)'),
-        ('a: 1\na: 2', r"here: the key 'a' is there twice \(line 2\)"),
+        ('a: 1\n\n3: 4', r'here: a key is no text; put it in quotes \(line 3\)'),
+        ('a: 1\na: 2', r'here: a key is there twice \(line 2\)'),
         ('a: &b 1', r'here: anchors and aliases \(& and \*\) are not taken \(line 1\)'),
         ('a: !b 1', r'here: tags \(!\.\.\.\) are not taken \(line 1\)'),
         ('a: !!int x', r'here: a value is no int \(line 1\)'),
