@@ -200,11 +200,12 @@ def test_several_cameras_are_found_by_their_names(
         'namespace:=robot',
     )  # fmt: skip
     for camera in ('front', 'left'):
+        mask = f'/robot/segmentation_node/{camera}/mask'
+        peer.node.create_subscription(Image, mask, print, 5)
+        peer.wait_for(lambda n=mask: peer.node.count_publishers(n), mask)
         for topic in ('image_raw', 'camera_info'):
             name = f'/{camera}/{topic}'
             peer.wait_for(lambda n=name: peer.node.count_subscribers(n), f'a subscriber of {name}')
-        mask = f'/robot/segmentation_node/{camera}/mask'
-        peer.wait_for(lambda n=mask: peer.node.count_publishers(n), mask)
 
 
 def test_a_depth_camera_is_made_ready_for_nav2(

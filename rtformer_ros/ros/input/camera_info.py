@@ -23,6 +23,11 @@ class CameraInfoCache:
         """Start with none."""
         self._infos: dict[tuple[int, int], CameraInfo] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Return whether none has come yet."""
+        return not self._infos
+
     def add(self, info: CameraInfo) -> None:
         """Keep a message, and forget the oldest."""
         # One copy that is exchanged, as the worker looks meanwhile. A stamp that comes again, as

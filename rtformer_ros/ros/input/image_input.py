@@ -1,4 +1,4 @@
-"""Subscriptions to the image and calibration of a camera, of the QoS that it offers."""
+"""Subscriptions to the image and calibration of a camera, while they are wanted, of its QoS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ from sensor_msgs.msg import CameraInfo
 from rtformer_ros.ros.input.camera_info import CameraInfoCache
 from rtformer_ros.ros.input.image_hint import image_hint
 from rtformer_ros.ros.input.image_topic import ImageTopic
-from rtformer_ros.ros.interface.qos import SubscriptionEventCallbacks, input_profile
+from rtformer_ros.ros.interface.qos import (
+    SubscriptionEventCallbacks,
+    input_profile,
+    unmet_policies,
+)
 from rtformer_ros.ros.interface.topics import CAMERA_INFO_TOPIC
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
 
 _REMEMBERED_IMAGES = 256
 _FINGERPRINT_BYTES = 4096
+_POLICY_NAMES = {'reliable': 'RELIABILITY', 'transient_local': 'DURABILITY'}
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,10 @@ class CameraInput:
     """
     Subscriptions to one camera's image and calibration.
 
-    Callbacks run in the given callback group; the other methods are thread-safe.
+    Between `start` and `stop` it listens or rests. At rest it has no subscription, so that the
+    camera costs nothing, but for a calibration as long as none has come; whether the camera is
+    there is seen in the ROS graph. Callbacks run in the given callback group; the other methods are
+    thread-safe.
     """
 
     def __init__(
@@ -78,8 +86,10 @@ class CameraInput:
         self._newest_profile: QoSProfile | None = None
         self._twice = _TwiceReceived()
         self._camera_info: Subscription | None = None
+        self._is_started = False
         self._last_frame_s: float | None = None
-        self._started_s: float | None = None
+        # When listening began or, at rest, when a publisher was there last.
+        self._well_s: float | None = None
         self._incompatible_policy = ''
 
     @property
@@ -93,65 +103,86 @@ class CameraInput:
         return self._node.count_publishers(self.topic)
 
     @property
+    def is_resting(self) -> bool:
+        """Return whether it is started, and does not listen."""
+        return self._is_started and self._image is None
+
+    @property
     def silent_s(self) -> float | None:
-        """Return the seconds since the last frame, None before the first."""
+        """Return the seconds since the last frame, None before the first since it listens."""
         last_s = self._last_frame_s
         return None if last_s is None else time.monotonic() - last_s
 
     @property
     def waited_s(self) -> float:
-        """Return the seconds since the last frame or the subscription; 0 without one."""
-        since_s = self._last_frame_s or self._started_s
+        """
+        Return the seconds since the last frame, or since it listens; 0 when it is not started.
+
+        At rest those since a publisher was there that a subscription would hear.
+        """
+        since_s = self._last_frame_s or self._well_s
         return 0.0 if since_s is None else time.monotonic() - since_s
 
     def hint(self) -> str:
-        """Return what is on the topic and which image topics there are, '' unsubscribed."""
+        """Return what is on the topic and which image topics there are, '' when not started."""
         with self._lock:
+            if not self._is_started:
+                return ''
             subscription, compressed = self._image, self._topic.is_compressed
-            asked = subscription.qos_profile if subscription is not None else None
-        if asked is None:
-            return ''
+            asked = subscription.qos_profile if subscription else self._image_profile()
         return image_hint(self._node, self.topic, asked, compressed=compressed)
 
     @property
     def incompatible_policy(self) -> str:
-        """Return the QoS policy by which a publisher was refused, '' where none was."""
+        """Return the QoS policy by which a publisher is refused, '' where none is."""
         return self._incompatible_policy
 
     def calibration(self, header: Header) -> CameraInfo | None:
         """Return the calibration with the image's stamp, else the newest, else None."""
         return self._infos.find(header)
 
-    def start(self) -> None:
-        """Subscribe."""
+    def start(self, *, listens: bool = True) -> None:
+        """Listen, or rest until `listen` is called."""
         with self._lock:
-            self._started_s = time.monotonic()
+            self._is_started = True
             self._topic.choose(self._settings.transport)
-            self._subscribe_image(self._image_profile())
             self._subscribe_camera_info(self._camera_info_profile())
+            if listens:
+                self._listen()
+            else:
+                self._rest()
 
     def stop(self) -> None:
         """Unsubscribe; harmless when nothing is subscribed."""
         with self._lock:
-            self._end_replacement()
-            for subscription in (self._image, self._camera_info):
-                if subscription is not None:
-                    self._node.destroy_subscription(subscription)
-            self._image = self._camera_info = None
-            self._incompatible_policy = ''
-            self._last_frame_s = self._started_s = None
+            self._unsubscribe_image()
+            self._unsubscribe_camera_info()
+            self._is_started = False
+            self._well_s = None
+
+    def listen(self) -> None:
+        """Subscribe, unless it is subscribed or not started."""
+        with self._lock:
+            if self.is_resting:
+                self._listen()
+
+    def rest(self) -> None:
+        """Unsubscribe until `listen` is called; harmless at rest, or when it is not started."""
+        with self._lock:
+            if self._image is not None:
+                self._rest()
 
     def configure(self, settings: InputSettings) -> None:
         """Take other settings, and subscribe anew if they differ."""
         with self._lock:
             if settings == self._settings:
                 return
-            is_started = self._image is not None
+            was_started, was_resting = self._is_started, self.is_resting
             self.stop()
             self._settings = settings
             self._topic.choose(settings.transport)
-            if is_started:
-                self.start()
+            if was_started:
+                self.start(listens=not was_resting)
 
     def follow_publishers(self) -> None:
         """
@@ -173,8 +204,39 @@ class CameraInput:
             if self._camera_info is not None:
                 profile = self._camera_info_profile()
                 if _differ(profile, self._camera_info.qos_profile):
-                    self._node.destroy_subscription(self._camera_info)
+                    self._unsubscribe_camera_info()
                     self._subscribe_camera_info(profile)
+            if self.is_resting:
+                self._look_from_rest()
+
+    def _listen(self) -> None:
+        self._last_frame_s = None
+        self._well_s = time.monotonic()
+        if self._camera_info is None:
+            self._subscribe_camera_info(self._camera_info_profile())
+        self._topic.choose(self._settings.transport)
+        self._subscribe_image(self._image_profile())
+
+    def _rest(self) -> None:
+        self._unsubscribe_image()
+        self._well_s = time.monotonic()
+        self._look_from_rest()
+
+    def _look_from_rest(self) -> None:
+        """Look at the publishers as a subscription would, and end that to a known calibration."""
+        if not self._infos.is_empty:
+            self._unsubscribe_camera_info()
+        self._topic.choose(self._settings.transport)
+        asked, kind = self._image_profile(), self._topic.kind
+        policies = [
+            unmet_policies(each.qos_profile, asked)
+            for each in self._node.get_publishers_info_by_topic(self.topic)
+            if each.topic_type == f'sensor_msgs/msg/{kind.__name__}'
+        ]
+        if [] in policies:
+            self._well_s = time.monotonic()
+        unmet = next(filter(None, policies), None)
+        self._incompatible_policy = _POLICY_NAMES[unmet[0]] if unmet else ''
 
     def _image_profile(self) -> QoSProfile:
         return input_profile(self._settings.image_qos, self._node, self.topic)
@@ -206,6 +268,18 @@ class CameraInput:
             callback_group=self._group,
             event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
         )
+
+    def _unsubscribe_image(self) -> None:
+        self._end_replacement()
+        if self._image is not None:
+            self._node.destroy_subscription(self._image)
+        self._image = self._last_frame_s = None
+        self._incompatible_policy = ''
+
+    def _unsubscribe_camera_info(self) -> None:
+        if self._camera_info is not None:
+            self._node.destroy_subscription(self._camera_info)
+            self._camera_info = None
 
     def _end_replacement(self) -> None:
         if self._replaced_image is not None:

@@ -84,10 +84,11 @@ class Camera:
             topic=self.topic,
             publisher_count=self._input.publisher_count,
             silent_s=self._input.silent_s,
+            waited_s=self._input.waited_s,
             incompatible_policy=self._input.incompatible_policy,
             image_hint=self._image_hint,
             unserved_outputs=self._outputs.unserved_topics,
-            idle=self._settings.lazy and not self.wanted(),
+            idle=self._input.is_resting,
             is_paused=self.is_paused,
         )
 
@@ -103,10 +104,10 @@ class Camera:
         self._outputs.configure(self._settings.output, config)
 
     def start(self, queue: LatestQueue[Camera, ReceivedImage]) -> None:
-        """Subscribe; frames go to the queue."""
+        """Let frames go to the queue; subscribe, or rest until somebody wants a frame."""
         self._queue = queue
         queue.add_source(self)
-        self._input.start()
+        self._input.start(listens=self._has_demand())
 
     def stop(self) -> None:
         """Unsubscribe, and discard the frame that waits; harmless when nothing is subscribed."""
@@ -130,8 +131,25 @@ class Camera:
             self._rate_limit = RateLimit(settings.max_rate_hz)
         self._settings = settings
 
+    @property
+    def is_resting(self) -> bool:
+        """Return whether it receives no image because nobody wants one."""
+        return self._input.is_resting
+
+    def wake(self) -> None:
+        """Receive images again if somebody wants one by now."""
+        if self._has_demand():
+            self._input.listen()
+
+    def _has_demand(self) -> bool:
+        return not self._settings.lazy or self._next_frame.is_requested or bool(self.wanted())
+
     def follow_graph(self) -> None:
         """Check whether publishers and subscribers still fit; call it about once a second."""
+        if self._has_demand():
+            self._input.listen()
+        else:
+            self._input.rest()
         self._input.follow_publishers()
         self._outputs.check_subscribers()
         self._depth.follow(self._queue is not None and POINTS in self.wanted())
@@ -213,6 +231,7 @@ class Camera:
     def request_frame(self) -> None:
         """Request the next frame, also where nobody subscribes to an output."""
         self._next_frame.request()
+        self._input.listen()
 
     def wait_for_frame(self, timeout_s: float) -> CapturedFrame | None:
         """Return the frame that was requested; None if there is none in time."""

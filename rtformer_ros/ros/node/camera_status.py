@@ -25,6 +25,8 @@ NO_SUBSCRIBER = 'no subscriber'
 PAUSED = 'paused'
 """The count of frames left out because ~/set_enabled says so."""
 
+# A camera of a few frames a second may take that long for its first.
+_FIRST_FRAME_S = 1.0
 # Share of the frames of one period above which skipping is worth a warning.
 _BEHIND_SHARE = 0.1
 _SILENT_S = 3.0
@@ -36,17 +38,19 @@ class CameraStatus:
     Status of one camera at one moment.
 
     name: '' for the only camera of a node that has no names for them. topic: the image topic's
-    full name; silent_s: seconds since the last frame, None before the first; incompatible_policy:
-    the QoS policy by which the camera's publisher was refused; image_hint: what the graph has in
-    place of the image, '' while images come; unserved_outputs: why a subscriber
-    gets nothing, by output topic (~/mask); idle: nobody subscribes and the node is lazy;
-    is_paused: ~/set_enabled has switched it off.
+    full name; silent_s: seconds since the last frame, None before the first; waited_s: since that
+    or the subscription; incompatible_policy: the QoS policy by which the camera's publisher is
+    refused; image_hint: what the graph has in place of the image, '' while images come or could;
+    unserved_outputs: why a subscriber gets nothing, by output topic (~/mask); idle: nobody
+    subscribes to an output, so the node does not to the image; is_paused: ~/set_enabled has
+    switched it off.
     """
 
     name: str
     topic: str
     publisher_count: int
     silent_s: float | None
+    waited_s: float
     incompatible_policy: str
     image_hint: str
     unserved_outputs: Mapping[str, str]
@@ -67,7 +71,7 @@ class CameraStatus:
         if self.is_paused:
             return 'paused by ~/set_enabled'
         if self.idle:
-            return 'idle: nobody subscribes to an output'
+            return 'idle: nobody subscribes to an output; the camera is there'
         return f'segmenting at {statistics.output_hz:.1f} Hz'
 
     def values(self) -> dict[str, str]:
@@ -92,7 +96,11 @@ class CameraStatus:
             )
         if not self.publisher_count:
             return f'no camera: nobody publishes {self.topic}'
+        if self.idle:
+            return f'no publisher of {self.topic} fits' if self.image_hint else ''
         if self.silent_s is None:
+            if self.waited_s < _FIRST_FRAME_S:
+                return ''
             return f'no frame has come yet on {self.topic}, which has a publisher'
         if self.silent_s > _SILENT_S:
             return f'no frame for {self.silent_s:.0f} s on {self.topic}'

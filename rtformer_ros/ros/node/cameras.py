@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rtformer_ros.ros.node.camera import Camera
@@ -17,6 +18,44 @@ if TYPE_CHECKING:
     from rtformer_ros.ros.input.image_input import ReceivedImage
     from rtformer_ros.ros.interface.settings import CameraSettings
     from rtformer_ros.stream.latest_queue import LatestQueue
+
+
+# Below the period of a usual camera, so that its next frame is received.
+_WATCH_PERIOD_S = 0.025
+
+
+class _Watch:
+    """
+    Thread that looks whether a resting camera is wanted by now, as long as one rests.
+
+    A timer would do the same at four times the cost: the executor goes through all entities of
+    the node whenever it fires.
+    """
+
+    def __init__(self, look: Callable[[], bool]) -> None:
+        """Start; look: wakes who is wanted, and returns whether any camera rests."""
+        self._look = look
+        self._begun, self._ended = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name='watch', daemon=True)
+        self._thread.start()
+
+    def begin(self) -> None:
+        """Look again from now on."""
+        self._begun.set()
+
+    def end(self) -> None:
+        """End the thread."""
+        self._ended.set()
+        self._begun.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while self._begun.wait() and not self._ended.is_set():
+            # Before the look, or what begins meanwhile would be forgotten.
+            self._begun.clear()
+            if self._look():
+                self._begun.set()
+                self._ended.wait(_WATCH_PERIOD_S)
 
 
 class Cameras:
@@ -37,6 +76,7 @@ class Cameras:
         self._is_offered = False
         self._is_paused = False
         self._queue: LatestQueue[Camera, ReceivedImage] | None = None
+        self._watch: _Watch | None = None
         # Never changed in place, so that others may iterate over it at any time.
         self._cameras = tuple(self._new(name) for name in names)
 
@@ -69,16 +109,21 @@ class Cameras:
                 camera.offer(config)
 
     def start(self, queue: LatestQueue[Camera, ReceivedImage]) -> None:
-        """Subscribe to all cameras."""
+        """Subscribe to all cameras, or have them rest until they are wanted."""
         with self._lock:
             self._queue = queue
             for camera in self._cameras:
                 camera.start(queue)
+            self._watch = _Watch(self._wake)
+            self._watch.begin()
 
     def stop(self) -> None:
         """Unsubscribe."""
         with self._lock:
             self._queue = None
+            if self._watch is not None:
+                self._watch.end()
+                self._watch = None
             for camera in self._cameras:
                 camera.stop()
 
@@ -116,6 +161,15 @@ class Cameras:
         with self._lock:
             for camera in self._cameras:
                 camera.follow_graph()
+            if self._watch is not None:
+                self._watch.begin()
+
+    def _wake(self) -> bool:
+        """Wake the cameras that are wanted by now; returns whether any rests on."""
+        resting = [camera for camera in self._cameras if camera.is_resting]
+        for camera in resting:
+            camera.wake()
+        return any(camera.is_resting for camera in resting)
 
     def _new(self, name: str) -> Camera:
         camera = Camera(self._node, self._group, name, self._settings)

@@ -61,9 +61,9 @@ class Rig:
         self.worker = FrameWorker(peer.node, queue, self.current, 0.0)
         self.sources = [ros_peer.Camera(peer, topic=f'{name}/image') for name in NAMES]
         for source, camera in zip(self.sources, self.cameras, strict=True):
-            source.calibrate(info_of(LENS))
-            peer.wait_for(source.images.get_subscription_count, 'the camera to subscribe')
             peer.wait_for(lambda c=camera: c.wanted() == set(KINDS), 'subscribers of its outputs')
+            peer.wait_for(source.images.get_subscription_count, 'the camera to subscribe')
+            source.calibrate(info_of(LENS))
 
     def configure(self, height_m):
         config = configure_frames(self.engine, settings(height_m).frame)

@@ -39,11 +39,11 @@ def test_qos_mismatch_is_named(peer, start_node):
 @pytest.mark.parametrize('reliable', [True, False])
 def test_auto_qos_follows_the_camera(reliable, peer, start_node):
     start_node()
+    masks = peer.collect(f'{NODE}/mask')
     first = Camera(peer, reliable=not reliable)
     peer.wait_for(first.images.get_subscription_count, 'a subscription for the first camera')
     peer.node.destroy_publisher(first.images)
     second = Camera(peer, reliable=reliable)
-    masks = peer.collect(f'{NODE}/mask')
     peer.wait_for(second.images.get_subscription_count, 'a subscription for the second camera')
     peer.spin_for(0.3)
     peer.wait_for(lambda: second.publish(noise()) and masks, 'a mask')

@@ -56,8 +56,8 @@ def test_malformed_image_is_counted_and_survived(name, peer, camera, start_node,
 
 def test_malformed_compressed_images_are_counted_and_survived(peer, camera, start_node, connect):
     node = start_node(image_transport='compressed')
-    peer.wait_for(camera.compressed.get_subscription_count, 'the node to hear the camera')
     peer.collect('/segmentation_node/mask')
+    peer.wait_for(camera.compressed.get_subscription_count, 'the node to hear the camera')
     peer.watch_diagnostics()
     peer.spin_for(0.5)
     for data in (b'', b'\xff\xd8\xff\xe0 cut short', b'no picture at all'):
@@ -96,8 +96,8 @@ def large_png() -> bytes:
 
 def test_other_codecs_and_huge_pictures_never_reach_a_decoder(peer, camera, start_node):
     node = start_node(image_transport='compressed')
-    peer.wait_for(camera.compressed.get_subscription_count, 'the node to hear the camera')
     masks = peer.collect(f'{NODE}/mask')
+    peer.wait_for(camera.compressed.get_subscription_count, 'the node to hear the camera')
     peer.watch_diagnostics()
     peer.spin_for(0.5)
 

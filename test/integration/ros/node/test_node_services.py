@@ -78,14 +78,14 @@ def test_snapshot_holds_the_next_frame_though_nobody_subscribes(
     folder = tmp_path / 'reports'
     # Nobody listens, and the rate limit would let no second frame through.
     start_node(engine='onnxruntime', overlay_alpha=1.0, max_rate_hz=0.01, snapshot__folder=folder)
-    peer.wait_for(camera.images.get_subscription_count, 'the node to hear the camera')
-    peer.spin_for(0.3)
     camera.calibrate(CameraInfo(width=64, height=48, k=[float(i) for i in range(9)]))
     found = []
     for seed in range(2):
         answer = snapshot()
         # It waits for a frame, and all else goes on.
         assert peer.set_parameter('jpeg_quality', 70 + seed).successful
+        peer.wait_for(camera.images.get_subscription_count, 'the node to hear the camera')
+        peer.spin_for(0.3)
         number = camera.publish(noise(seed=seed))
         response = answer()
         assert response.success, response.message
@@ -107,6 +107,7 @@ def test_snapshot_holds_the_next_frame_though_nobody_subscribes(
         assert (frame['topic'], frame['encoding']) == ('/image', 'rgb8')
         assert frame['camera_info']['k'] == list(range(9))
         assert frame['times_ms']['infer'] > 0
+        peer.wait_for(lambda: not camera.images.get_subscription_count(), 'the node to rest again')
     assert sorted(folder.iterdir()) == sorted(found), 'and nothing unfinished'
 
 
@@ -115,12 +116,11 @@ def test_snapshot_has_a_folder_for_each_camera_and_tells_of_the_silent_one(
 ):
     cameras = {name: Camera(peer, topic=f'{name}/image') for name in ('front', 'left')}
     start_node(
-        cameras='[front, left]', snapshot__folder=tmp_path / 'reports', snapshot__timeout_s=2.0
+        cameras='[front, left]', snapshot__folder=tmp_path / 'reports', snapshot__timeout_s=5.0
     )
-    for camera in cameras.values():
-        peer.wait_for(camera.images.get_subscription_count, 'the node to hear the camera')
-    peer.spin_for(0.3)
     answer = snapshot()
+    peer.wait_for(cameras['left'].images.get_subscription_count, 'the node to hear the camera')
+    peer.spin_for(0.3)
     cameras['left'].publish(noise())
     response = answer()
     assert response.success, response.message
@@ -136,11 +136,12 @@ def test_snapshot_says_why_there_is_none(peer, tmp_path, start_node, snapshot, e
     assert not response.success
     assert 'no frame within 0.2 s: no camera: nobody publishes /image' in response.message
     camera = Camera(peer)
-    peer.wait_for(camera.images.get_subscription_count, 'the node to hear the camera')
     assert peer.set_parameter('snapshot.timeout_s', 30.0).successful
     (tmp_path / 'file').write_text('')
     assert peer.set_parameter('snapshot.folder', str(tmp_path / 'file')).successful
     answer = snapshot()
+    peer.wait_for(camera.images.get_subscription_count, 'the node to hear the camera')
+    peer.spin_for(0.3)
     camera.publish(noise())
     response = answer()
     assert not response.success

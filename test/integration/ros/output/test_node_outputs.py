@@ -3,10 +3,11 @@
 import cv2
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from closed_form_models import RGB_LABELS, expected_class_map
-from ros_peer import NODE, noise, number_of
+from ros_peer import NODE, Camera, noise, number_of, values_of
 from rtformer_ros.ros.input.image_messages import image_array
 
 PALETTE = np.array([label.color_rgb for label in RGB_LABELS.classes], np.uint8)
@@ -156,19 +157,45 @@ def test_late_subscriber_gets_the_frames_that_follow(peer, camera, start_node, c
 
 def test_lazy_node_segments_only_for_subscribers(peer, camera, start_node):
     start_node()
+    hears = camera.images.get_subscription_count
     peer.watch_diagnostics()
-    peer.wait_for(camera.images.get_subscription_count, 'the node to hear the camera')
-    peer.spin_for(0.3)
-    for seed in range(3):
-        camera.publish(noise(seed=seed))
     status = peer.wait_for_diagnostic(
-        lambda s: counts(s)['frames received'] == 3, 'three frames on the diagnostics'
+        lambda s: 'idle: nobody subscribes' in s.message, 'an idle node that knows of the camera'
     )
-    assert counts(status)['frames segmented'] == 0
-    assert counts(status)['frames without subscriber'] == 3
+    assert status.level == DiagnosticStatus.OK
+    assert values_of(status)['publishers'] == '1'
+    assert not hears(), 'a subscription that nobody needs'
+    for _ in range(2):
+        masks: list[Image] = []
+        subscription = peer.node.create_subscription(Image, f'{NODE}/mask', masks.append, 5)
+        peer.wait_for(lambda m=masks: camera.publish(noise()) and m, 'a mask')
+        peer.node.destroy_subscription(subscription)
+        peer.wait_for(lambda: not hears(), 'the node to rest again')
     assert peer.set_parameter('lazy', False).successful
+    peer.wait_for(hears, 'the node to hear the camera')
+    peer.spin_for(0.3)
+    before = counts(peer.wait_for_diagnostic(lambda s: True, 'diagnostics'))['frames segmented']
     camera.publish(noise())
-    peer.wait_for_diagnostic(lambda s: counts(s)['frames segmented'] == 1, 'a segmented frame')
+    peer.wait_for_diagnostic(
+        lambda s: counts(s)['frames segmented'] == before + 1, 'a segmented frame'
+    )
+
+
+def test_idle_node_tells_what_is_wrong_with_the_camera(peer, start_node):
+    start_node()
+    peer.watch_diagnostics()
+    peer.wait_for_diagnostic(lambda s: 'no camera: nobody publishes' in s.message, 'no camera')
+    camera = Camera(peer)
+    idle = lambda s: 'idle: nobody subscribes' in s.message  # noqa: E731
+    peer.wait_for_diagnostic(idle, 'an idle node')
+    assert peer.set_parameter('qos.image.reliability', 'reliable').successful
+    peer.node.destroy_publisher(camera.images)
+    peer.wait_for_diagnostic(lambda s: 'no camera: nobody publishes' in s.message, 'no camera')
+    Camera(peer, reliable=False)
+    status = peer.wait_for_diagnostic(lambda s: 'QoS mismatch' in s.message, 'the mismatch')
+    assert status.level == DiagnosticStatus.WARN
+    assert peer.set_parameter('qos.image.reliability', 'auto').successful
+    peer.wait_for_diagnostic(idle, 'an idle node')
 
 
 def counts(status) -> dict[str, int]:
