@@ -23,10 +23,13 @@ class Segmentation:
 
     class_map_hw: uint8 [H, W], class ids; 255 is unlabelled.
     confidence_hw: uint8 [H, W], softmax probability of the winning class times 255, rounded.
+    small_class_map_hw: uint8 [h, w], what class_map_hw was enlarged from, where it is much larger:
+    whoever paints it is quicker with this. None else.
     """
 
     class_map_hw: npt.NDArray[np.uint8]
     confidence_hw: npt.NDArray[np.uint8]
+    small_class_map_hw: npt.NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)

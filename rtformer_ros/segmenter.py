@@ -8,13 +8,24 @@ from typing import TYPE_CHECKING, Literal
 import cv2
 import numpy as np
 
-from rtformer_ros.imaging.resize import ResizeMode, Size, from_network, place, to_network
+from rtformer_ros.imaging.resize import (
+    Buffers,
+    ResizeMode,
+    Size,
+    content_of,
+    from_network,
+    place,
+    to_network,
+)
 from rtformer_ros.segmentation import UNLABELED_ID, Segmentation, SegmentationBatch
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rtformer_ros.engines.base import Engine
+
+# Below this many times as many pixels, enlarging colours costs more than looking them up saves.
+_MUCH_LARGER = 4
 
 OutputSize = Literal['source', 'network'] | Size
 
@@ -50,6 +61,7 @@ class Segmenter:
         self._settings = settings
         self._network_size = (engine.description.height, engine.description.width)
         self._buffer_nhwc = np.empty((1, *self._network_size, 3), np.uint8)
+        self._buffers = Buffers()
         self._remap = np.frombuffer(settings.class_remap, np.uint8)
         self._threshold = round(settings.confidence_threshold * 255)
 
@@ -92,7 +104,7 @@ class Segmenter:
             self._buffer_nhwc = np.empty((index + 1, *self._network_size, 3), np.uint8)
         source = (image_hwc.shape[0], image_hwc.shape[1])
         placement = place(source, self._network_size, self._settings.resize)
-        return to_network(image_hwc, placement, self._buffer_nhwc[index])
+        return to_network(image_hwc, placement, self._buffer_nhwc[index], self._buffers)
 
     def infer(self, *network_images_hwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
         """Run the engine once on what `preprocess` returned for indices 0, 1 and so on."""
@@ -119,7 +131,12 @@ class Segmenter:
         confidence_hw = result.confidence_hw
         if with_confidence:
             confidence_hw = from_network(confidence_hw, placement, size)
-        return Segmentation(from_network(class_map_hw, placement, size), confidence_hw)
+        small_hw = content_of(class_map_hw, placement)
+        return Segmentation(
+            from_network(class_map_hw, placement, size),
+            confidence_hw,
+            small_hw if size[0] * size[1] >= _MUCH_LARGER * small_hw.size else None,
+        )
 
     def _ids(self, result: Segmentation) -> npt.NDArray[np.uint8]:
         """Return the remapped ids above the threshold, at the network's size, where it is cheap."""

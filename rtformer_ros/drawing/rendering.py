@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from rtformer_ros.drawing.class_colors import blend_overlay, colorize, hidden_pixels
+from rtformer_ros.imaging.resize import enlarge
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -66,20 +67,35 @@ class Rendering:
     def color_mask(self, out: Pixels) -> None:
         """Write the colour of each pixel's class."""
         if self._color_hwc is None:
-            self._color_hwc = colorize(
-                self._segmentation.class_map_hw, self._settings.palette_rgb, out
-            )
+            self._color_hwc = self._paint(out)
         else:
             np.copyto(out, self._color_hwc)
 
     def overlay(self, out: Pixels) -> None:
         """Write the image with class colours over it; hidden classes leave it as it is."""
-        if self._color_hwc is None:
-            self._color_hwc = colorize(self._segmentation.class_map_hw, self._settings.palette_rgb)
-        hidden_hw = hidden_pixels(self._segmentation.class_map_hw, self._settings.shown_ids)
+        # Without a picture of the colours they are painted into the overlay, and blended there.
+        color_hwc = self._paint(out) if self._color_hwc is None else self._color_hwc
         blend_overlay(
-            self._resized_image_hwc, self._color_hwc, self._settings.overlay_alpha, hidden_hw, out
+            self._resized_image_hwc, color_hwc, self._settings.overlay_alpha, self._hidden(), out
         )
+
+    def _paint(self, out: Pixels) -> Pixels:
+        """Write the colours of all pixels; looked up for as few as possible, then enlarged."""
+        segmentation, palette = self._segmentation, self._settings.palette_rgb
+        small_hw = segmentation.small_class_map_hw
+        if small_hw is None:
+            return colorize(segmentation.class_map_hw, palette, out)
+        return enlarge(colorize(small_hw, palette), out)
+
+    def _hidden(self) -> Pixels | None:
+        segmentation, shown_ids = self._segmentation, self._settings.shown_ids
+        small_hw = segmentation.small_class_map_hw
+        if small_hw is None:
+            return hidden_pixels(segmentation.class_map_hw, shown_ids)
+        hidden_hw = hidden_pixels(small_hw, shown_ids)
+        if hidden_hw is None:
+            return None
+        return enlarge(hidden_hw, np.empty(self.size, np.uint8))
 
     @cached_property
     def _resized_image_hwc(self) -> Pixels:

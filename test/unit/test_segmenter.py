@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -73,6 +74,21 @@ def test_output_size(wanted, resize, expected):
     assert set(result.class_map_hw[:, : width // 2 - 1].flat) == {0}
     assert set(result.class_map_hw[:, width // 2 + 1 :].flat) == {2}
     assert set(result.confidence_hw[:, width // 2 + 1 :].flat) == {200}
+
+
+@pytest.mark.parametrize('resize', ['stretch', 'letterbox'])
+def test_an_enlarged_result_keeps_what_it_was_enlarged_from(resize, image_hwc):
+    large = np.repeat(np.repeat(image_hwc, 4, axis=0), 3, axis=1)
+    settings = SegmentSettings(resize, class_remap=bytes([2, 1, 0, *range(3, 256)]))
+    result = Segmenter(BrightestChannel(), settings).segment(large)
+    small = result.small_class_map_hw
+    assert small is not None
+    assert small.size < result.class_map_hw.size
+    size = result.class_map_hw.shape[::-1]
+    enlarged = cv2.resize(small, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    np.testing.assert_array_equal(enlarged, result.class_map_hw)
+    settings = SegmentSettings(resize, 'network')
+    assert Segmenter(BrightestChannel(), settings).segment(large).small_class_map_hw is None
 
 
 def test_frames_of_changing_sizes_do_not_leave_traces(image_hwc):

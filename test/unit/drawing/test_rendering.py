@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -58,3 +59,26 @@ def test_overlay_takes_an_image_of_another_size():
     rendering = Rendering(settings, large, Segmentation(IDS, CONFIDENCE))
     assert (drawn(rendering.overlay) == 90).all()
     assert rendering.size == (20, 30)
+
+
+@pytest.mark.parametrize('shown_ids', [None, np.isin(np.arange(256), [1, 3])])
+@pytest.mark.parametrize('color_mask_first', [True, False])
+def test_ids_that_were_enlarged_are_painted_before_and_look_the_same(color_mask_first, shown_ids):
+    small = IDS[:7, :11]
+    enlarged = cv2.resize(small, (30, 20), interpolation=cv2.INTER_NEAREST_EXACT)
+    settings = RenderSettings(palette_rgb(LABELS), shown_ids, overlay_alpha=0.4)
+    pictures = []
+    for segmentation in (
+        Segmentation(enlarged, CONFIDENCE),
+        Segmentation(enlarged, CONFIDENCE, small),
+    ):
+        rendering = Rendering(settings, IMAGE, segmentation)
+        drawn_first = drawn(rendering.color_mask) if color_mask_first else None
+        overlay = drawn(rendering.overlay)
+        color_mask = drawn(rendering.color_mask)
+        if drawn_first is not None:
+            np.testing.assert_array_equal(drawn_first, color_mask)
+        pictures.append((overlay, color_mask, drawn(rendering.mask, 1)))
+    for before, now in zip(*pictures, strict=True):
+        np.testing.assert_array_equal(now, before)
+    np.testing.assert_array_equal(pictures[1][1], palette_rgb(LABELS)[enlarged])

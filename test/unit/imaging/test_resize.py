@@ -1,9 +1,21 @@
 import itertools
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from rtformer_ros.imaging.resize import Placement, from_network, place, to_network
+from rtformer_ros.imaging.resize import (
+    Buffers,
+    Placement,
+    enlarge,
+    from_network,
+    place,
+    to_network,
+)
+
+SIZES = st.tuples(st.integers(1, 90), st.integers(1, 90))
 
 
 @pytest.mark.parametrize(
@@ -71,3 +83,55 @@ def test_a_map_comes_back_by_nearest_pixel_centres(mode, size):
         columns = np.floor(centres_x + column_shift).astype(int)
         fits |= result == content[rows][:, columns]
     assert fits.all()
+
+
+@settings(deadline=None)
+@given(SIZES, SIZES, st.sampled_from([(), (3,)]))
+def test_enlarging_in_two_steps_is_the_same_as_in_one(source, size, channels):
+    pixels = np.random.default_rng(0).integers(0, 256, (*source, *channels), np.uint8)
+    buffers = Buffers()
+    for _ in range(2):
+        out = np.empty((*size, *channels), np.uint8)
+        assert enlarge(pixels, out, buffers) is out
+        at_once = cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+        np.testing.assert_array_equal(out, at_once)
+
+
+def mean_of_squares(image: np.ndarray) -> np.ndarray:
+    """Return the means of 2 x 2 pixels, halves rounded up."""
+    corners = [image[y::2, x::2].astype(int) for y in (0, 1) for x in (0, 1)]
+    return ((sum(corners) + 2) // 4).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ('source', 'halvings'),
+    [((72, 96), 1), ((144, 192), 2), ((216, 384), 2), ((108, 192), 1), ((71, 96), 0)],
+)
+def test_shrinking_averages_squares_and_is_bilinear_then(source, halvings):
+    image = np.random.default_rng(1).integers(0, 256, (*source, 3), np.uint8)
+    before, placement, buffers = image.copy(), place(source, (36, 48), 'stretch'), Buffers()
+    expected = image
+    for _ in range(halvings):
+        expected = mean_of_squares(expected)
+    expected = cv2.resize(expected, (48, 36), interpolation=cv2.INTER_LINEAR)
+    for _ in range(2):
+        result = to_network(image, placement, np.empty((36, 48, 3), np.uint8), buffers)
+        np.testing.assert_array_equal(result, expected)
+    np.testing.assert_array_equal(image, before)
+
+
+def test_odd_images_are_averaged_at_once():
+    image = np.random.default_rng(1).integers(0, 256, (145, 201, 3), np.uint8)
+    result = to_network(
+        image, place((145, 201), (36, 48), 'stretch'), np.empty((36, 48, 3), np.uint8)
+    )
+    np.testing.assert_array_equal(result, cv2.resize(image, (48, 36), interpolation=cv2.INTER_AREA))
+
+
+def test_buffers_are_used_again_and_do_not_grow_without_end():
+    buffers = Buffers()
+    assert buffers.get(3, 4) is buffers.get(3, 4)
+    assert buffers.get(3, 4).shape == (3, 4)
+    for size in range(1, 100):
+        buffers.get(size)
+    assert len(buffers._arrays) <= 8
