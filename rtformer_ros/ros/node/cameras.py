@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 # Below the period of a usual camera, so that its next frame is received.
-_WATCH_PERIOD_S = 0.025
+_WATCH_PERIOD_S = 0.03
 
 
 class _Watch:

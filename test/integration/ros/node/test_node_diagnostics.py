@@ -70,9 +70,9 @@ def test_qos_override_of_ros_has_the_last_word(peer, start_node):
     assert offered() == [ReliabilityPolicy.BEST_EFFORT]
 
 
-def test_subscriber_that_gets_nothing_is_named(peer, camera, start_node, connect):
+def test_subscriber_that_gets_nothing_is_named(peer, camera, start_node):
     start_node(qos__mask__reliability='best_effort')
-    masks = connect('mask', reliable=True)
+    masks = peer.collect(f'{NODE}/mask', reliable=True)
     peer.watch_diagnostics()
     status = peer.wait_for_diagnostic(
         lambda s: camera.publish(noise()) and 'gets nothing' in s.message, 'a warning'

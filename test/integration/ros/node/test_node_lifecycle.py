@@ -63,6 +63,7 @@ def test_deactivate_in_a_frame(peer, camera, models, start_node, connect):
     peer.spin_for(0.3)
     assert peer.change_state('deactivate')
     assert peer.state() == 'inactive'
+    peer.wait_for(lambda: not camera.images.get_subscription_count(), 'it to unsubscribe')
     assert peer.change_state('activate')
     peer.wait_for(camera.images.get_subscription_count, 'the subscription')
     peer.spin_for(0.3)
