@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from rtformer_ros.errors import GeometryError
+from rtformer_ros.errors import GeometryError, quoted
 
 if TYPE_CHECKING:
     from rtformer_ros.geometry.arrays import Floats
@@ -46,12 +46,13 @@ class LensDistortion:
         counts = COEFFICIENT_COUNTS.get(self.model)
         if counts is None:
             raise GeometryError(
-                f"the lens model '{self.model}' is unknown; expected one of: "
+                f'the lens model {quoted(self.model)} is unknown; expected one of: '
                 f'{", ".join(filter(None, COEFFICIENT_COUNTS))}'
             )
         if len(self.coefficients) not in counts or not all(map(math.isfinite, self.coefficients)):
             raise GeometryError(
-                f"the lens model '{self.model}' has the coefficients {list(self.coefficients)}; "
+                f"the lens model '{self.model}' has the coefficients "
+                f'{quoted(list(self.coefficients[:16]))}; '
                 f'expected {" or ".join(map(str, counts))} finite numbers'
             )
 

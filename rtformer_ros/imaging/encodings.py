@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from rtformer_ros.errors import ImageError
+from rtformer_ros.errors import ImageError, quoted
 from rtformer_ros.imaging.image_header import MAX_IMAGE_PIXELS, check_pixels
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
@@ -181,7 +181,7 @@ def decode_image(
     known = _ENCODINGS.get(encoding)
     if known is None:
         raise ImageError(
-            f"image encoding '{encoding}' is not supported; expected one of: "
+            f'image encoding {quoted(encoding)} is not supported; expected one of: '
             f'{", ".join(SUPPORTED_ENCODINGS)}'
         )
     _check_size(known, encoding, height, width)
@@ -219,7 +219,7 @@ def decode_depth(
     kind = _DEPTH_TYPES.get(encoding)
     if kind is None:
         raise ImageError(
-            f"the depth image has the encoding '{encoding}'; expected one of: "
+            f'the depth image has the encoding {quoted(encoding)}; expected one of: '
             f'{", ".join(_DEPTH_TYPES)}'
         )
     if step < width * kind.itemsize or data.size < height * step or not height * width:

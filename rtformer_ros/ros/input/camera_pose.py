@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rclpy.time import Time
 
-from rtformer_ros.errors import GeometryError
+from rtformer_ros.errors import GeometryError, quoted, shown
 from rtformer_ros.geometry.camera_pose import CameraPose
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ class CameraPoseSource:
             found = self._buffer.lookup_transform(base_frame, camera_frame, Time())
         except tf2_ros.TransformException as error:
             raise GeometryError(
-                f"TF has no transform from '{camera_frame}' to '{base_frame}' ({error}); publish "
+                f'TF has no transform from {quoted(camera_frame)} to {quoted(base_frame)} '
+                f'({shown(str(error))}); publish '
                 'it, or name the right base_frame'
             ) from error
         position, rotation = found.transform.translation, found.transform.rotation

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
-from rtformer_ros.errors import ImageError
+from rtformer_ros.errors import ImageError, quoted, shown
 from rtformer_ros.imaging.codecs import DecodedImage, decode_compressed
 from rtformer_ros.imaging.encodings import (
     SUPPORTED_ENCODINGS,
@@ -142,12 +142,13 @@ def _convert_with_cv_bridge(bridge: Any, message: Image) -> npt.NDArray[np.uint8
         image = bridge.imgmsg_to_cv2(message, 'rgb8')
     except foreign_errors as error:
         raise ImageError(
-            f"cv_bridge cannot convert encoding '{message.encoding}' to rgb8: {error}; "
+            f'cv_bridge cannot convert encoding {quoted(message.encoding)} to rgb8: '
+            f'{shown(str(error))}; '
             f'expected one of: {", ".join(SUPPORTED_ENCODINGS)}'
         ) from error
     shape = (message.height, message.width, 3)
     if image is None or image.shape != shape or image.dtype != np.uint8:
         raise ImageError(
-            f"cv_bridge made no image of {list(shape)} from encoding '{message.encoding}'"
+            f'cv_bridge made no image of {list(shape)} from encoding {quoted(message.encoding)}'
         )
     return image

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sensor_msgs.msg import CompressedImage
 
-from rtformer_ros.errors import EngineClosed, EngineError, ImageError, RtformerError
+from rtformer_ros.errors import EngineClosed, EngineError, ImageError, RtformerError, shown
 from rtformer_ros.ros.frames.next_frame import CapturedFrame
 from rtformer_ros.ros.frames.result import FrameResult
 from rtformer_ros.ros.input.camera_pose import CameraPoseSource
@@ -20,6 +20,7 @@ from rtformer_ros.ros.input.image_messages import decode_compressed_message, dec
 from rtformer_ros.ros.input.stamp import stamp_ns
 from rtformer_ros.ros.interface.topics import POINTS, need_confidence
 from rtformer_ros.stream.batch_gain import BatchGain
+from rtformer_ros.stream.message_throttle import MessageThrottle
 from rtformer_ros.stream.statistics import StageClock
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from rtformer_ros.stream.latest_queue import LatestQueue
 
 _LOG_PERIOD_S = 5.0
+_MOST_IN_PERIOD = 10
+_MOST_CHARACTERS = 500
 # Beyond this the stamp is not of this machine's clock (a bag, an unsynchronised camera).
 _PLAUSIBLE_AGE_MS = 60_000.0
 
@@ -91,6 +94,7 @@ class FrameWorker:
         self.busy_s = 0.0
         self.runs = 0
         self._poses = CameraPoseSource(node)
+        self._throttle = MessageThrottle(_LOG_PERIOD_S, _MOST_IN_PERIOD)
         self._gain = BatchGain()
         self._gain_is_of: EngineDescription | None = None
         # A daemon: an engine that hangs must not keep the process alive.
@@ -205,9 +209,11 @@ class FrameWorker:
     def _note_failure(self, camera: Camera, cause: str, error: str) -> None:
         # The log first: who sees the count on the diagnostics finds the reason there.
         whose = f' of camera {camera.name}' if camera.name else ''
-        self._node.get_logger().error(
-            f'dropped a frame{whose} ({cause}): {error}', throttle_duration_sec=_LOG_PERIOD_S
-        )
+        # What came from a peer is in it, shortened where it was quoted; this is for all the rest.
+        error = shown(error, _MOST_CHARACTERS)
+        message = f'dropped a frame{whose} ({cause}): {error}'
+        if self._throttle.is_due(message):
+            self._node.get_logger().error(message)
         camera.fail(cause, error)
 
 

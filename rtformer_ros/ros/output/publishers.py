@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sensor_msgs.msg import CompressedImage, Image
 
-from rtformer_ros.errors import GeometryError
+from rtformer_ros.errors import GeometryError, shown
 from rtformer_ros.imaging.codecs import encode_jpeg, encode_png
 from rtformer_ros.ros.input.image_messages import image_array, new_image
 from rtformer_ros.ros.interface.qos import PublisherEventCallbacks, output_profile, unmet_policies
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rtformer_ros.ros.output.converters import ImageOutput
 
 _LOG_PERIOD_S = 5.0
+_MOST_CHARACTERS = 500
 
 
 class Outputs:
@@ -157,12 +158,12 @@ class Outputs:
         try:
             message = self._converters[name](frame)
         except GeometryError as error:
-            self._unmakable[name] = str(error)
+            reason = self._unmakable[name] = shown(str(error), _MOST_CHARACTERS)
             # rclpy's own throttle would let one topic of one camera silence all others.
             now_s = time.monotonic()
             if now_s - self._warned_s.get(name, -math.inf) >= _LOG_PERIOD_S:
                 self._warned_s[name] = now_s
-                self._node.get_logger().warning(f'cannot make {self._prefix}{name}: {error}')
+                self._node.get_logger().warning(f'cannot make {self._prefix}{name}: {reason}')
             return
         self._unmakable.pop(name, None)
         if message is not None:
