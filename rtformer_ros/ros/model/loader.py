@@ -205,8 +205,11 @@ class ModelLoader:
         except RtformerError as error:
             self._logger.warning(f'engine_fallback cannot run during the build: {error}')
             return False
+        if not isinstance(self._state, BuildState):
+            # The node has begun to end meanwhile, which cancels the build.
+            config.engine.close()
+            return False
         self._use(config)
-        assert isinstance(self._state, BuildState), self._state
         self._state = activate_fallback(self._state, fallback)
         self._logger.info(f'until the build is done: {_text(config)}')
         return True
