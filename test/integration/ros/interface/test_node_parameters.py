@@ -298,9 +298,11 @@ def test_input_qos_changes(topic, peer, camera, start_node):
 
 
 def test_every_parameter_that_can_change_has_a_test_above():
-    # What makes costmaps, scans and points is changed in test_node_projections.
+    # What makes costmaps, scans and points is changed in test_node_projections, and channel_order
+    # in test_image_transport.
     projection = {spec.name for group in PROJECTION_GROUPS for spec in group.specs}
-    tested = {'model', *VISIBLE, *OTHERS, *map(publish_parameter, output_topics())} | projection
+    tested = {'model', 'channel_order', *VISIBLE, *OTHERS} | projection
+    tested |= {*map(publish_parameter, output_topics())}
     for topic in (*tunable_topics(), 'image', 'camera_info', 'depth'):
         tested |= {f'qos.{topic}.reliability', f'qos.{topic}.depth'}
     assert tested == {name for name, spec in SPECS.items() if not spec.read_only}
