@@ -131,10 +131,9 @@ class CostmapProjection:
         y. Unknown are cells out of sight or hidden behind an obstacle, and unlabelled pixels.
         Raises GeometryError for a class map of another size than the camera model's.
         """
-        values = self._values.values(segmentation)
+        values_n = self._values.at(self._bins.pixels_n, segmentation)
         evidence = np.zeros(self._cells * self._cells, np.uint8)
         if len(self._bins.bins_m):
-            values_n = values.take(self._bins.pixels_n)
             evidence[self._bins.bins_m] = np.maximum.reduceat(values_n, self._bins.starts_m)
             self._occlusion.hide(evidence)
         evidence &= UPRIGHT - 1

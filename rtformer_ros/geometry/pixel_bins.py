@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -60,24 +60,26 @@ def _keys(bins_n: Indices, pixels_n: Indices, pixel_count: int) -> npt.NDArray[n
 
 class SampledValues:
     """
-    Values of class maps at the samples of a ground view; not thread-safe: it reuses its buffers.
+    Values of class maps at the samples of a ground view; not thread-safe: it reuses a buffer.
 
     They are as many as the view's `sampled` has pixels. Where that is fewer than the class map has,
     a sample has the greatest value of the pixels in it, so that none is overlooked.
     """
 
-    def __init__(self, view: GroundView, table: npt.NDArray[np.uint8]) -> None:
-        """Take the view, and the value by class id * 256 + confidence, uint8 [65536]."""
+    def __init__(self, view: GroundView, table: npt.NDArray[Any]) -> None:
+        """Take the view, and the value by class id * 256 + confidence, [65536] of any type."""
         self._size = (view.camera.height, view.camera.width)
         self._table = table
         samples = view.sampled.camera
         self._rows = _Spans(view.camera.height, samples.height)
         self._columns = _Spans(view.camera.width, samples.width)
-        self._values_hw = np.zeros((samples.height, samples.width), np.uint8)
+        self._is_whole = view.sampled is view
+        kind = np.dtype(np.uint16) if self._is_whole else table.dtype
+        self._samples_hw: npt.NDArray[Any] = np.zeros((samples.height, samples.width), kind)
 
-    def values(self, segmentation: Segmentation) -> npt.NDArray[np.uint8]:
+    def at(self, samples_n: Indices, segmentation: Segmentation) -> npt.NDArray[Any]:
         """
-        Return the values of all samples, row-major, uint8 [rows * columns], until the next call.
+        Return the values of samples by their row-major indices, [N], of the table's type.
 
         Raises GeometryError for a class map of another size than the view's camera has.
         """
@@ -88,15 +90,29 @@ class SampledValues:
                 f'{list(confidence_hw.shape)}; expected {list(self._size)} for both, as the '
                 'calibration was scaled to'
             )
+        if self._is_whole:
+            # Values of the samples that are asked for alone: this is every frame's way.
+            _codes(class_map_hw, confidence_hw, self._samples_hw)
+            return self._table.take(self._samples_hw.take(samples_n))
         for rows in self._rows.tiles():
             for columns in self._columns.tiles():
                 tile = (self._rows.pixels(rows), self._columns.pixels(columns))
-                codes_hw = np.left_shift(class_map_hw[tile], 8, dtype=np.uint16)
-                codes_hw |= confidence_hw[tile]
-                values_hw = self._rows.greatest(self._table.take(codes_hw), rows, axis=0)
+                values_hw = self._table.take(_codes(class_map_hw[tile], confidence_hw[tile]))
+                values_hw = self._rows.greatest(values_hw, rows, axis=0)
                 values_hw = self._columns.greatest(values_hw, columns, axis=1)
-                self._values_hw[rows, columns] = values_hw
-        return self._values_hw.reshape(-1)
+                self._samples_hw[rows, columns] = values_hw
+        return self._samples_hw.take(samples_n)
+
+
+def _codes(
+    class_map_hw: npt.NDArray[np.uint8],
+    confidence_hw: npt.NDArray[np.uint8],
+    out: npt.NDArray[np.uint16] | None = None,
+) -> npt.NDArray[np.uint16]:
+    """Return class id * 256 + confidence, uint16 [H, W], written to `out` where given."""
+    codes_hw: npt.NDArray[np.uint16] = np.left_shift(class_map_hw, 8, out=out, dtype=np.uint16)
+    codes_hw |= confidence_hw
+    return codes_hw
 
 
 class _Spans:
@@ -117,14 +133,12 @@ class _Spans:
         """Return the pixels of these samples."""
         return slice(int(self._starts[samples.start]), int(self._starts[samples.stop]))
 
-    def greatest(
-        self, values_hw: npt.NDArray[np.uint8], samples: slice, axis: int
-    ) -> npt.NDArray[np.uint8]:
+    def greatest(self, values_hw: npt.NDArray[Any], samples: slice, axis: int) -> npt.NDArray[Any]:
         """Return the greatest value of each sample, of values of the pixels of `samples`."""
         if self._most == 1:
             return values_hw
         starts = self._starts[samples.start : samples.stop + 1] - self._starts[samples.start]
-        found: npt.NDArray[np.uint8] = values_hw.take(starts[:-1], axis=axis)
+        found: npt.NDArray[Any] = values_hw.take(starts[:-1], axis=axis)
         for place in range(1, self._most):
             others = np.minimum(starts[:-1] + place, starts[1:] - 1)
             np.maximum(found, values_hw.take(others, axis=axis), out=found)

@@ -29,7 +29,6 @@ _POINTS_AT_ONCE = 1 << 16
 # Where the ground comes into sight only so much farther than on the best bearing, as along the
 # sides of the picture, a reading would call free what nobody has seen.
 _BLIND_FACTOR = 2.0
-_NEVER_M = np.float32(np.inf)
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,9 @@ class ScanProjection:
         self._near_m = np.maximum(near_m[self._bins.pixels_n], np.float32(settings.range_min_m))
         is_free = np.repeat(ids_of_groups(group_by_id, settings.free_groups), 256).reshape(256, 256)
         is_free[:, np.arange(256) / 255 < settings.min_confidence] = False
-        self._is_boundary = SampledValues(view, np.uint8(1) - is_free.reshape(-1))
+        # Taken from a pixel's range: a free one gets out of the search for the nearest.
+        table = np.where(is_free, -np.inf, 0.0).astype(np.float32).reshape(-1)
+        self._bonus_m = SampledValues(view, table)
         self._free_m = _ranges_without_boundary(sampled, bearings)
         self._blind_bins = _blind_bins(self._bins, self._near_m)
         self._free_m[self._blind_bins] = np.nan
@@ -122,10 +123,10 @@ class ScanProjection:
         range_max, or not at all, or only far away (REP 117: no measurement).
         Raises GeometryError for a class map of another size than the camera model's.
         """
-        is_boundary = self._is_boundary.values(segmentation).view(np.bool_)
+        bonus_n = self._bonus_m.at(self._bins.pixels_n, segmentation)
         ranges_m = self._free_m.copy()
         if len(self._bins.bins_m):
-            distance_m = np.where(is_boundary.take(self._bins.pixels_n), self._near_m, _NEVER_M)
+            distance_m = np.subtract(self._near_m, bonus_n, out=bonus_n)
             nearest_m = np.minimum.reduceat(distance_m, self._bins.starts_m)
             is_reached = nearest_m < np.inf
             ranges_m[self._bins.bins_m[is_reached]] = nearest_m[is_reached]

@@ -23,6 +23,25 @@ _SAME_DISTANCE_M = 0.005
 _KEPT_POSES = 64
 
 
+class KeptPoses:
+    """Poses that stay the same while they tremble, by base frame and camera frame."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._poses: dict[tuple[str, str], CameraPose] = {}
+
+    def settled(self, frames: tuple[str, str], pose: CameraPose) -> CameraPose:
+        """Return the pose that was returned last for these frames while this one is near it."""
+        known = self._poses.pop(frames, None)
+        if known is not None and known.is_near(pose, _SAME_ANGLE_RAD, _SAME_DISTANCE_M):
+            pose = known
+        self._poses[frames] = pose
+        # Images name their frames, so there may be ever more: the one unused for longest goes.
+        while len(self._poses) > _KEPT_POSES:
+            del self._poses[next(iter(self._poses))]
+        return pose
+
+
 class CameraPoseSource:
     """
     Source of camera poses: parameters, or TF, which it listens to once it is asked for.
@@ -35,7 +54,7 @@ class CameraPoseSource:
         self._node = node
         self._buffer: Any = None
         self._listener: Any = None
-        self._poses: dict[tuple[str, str], CameraPose] = {}
+        self._kept = KeptPoses()
 
     def pose(self, settings: CameraPoseSettings, base_frame: str, camera_frame: str) -> CameraPose:
         """
@@ -89,11 +108,4 @@ class CameraPoseSource:
         pose = CameraPose.from_quaternion(
             (position.x, position.y, position.z), (rotation.x, rotation.y, rotation.z, rotation.w)
         )
-        known = self._poses.pop((base_frame, camera_frame), None)
-        if known is not None and known.is_near(pose, _SAME_ANGLE_RAD, _SAME_DISTANCE_M):
-            pose = known
-        self._poses[base_frame, camera_frame] = pose
-        # Images name their frames, so there may be ever more: the one unused for longest goes.
-        while len(self._poses) > _KEPT_POSES:
-            del self._poses[next(iter(self._poses))]
-        return pose
+        return self._kept.settled((base_frame, camera_frame), pose)

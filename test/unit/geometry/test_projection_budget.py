@@ -135,15 +135,19 @@ def test_a_single_pixel_of_a_large_image_is_not_overlooked():
         assert len(cells)
 
 
-@pytest.mark.parametrize(('height', 'width'), [(1500, 2000), (1201, 3), (2, 1921), (5000, 7)])
+@pytest.mark.parametrize(
+    ('height', 'width'), [(40, 50), (1500, 2000), (1201, 3), (2, 1921), (5000, 7)]
+)
 def test_a_sample_has_the_greatest_value_of_its_pixels(height, width):
     random = np.random.default_rng(3)
     class_map_hw = random.integers(0, 5, (height, width), np.uint8)
     confidence_hw = random.integers(0, 256, (height, width), np.uint8)
     table = random.integers(0, 256, 65536, np.uint8)
     view = GroundView(camera_of(height, width), CameraPose.from_angles(1.2))
-    found = SampledValues(view, table).values(Segmentation(class_map_hw, confidence_hw))
     rows, columns = min(height, 1200), min(width, 1920)
+    found = SampledValues(view, table).at(
+        np.arange(rows * columns), Segmentation(class_map_hw, confidence_hw)
+    )
     expected = np.zeros((rows, columns), np.uint8)
     # The last sample that begins at or before a pixel.
     row_h = (np.arange(1, height + 1) * rows - 1) // height
