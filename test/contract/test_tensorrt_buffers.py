@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from types import ModuleType
 
 import numpy as np
@@ -14,7 +14,7 @@ from rtformer_ros.engines.tensorrt.run.cudart import Cudart, load_cudart
 from rtformer_ros.engines.tensorrt.run.open_cuda import check_cuda_library, open_cuda
 from rtformer_ros.engines.tensorrt.run.torch_cuda import TorchCuda
 from rtformer_ros.errors import EngineError, EngineUnavailable
-from simulated_cudart import SimulatedCudart
+from simulated_cudart import SimulatedCudart, Status
 
 FORMS = [
     TensorForm('bytes', (2, 3, 5), np.dtype(np.uint8)),
@@ -240,26 +240,26 @@ def test_without_any_library_both_are_named(monkeypatch):
         load_cudart()
 
 
-@pytest.mark.parametrize(
-    ('torch_cuda', 'message'), [(None, 'no PyTorch with CUDA, and cuda-python'), ('12.6', '')]
-)
-def test_before_a_build_libraries_are_looked_for_and_not_loaded(
-    monkeypatch, tmp_path, torch_cuda, message
-):
-    for name in ('cuda', 'cuda.bindings', 'cuda.bindings.runtime', 'cuda.cudart'):
-        monkeypatch.setitem(sys.modules, name, None)
-    (tmp_path / 'torch').mkdir()
-    (tmp_path / 'torch' / '__init__.py').write_text('raise SystemExit("loaded")')
-    (tmp_path / 'torch' / 'version.py').write_text(f'cuda = {torch_cuda!r}\n')
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, 'torch')
-    with pytest.raises(EngineUnavailable, match=message) if message else nullcontext():
-        check_cuda_library()
-
-
-def test_cuda_python_alone_is_enough_for_a_build(monkeypatch, cuda_python):
-    monkeypatch.setitem(sys.modules, 'torch', None)
+@pytest.mark.usefixtures('no_torch_cuda')
+def test_before_a_build_the_device_is_opened_and_closed(cuda_python):
     check_cuda_library()
-    monkeypatch.delitem(sys.modules, 'cuda.bindings.runtime')
-    with pytest.raises(EngineUnavailable, match='there is no PyTorch with CUDA'):
+    assert cuda_python.count('cudaStreamCreateWithFlags') == 1
+    assert cuda_python.leaks == []
+
+
+def test_a_device_that_does_not_open_ends_a_build_before_it_begins(
+    monkeypatch, torch_on_host, cuda_python
+):
+    """A PyTorch that is installed, and even finds the GPU, is no proof that it can use it."""
+
+    def fail(device=None):
+        raise RuntimeError('no kernel image is available')
+
+    monkeypatch.setattr(torch.version, 'cuda', '12.6')
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 1)
+    monkeypatch.setattr(torch.cuda, 'Stream', fail)
+    check_cuda_library()
+    cuda_python.failing['cudaStreamCreateWithFlags'] = Status.cudaErrorMemoryAllocation
+    with pytest.raises(EngineUnavailable, match=r'no kernel image.*cudaStreamCreateWithFlags fail'):
         check_cuda_library()

@@ -16,7 +16,7 @@ from rtformer_ros.deploy.operators.tables import BYTE_PARTNERS, Release, types_t
 Problem = tuple[str, str]
 """What is wrong, and what to do about it."""
 
-_UINT8 = TensorProto.UINT8
+_FLOAT, _UINT8 = TensorProto.FLOAT, TensorProto.UINT8
 _INT32_MAX = np.iinfo(np.int32).max
 _QUANTISERS = ('QuantizeLinear', 'DequantizeLinear')
 _CONTROL_FLOW = ('If', 'Loop', 'Scan')
@@ -190,6 +190,11 @@ def _quantiser(node: onnx.NodeProto, graph: Graph) -> Iterator[Problem]:
         )
     if node.input[1] in graph.computed:
         yield 'its scale is computed', 'quantise the model statically, with calibration images'
+    if graph.release == '8.6' and graph.types.get(node.input[1], _FLOAT) != _FLOAT:
+        yield (
+            'its scale is no float32, the only one that TensorRT 8.6 reads',
+            'make the INT8 model again with the rest in FP32 (quantize, rest fp32)',
+        )
 
 
 def _wide_integers(node: onnx.NodeProto, graph: Graph) -> Iterator[Problem]:

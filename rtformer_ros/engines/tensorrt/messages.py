@@ -58,7 +58,8 @@ class MessageLog:
 
 
 _listeners: list[MessageLog] = []
-_listeners_lock = threading.Lock()
+# Re-entrant: what Python frees while it is held may be an object of TensorRT that logs.
+_listeners_lock = threading.RLock()
 
 
 @contextmanager
@@ -129,19 +130,24 @@ _SMALL_WORKSPACE = re.compile(
 _NONE_LEFT = re.compile('could not find any implementation', re.IGNORECASE)
 
 
+def is_none_left(messages: MessageLog) -> bool:
+    """Return whether TensorRT found no kernel for a layer under the conditions that it was set."""
+    return _NONE_LEFT.search(' '.join(messages.errors)) is not None
+
+
 def build_failure(messages: MessageLog, onnx_path: Path, options: BuildOptions) -> EngineBuildError:
     """Return the error for a model that TensorRT did not compile: its words, cause and cure."""
     errors, warnings = ' '.join(messages.errors), ' '.join(messages.warnings)
-    is_none_left = _NONE_LEFT.search(errors) is not None
+    has_none = is_none_left(messages)
     kind = EngineBuildError
-    if OUT_OF_MEMORY.search(errors) or (is_none_left and OUT_OF_MEMORY.search(warnings)):
+    if OUT_OF_MEMORY.search(errors) or (has_none and OUT_OF_MEMORY.search(warnings)):
         kind = EngineBuildOutOfMemory
         cause = (
             'there is not enough memory to compile it; use a smaller workspace_mib (now '
             f'{options.workspace_mib}), a lower optimization_level (now '
             f'{options.optimization_level}), or close other programs'
         )
-    elif _SMALL_WORKSPACE.search(errors) or (is_none_left and _SMALL_WORKSPACE.search(warnings)):
+    elif _SMALL_WORKSPACE.search(errors) or (has_none and _SMALL_WORKSPACE.search(warnings)):
         cause = f'a workspace_mib of {options.workspace_mib} is too small for it; use twice as much'
     else:
         cause = (

@@ -49,6 +49,16 @@ def test_tensorrt_takes_what_is_exported_in_every_precision(tmp_path, narrow, va
     assert check_operators(single, '8.6') == check_operators(half, '8.6') == []
 
 
+def test_tensorrt_8_takes_int8_with_scales_in_fp32_alone(tmp_path, narrow):
+    path = tmp_path / 'model.onnx'
+    export_onnx(narrow / 'slim.safetensors', path, *SIZES[0])
+    images = samples(SIZES[0])[:1]
+    assert check_operators(quantize(path, images, rest='fp32'), '8.6') == []
+    half = check_operators(quantize(path, images), '8.6')
+    scales = {each.operator for each in half if 'scale is no float32' in each.problem}
+    assert scales == {'QuantizeLinear', 'DequantizeLinear'}
+
+
 def test_the_shipped_model_is_clean_and_its_graph_is_that_of_the_narrow_ones(tmp_path, narrow):
     for release in ('8.6', '10'):
         assert check_operators(SHIPPED, release) == []

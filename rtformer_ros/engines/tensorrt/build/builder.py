@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from rtformer_ros.engines.tensorrt.bindings import is_strongly_typed, load_tensorrt
 from rtformer_ros.engines.tensorrt.build.progress import BuildReporter, make_progress_monitor
-from rtformer_ros.engines.tensorrt.build.weak_typing import allow_precisions
+from rtformer_ros.engines.tensorrt.build.weak_typing import allow_precisions, relax_precisions
 from rtformer_ros.engines.tensorrt.messages import (
     MessageLog,
     build_failure,
+    is_none_left,
     listening,
     shared_logger,
 )
@@ -210,12 +211,17 @@ def _compile(
 ) -> bytes:
     if reporter.is_cancelled:
         raise _cancelled(onnx_path)
-    with listening() as messages:
-        try:
-            serialized = builder.build_serialized_network(network, config)
-        except (RuntimeError, MemoryError) as error:
-            messages.add(str(error) or 'out of memory', is_error=True)
-            serialized = None
+    serialized, messages = _serialize(builder, network, config)
+    # Verification then says whether what was computed in FP16 against the model's will is right.
+    if (
+        serialized is None
+        and not reporter.is_cancelled
+        and not is_strongly_typed(trt)
+        and is_none_left(messages)
+        and relax_precisions(trt, config)
+    ):
+        _logger.warning('built again with precisions as wishes: %s', messages.reason())
+        serialized, messages = _serialize(builder, network, config)
     if reporter.is_cancelled:
         raise _cancelled(onnx_path)
     if serialized is None and _WRONG_GPU.search(messages.reason()):
@@ -223,6 +229,16 @@ def _compile(
     if serialized is None:
         raise build_failure(messages, onnx_path, options)
     return bytes(serialized)
+
+
+def _serialize(builder: Any, network: Any, config: Any) -> tuple[Any, MessageLog]:
+    """Return the plan, None for none, and what TensorRT said."""
+    with listening() as messages:
+        try:
+            return builder.build_serialized_network(network, config), messages
+        except (RuntimeError, MemoryError) as error:
+            messages.add(str(error) or 'out of memory', is_error=True)
+    return None, messages
 
 
 def _cancelled(onnx_path: Path) -> EngineBuildCancelled:

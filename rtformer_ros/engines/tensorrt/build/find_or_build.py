@@ -119,7 +119,8 @@ def _known_failure(request: EngineRequest, key: PlanKey, cache: PlanCache) -> st
     failure = cache.load_failure(key) if request.skips_failed else ''
     return failure and (
         f'its plan could not be built, {failure}. It is tried again with engine tensorrt, by '
-        'build_engine, or with other options, another model or another TensorRT'
+        'build_engine, with other options, another model or another TensorRT, and six hours after '
+        'memory was short'
     )
 
 
@@ -167,10 +168,8 @@ def _build(
             command=compiler,
             environment=_environment(request.cuda_index),
         )
-    except EngineBuildOutOfMemory:
-        raise
     except EngineBuildError as error:
-        cache.store_failure(key, str(error))
+        cache.store_failure(key, str(error), may_pass=isinstance(error, EngineBuildOutOfMemory))
         raise
     if key_of(request, key.target) != key:
         raise EngineBuildError(

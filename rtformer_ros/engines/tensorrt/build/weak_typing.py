@@ -41,6 +41,15 @@ def allow_precisions(trt: Bindings, config: Any, network: Any, precision: Builde
             _bind(trt, layer)
 
 
+def relax_precisions(trt: Bindings, config: Any) -> bool:
+    """Let the builder break precisions where it must; return whether it had to obey them."""
+    if not config.get_flag(trt.BuilderFlag.OBEY_PRECISION_CONSTRAINTS):
+        return False
+    config.clear_flag(trt.BuilderFlag.OBEY_PRECISION_CONSTRAINTS)
+    config.set_flag(trt.BuilderFlag.PREFER_PRECISION_CONSTRAINTS)
+    return True
+
+
 def _bind(trt: Bindings, layer: Any) -> None:
     outputs = [tensor.dtype == trt.DataType.FLOAT for tensor in _outputs(layer)]
     if any(outputs):

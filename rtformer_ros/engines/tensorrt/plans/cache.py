@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import stat
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from rtformer_ros.files.private_folder import make_private
 _logger = logging.getLogger(__name__)
 
 _MOST_BYTES = 1 << 30
+# How long a failure counts that may pass, as one for want of memory.
+_PASSING_S = 6 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,8 @@ class PlanCache:
             )
             return None
         with suppress(OSError):
-            self._failure_path(record.key).unlink(missing_ok=True)
+            for failure in self._failure_paths(record.key):
+                failure.unlink(missing_ok=True)
             make_room(self._folder, self._most_bytes, path)
         return path
 
@@ -117,19 +121,25 @@ class PlanCache:
         """Return when and why the last build for a key failed; '' where none has failed."""
         if self._distrust:
             return ''
-        try:
-            return self._read(self._failure_path(key)).decode(errors='replace')
-        except (ModelError, OSError):
-            return ''
+        lasting, passing = self._failure_paths(key)
+        with suppress(ModelError, OSError):
+            return self._read(lasting).decode(errors='replace')
+        with suppress(ModelError, OSError):
+            if time.time() - passing.stat().st_mtime < _PASSING_S:
+                return self._read(passing).decode(errors='replace')
+        return ''
 
-    def store_failure(self, key: PlanKey, reason: str) -> None:
-        """Keep why a build failed, until one with this key succeeds."""
+    def store_failure(self, key: PlanKey, reason: str, *, may_pass: bool = False) -> None:
+        """
+        Keep why a build failed, until one with this key succeeds.
+
+        may_pass: for six hours only, as another time the machine may have what was missing.
+        """
         now = datetime.now(timezone.utc).isoformat(timespec='minutes')
+        path = self._failure_paths(key)[may_pass]
         if not self._distrust:
             with suppress(ModelError):
-                write_atomically(
-                    self._failure_path(key), f'{now}: {" ".join(reason.split())}'.encode()
-                )
+                write_atomically(path, f'{now}: {" ".join(reason.split())}'.encode())
 
     def locked(self, key: PlanKey, on_wait: Callable[[], None]) -> AbstractContextManager[None]:
         """Return the lock of a key's build, so that one process at a time builds the plan."""
@@ -153,8 +163,10 @@ class PlanCache:
     def _path(self, key: PlanKey) -> Path:
         return self._folder / f'{key.digest}.plan'
 
-    def _failure_path(self, key: PlanKey) -> Path:
-        return self._path(key).with_suffix('.failed')
+    def _failure_paths(self, key: PlanKey) -> tuple[Path, Path]:
+        """Return where failures of a key lie: those that last, and those that may pass."""
+        path = self._path(key)
+        return path.with_suffix('.failed'), path.with_suffix('.memory.failed')
 
     def _timing_path(self, target: Target) -> Path:
         gpu = target.gpu

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING
 
-from rtformer_ros.engines.tensorrt.run.cudart import Cudart, load_cudart
-from rtformer_ros.errors import EngineUnavailable
+from rtformer_ros.engines.tensorrt.run.cudart import Cudart
+from rtformer_ros.errors import EngineError, EngineUnavailable
 
 if TYPE_CHECKING:
     from rtformer_ros.engines.tensorrt.run.cuda import Cuda
@@ -22,40 +21,19 @@ def open_cuda(index: int) -> Cuda:
     for open_with in (_open_with_torch, _open_with_cuda_python):
         try:
             return open_with(index)
-        except EngineUnavailable as error:
+        # A PyTorch that has no kernels for this GPU, say, fails with the other.
+        except EngineError as error:
             failures.append(str(error))
     raise EngineUnavailable('; '.join(failures))
 
 
 def check_cuda_library() -> None:
     """
-    Raise EngineUnavailable where `open_cuda` cannot succeed, whatever the GPU.
+    Open the first device and close it, for those about to compile for minutes.
 
-    For those about to compile for minutes: PyTorch is only looked at, not loaded.
+    Raises EngineUnavailable where `open_cuda` does not succeed, EngineError where CUDA fails.
     """
-    if _cuda_of_torch():
-        return
-    try:
-        load_cudart()
-    except EngineUnavailable as error:
-        raise EngineUnavailable(f'there is no PyTorch with CUDA, and {error}') from error
-
-
-def _cuda_of_torch() -> str:
-    """Return the version of CUDA that PyTorch was built for, '' without PyTorch or CUDA."""
-    torch = importlib.util.find_spec('torch')
-    for folder in (torch and torch.submodule_search_locations) or ():
-        spec = importlib.util.spec_from_file_location('version', f'{folder}/version.py')
-        if spec is None or spec.loader is None:
-            continue
-        module = importlib.util.module_from_spec(spec)
-        try:
-            spec.loader.exec_module(module)
-        except (ImportError, OSError):
-            # A form that is not known: let the real import decide.
-            return 'unknown'
-        return getattr(module, 'cuda', None) or ''
-    return ''
+    open_cuda(0).close()
 
 
 def _open_with_torch(index: int) -> Cuda:

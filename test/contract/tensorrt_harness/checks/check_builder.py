@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from rtformer_ros.engines.request import BuildOptions, BuildWatch
+from rtformer_ros.engines.tensorrt import messages
 from rtformer_ros.engines.tensorrt.build.builder import build_plan
-from rtformer_ros.engines.tensorrt.messages import listening, shared_logger
+from rtformer_ros.engines.tensorrt.messages import MessageLog, listening, shared_logger
 from rtformer_ros.errors import (
     EngineBuildCancelled,
     EngineBuildError,
@@ -214,6 +215,26 @@ def test_no_plan_is_an_error_in_words_of_tensorrt(stand_ins, network, says, line
         assert severity == 'WARNING' or text in str(caught.value)
 
 
+def test_where_no_kernel_obeys_the_precisions_become_wishes(
+    stand_ins, trt, network, says, is_typed
+):
+    lacks = says(None, ('ERROR', 'Could not find any implementation for node softmax.'))
+    answers = iter([lacks, lambda *_: stand_ins.memory(b'the plan')])
+    stand_ins.answer('Builder.build_serialized_network', lambda *given: next(answers)(*given))
+    if is_typed:
+        with pytest.raises(EngineBuildError, match='any implementation for node softmax'):
+            build()
+        return
+    assert build().plan == b'the plan'
+    flags = trt.BuilderFlag
+    set_ = [each['flag'] for each in stand_ins.arguments('IBuilderConfig.set_flag')]
+    assert set_ == [
+        flags.FP16, flags.OBEY_PRECISION_CONSTRAINTS, flags.PREFER_PRECISION_CONSTRAINTS
+    ]  # fmt: skip
+    cleared = [each['flag'] for each in stand_ins.arguments('IBuilderConfig.clear_flag')]
+    assert cleared == [flags.OBEY_PRECISION_CONSTRAINTS]
+
+
 def test_exceptions_of_the_compiler_are_translated(stand_ins, network):
     def fail(*_):
         raise MemoryError
@@ -316,3 +337,22 @@ def test_the_logger_is_one_and_gives_to_all_who_listen(trt, say):
     assert (outer.warnings, outer.errors) == (['careful'], ['broken'])
     assert (inner.warnings, inner.errors) == ([], ['broken'])
     assert shared_logger(trt) is shared_logger(trt)
+
+
+def test_what_is_freed_while_a_message_is_spread_may_log_too(trt, say, monkeypatch):
+    """As a collector may free an object of TensorRT within the logger's own call."""
+
+    class Collecting(list):
+        def __iter__(self):
+            if len(self) == 1:
+                self.append(MessageLog())
+                say('WARNING', 'freed')
+            return super().__iter__()
+
+    heard = MessageLog()
+    monkeypatch.setattr(messages, '_listeners', Collecting([heard]))
+    thread = threading.Thread(target=say, args=('WARNING', 'first'), daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive(), 'the logger waits for itself'
+    assert heard.warnings == ['freed', 'first']

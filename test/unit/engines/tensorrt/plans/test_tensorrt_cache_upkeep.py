@@ -76,17 +76,27 @@ def test_a_build_that_failed_is_not_repeated_for_who_can_do_without(bench):
     assert list(bench.cache_folder.glob('*.failed')) == []
 
 
-def test_a_build_that_lacked_memory_is_tried_again(bench):
+def test_a_build_that_lacked_memory_is_tried_again_after_hours(bench):
     patient = bench.request('auto')
     dies = {'fp16@3': 'SIGKILL', 'fp16@1': 'SIGKILL'}
     with pytest.raises(EngineBuildOutOfMemory, match='memory runs out'):
         bench.prepare(patient, dies=dies)
-    with pytest.raises(EngineBuildOutOfMemory, match='short'):
-        bench.prepare(patient, raises=['EngineBuildOutOfMemory', 'short of it'])
-    with pytest.raises(EngineBuildOutOfMemory, match='does not run: cudaMalloc failed'):
-        bench.prepare(patient, cannot_run='cudaMalloc failed: out of memory')
     assert 'fp32@3' not in bench.builds()
+    assert not bench.needs_build(patient)
+    with pytest.raises(EngineBuildError, match=r'memory runs out.* six hours after memory was'):
+        bench.prepare(patient)
+    assert len(bench.builds()) == 2
+    # Who asks for this engine alone is not made to wait.
+    with pytest.raises(EngineBuildOutOfMemory, match='short'):
+        bench.prepare(raises=['EngineBuildOutOfMemory', 'short of it'])
+    with pytest.raises(EngineBuildOutOfMemory, match='does not run: cudaMalloc failed'):
+        bench.prepare(cannot_run='cudaMalloc failed: out of memory')
+    [failure] = bench.cache_folder.glob('*.failed')
+    hours_ago = time.time() - 6.1 * 3600
+    os.utime(failure, (hours_ago, hours_ago))
+    assert bench.needs_build(patient)
     assert bench.prepare(patient).is_new
+    assert list(bench.cache_folder.glob('*.failed')) == []
 
 
 def test_the_labels_of_a_foreign_model_are_read_anew(tmp_path, bench):
