@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -76,6 +77,7 @@ class NodeBenchmark(Node):
         self._sent_s: dict[int, float] = {}
         self._latencies_ms: list[float] = []
         self._resident_mib: list[float] = []
+        self._cpu_s: list[float] = []
         self._arrived = threading.Event()
         self._status: dict[str, str] = {}
         for topic in self._workload.outputs.split(','):
@@ -100,9 +102,13 @@ class NodeBenchmark(Node):
                 return
         self._status.clear()
         give_up_s = time.monotonic() + _MASK_TIMEOUT_S
-        while not self._status and time.monotonic() < give_up_s:
+        while self._awaits_status() and time.monotonic() < give_up_s:
             stop.wait(0.05)
         Path(self._workload.report).write_text(json.dumps(self._report()), encoding='utf-8')
+
+    def _awaits_status(self) -> bool:
+        """Return whether there is a status to come: a naive node has none."""
+        return not self._status and self.count_publishers('/diagnostics') > 0
 
     def _frame(self) -> Image:
         message = new_image(self._workload.height, self._workload.width, self._workload.encoding)
@@ -123,11 +129,18 @@ class NodeBenchmark(Node):
             self._latencies_ms.append((time.monotonic() - self._sent_s.pop(number)) * 1e3)
         if number % max(1, self._workload.frames // 100) == 0 and self._workload.process_id:
             self._resident_mib.append(_resident_mib(self._workload.process_id))
+        if self._workload.process_id and number >= _WARM_UP_FRAMES:
+            self._cpu_s.append(_cpu_s(self._workload.process_id))
         self._arrived.set()
 
     def _receive_status(self, diagnostics: DiagnosticArray) -> None:
         for status in diagnostics.status:
             self._status = {pair.key: pair.value for pair in status.values}
+
+    def _cpu_ms(self) -> float:
+        """Return the CPU time of the node a frame, from the first counted mask to the last."""
+        frames = len(self._cpu_s) - 1
+        return (self._cpu_s[-1] - self._cpu_s[0]) / frames * 1e3 if frames > 0 else float('nan')
 
     def _report(self) -> dict[str, object]:
         latency = Distribution.of(self._latencies_ms)
@@ -136,8 +149,15 @@ class NodeBenchmark(Node):
             'latency_p95_ms': latency.p95_ms,
             'masks': len(self._latencies_ms),
             'resident_mib': self._resident_mib,
+            'cpu_ms': self._cpu_ms(),
             'status': self._status,
         }
+
+
+def _cpu_s(process_id: int) -> float:
+    """Return the CPU time that a process has taken so far, all its threads together."""
+    fields = Path(f'/proc/{process_id}/stat').read_text(encoding='utf-8').rpartition(')')[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
 def _ignore(message: Image) -> None:

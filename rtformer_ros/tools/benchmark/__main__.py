@@ -12,11 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from rtformer_ros import __version__
+from rtformer_ros.engines.reduced_precision.cpu_features import cpu_flags, describe_flags
 from rtformer_ros.errors import RtformerError
 from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.stream.statistics import STAGES
 from rtformer_ros.tools.benchmark.cameras import CamerasCase, cameras_table, time_cameras
 from rtformer_ros.tools.benchmark.geometry import geometry_table
+from rtformer_ros.tools.benchmark.naive import compare_with_naive, naive_table
 from rtformer_ros.tools.benchmark.network import (
     NetworkTiming,
     time_engine,
@@ -34,6 +36,14 @@ _CASES: tuple[tuple[int, int, str, tuple[str, ...]], ...] = (
     (1920, 1080, 'rgb8', ('mask', 'overlay')),
     (1920, 1080, 'bgr8', ('mask',)),
 )
+_NAIVE_CASES: tuple[tuple[int, int, tuple[str, ...]], ...] = (
+    (640, 480, ('mask',)),
+    (1920, 1080, ('mask',)),
+    (1920, 1080, ('mask', 'overlay')),
+)
+_NAIVE_ROUNDS = 3
+# From this on, another program computes beside the benchmark.
+_QUIET_LOAD = 0.5
 _CAMERAS = CamerasCase(('front', 'left', 'right'), 480, 360, rate_hz=10.0, duration_s=20.0)
 
 
@@ -50,9 +60,12 @@ def describe_conditions(model: Path, threads: int) -> str:
             versions.append(f'{library} {version(library)}')
         except PackageNotFoundError:
             versions.append(f'no {library}')
-    load = ', '.join(f'{value:.2f}' for value in os.getloadavg())
+    loads = os.getloadavg()
+    load = ', '.join(f'{value:.2f}' for value in loads)
+    quiet = 'quiet' if loads[0] < _QUIET_LOAD else 'not quiet: trust CPU time and minima alone'
     return (
-        f'machine: {cpu}, {os.cpu_count()} cores, load average at start {load}\n'
+        f'machine: {cpu}, {os.cpu_count()} cores ({describe_flags(cpu_flags())}); '
+        f'load average at start {load} ({quiet})\n'
         f'versions: {", ".join(versions)}\n'
         f'model: {model.name}; engine threads: {threads or "0 (one core left free)"}'
     )
@@ -106,6 +119,14 @@ def _node(options: argparse.Namespace, model: Path) -> None:
         _print_node(time_node(case, model, options.engine, options.threads))
 
 
+def _naive(options: argparse.Namespace, model: Path) -> None:
+    costs = []
+    for width, height, outputs in _NAIVE_CASES:
+        case = NodeCase(width, height, 'rgb8', outputs, options.frames, options.rate)
+        costs += compare_with_naive(case, model, _NAIVE_ROUNDS, threads=options.threads or 1)
+    print('\n'.join(naive_table(costs)))
+
+
 def _cameras(options: argparse.Namespace, model: Path) -> None:
     case = replace(_CAMERAS, duration_s=options.seconds)
     bare = time_engine(model, options.engine, options.threads, options.runs)
@@ -124,6 +145,7 @@ def _geometry(options: argparse.Namespace, model: Path) -> None:
 _PARTS: dict[str, Callable[[argparse.Namespace, Path], None]] = {
     'network': _network,
     'node': _node,
+    'naive': _naive,
     'cameras': _cameras,
     'pictures': _pictures,
     'geometry': _geometry,

@@ -3,6 +3,7 @@
 import re
 
 from rtformer_ros.tools.benchmark.__main__ import describe_conditions, main
+from rtformer_ros.tools.benchmark.naive import compare_with_naive, naive_table
 from rtformer_ros.tools.benchmark.network import time_engine
 from rtformer_ros.tools.benchmark.node import NodeCase, time_node
 
@@ -17,6 +18,17 @@ def test_node_case_is_measured_stage_by_stage(models):
     assert stages['overhead'] <= stages['total'] <= timing.latency_p50_ms
     assert timing.latency_p50_ms <= timing.latency_p95_ms
     assert min(timing.resident_mib) > 10
+
+
+def test_a_naive_node_is_measured_beside_ours(models):
+    case = NodeCase(96, 64, 'rgb8', ('mask', 'overlay'), 40, 40.0)
+    costs = compare_with_naive(case, models / 'rgb.onnx', 1)
+    assert [cost.node for cost in costs] == ['this node', 'naive node']
+    # The model's own work is in both: about a second a frame on one core, here as on any machine.
+    for cost in costs:
+        assert cost.cpu_ms[0] > 0
+        assert cost.latency_p50_ms[0] > 0
+    assert len(naive_table(costs)) == 4
 
 
 def test_soak_prints_conditions_and_memory(models, capsys):
