@@ -113,6 +113,9 @@ class SimulatedCudart:
     def _cudaGetErrorString(self, error: Any) -> bytes:
         return f'text of {error.name}'.encode()
 
+    def _cudaRuntimeGetVersion(self) -> int:
+        return 12060
+
     def _cudaMalloc(self, size: int) -> int:
         return _allocate(self.device, size)
 

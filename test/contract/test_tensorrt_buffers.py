@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from rtformer_ros.engines.tensorrt.run import open_cuda as open_cuda_module
 from rtformer_ros.engines.tensorrt.run.buffers import ALIGNMENT, TensorForm, TransferBuffer
 from rtformer_ros.engines.tensorrt.run.cudart import Cudart, load_cudart
+from rtformer_ros.engines.tensorrt.run.libcudart import LibCudart
 from rtformer_ros.engines.tensorrt.run.open_cuda import check_cuda_library, open_cuda
 from rtformer_ros.engines.tensorrt.run.torch_cuda import TorchCuda
 from rtformer_ros.errors import EngineError, EngineUnavailable
 from simulated_cudart import SimulatedCudart, Status
+from simulated_libcudart import HEADER, SimulatedLibrary
 
 FORMS = [
     TensorForm('bytes', (2, 3, 5), np.dtype(np.uint8)),
@@ -74,7 +77,9 @@ def torch_on_host(monkeypatch):
     return TorchOnHost(monkeypatch)
 
 
-@pytest.fixture(params=['torch', 'cuda-python', 'torch on a GPU', 'cuda-python on a GPU'])
+@pytest.fixture(
+    params=['torch', 'cuda-python', 'library', 'torch on a GPU', 'cuda-python on a GPU']
+)
 def cuda(request):
     """Return an open device of each library; nothing may be left on the simulated one."""
     simulated = SimulatedCudart()
@@ -83,6 +88,8 @@ def cuda(request):
         made = TorchCuda(torch.device('cpu'))
     elif request.param == 'cuda-python':
         made = Cudart(simulated, 0)
+    elif request.param == 'library':
+        made = Cudart(LibCudart(SimulatedLibrary(simulated)), 0)
     else:
         made = _real(TorchCuda if request.param.startswith('torch') else Cudart)
     made.make_current()
@@ -183,6 +190,65 @@ def _unopened(cls):
     made = cls.__new__(cls)
     made._device = torch.device('cpu')
     return made
+
+
+def test_the_library_is_called_as_its_header_says():
+    simulated = SimulatedCudart()
+    library = SimulatedLibrary(simulated)
+    cuda = Cudart.open(0, LibCudart(library))
+    assert cuda.library == 'CUDA runtime 12.6'
+    memory, scratch = cuda.allocate(100), cuda.reserve(1 << 20)
+    assert simulated.device[scratch.address].nbytes == 1 << 20
+    sent = fill(memory.host)
+    cuda.upload(memory)
+    cuda.synchronize()
+    memory.host[:] = 0
+    graph = cuda.capture(lambda: cuda.download(memory) is None)
+    assert not memory.host.any()
+    graph.replay()
+    cuda.synchronize()
+    assert np.array_equal(memory.host, sent)
+    graph.close()
+    cuda.free(memory)
+    cuda.free(scratch)
+    cuda.close()
+    assert simulated.leaks == []
+    types = {name: tuple(each.argtypes) for name, each in library.functions.items()}
+    del types['cudaGetErrorString']
+    assert types == HEADER
+
+
+@pytest.mark.parametrize(
+    ('status', 'name'),
+    [
+        (Status.cudaErrorMemoryAllocation, 'cudaErrorMemoryAllocation'),
+        (Status.cudaErrorIllegalAddress, 'CUDA error 700'),
+    ],
+)
+def test_errors_of_the_library_are_told(status, name):
+    simulated = SimulatedCudart()
+    cuda = Cudart(LibCudart(SimulatedLibrary(simulated)), 0)
+    simulated.failing['cudaMalloc'] = status
+    with pytest.raises(EngineError, match=rf'cudaMalloc failed: text of {status.value} \({name}\)'):
+        cuda.allocate(100)
+
+
+def test_the_library_comes_before_any_package(monkeypatch, torch_on_host):
+    simulated = SimulatedCudart()
+    library = LibCudart(SimulatedLibrary(simulated))
+    monkeypatch.setattr(open_cuda_module, 'load_libcudart', lambda: library)
+    opened = open_cuda(0)
+    assert opened.library == 'CUDA runtime 12.6'
+    assert torch_on_host.calls == []
+    opened.close()
+
+
+@pytest.fixture(autouse=True)
+def no_library(monkeypatch):
+    def fail():
+        raise EngineUnavailable('the CUDA runtime does not load')
+
+    monkeypatch.setattr(open_cuda_module, 'load_libcudart', fail)
 
 
 @pytest.fixture

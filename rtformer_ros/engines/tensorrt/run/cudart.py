@@ -1,4 +1,4 @@
-"""CUDA through cuda-python, for machines without PyTorch with CUDA."""
+"""CUDA through the runtime's own library or, where that is not to be found, cuda-python."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rtformer_ros.engines.tensorrt.run.cuda import MirroredMemory
+from rtformer_ros.engines.tensorrt.run.libcudart import LibCudart
 from rtformer_ros.errors import EngineError, EngineUnavailable
 
 if TYPE_CHECKING:
@@ -25,9 +26,12 @@ _MODULES = ('cuda.bindings.runtime', 'cuda.cudart')
 class Cudart:
     """A device of the CUDA runtime, with a stream; see Cuda for what each method promises."""
 
-    def __init__(self, runtime: ModuleType, index: int) -> None:
-        """Create the stream; `runtime` is cuda-python's module."""
-        self.library = f'cuda-python {_version(runtime)}'.strip()
+    def __init__(self, runtime: ModuleType | LibCudart, index: int) -> None:
+        """Create the stream; `runtime` is cuda-python's module, or what looks like it."""
+        if isinstance(runtime, LibCudart):
+            self.library = f'CUDA runtime {runtime.version}'.strip()
+        else:
+            self.library = f'cuda-python {_version(runtime)}'.strip()
         self._calls = _Calls(runtime)
         self._index = index
         self._stream: Any = None
@@ -35,15 +39,15 @@ class Cudart:
         self._stream = self._calls('cudaStreamCreateWithFlags', runtime.cudaStreamNonBlocking)
 
     @classmethod
-    def open(cls, index: int) -> Cudart:
+    def open(cls, index: int, runtime: ModuleType | LibCudart | None = None) -> Cudart:
         """Return device `index`; raises EngineUnavailable where there is none."""
-        runtime = load_cudart()
+        runtime = runtime or load_cudart()
         try:
             count = _Calls(runtime)('cudaGetDeviceCount')
         except EngineError as error:
             raise EngineUnavailable(
                 f'{error}; check the driver with nvidia-smi (on a Jetson: tegrastats), and that '
-                'it is recent enough for this version of cuda-python'
+                'it is recent enough for this version of CUDA'
             ) from error
         if index >= count:
             raise EngineUnavailable(
@@ -148,7 +152,7 @@ class _CudartGraph:
 class _Calls:
     """Calls functions of the runtime by name, and raises EngineError for what they report."""
 
-    def __init__(self, runtime: ModuleType) -> None:
+    def __init__(self, runtime: ModuleType | LibCudart) -> None:
         self.runtime = runtime
 
     def __call__(self, function: str, *arguments: Any) -> Any:
@@ -175,8 +179,9 @@ def load_cudart() -> ModuleType:
         except ImportError as error:
             failures.append(f'{name}: {error}')
     raise EngineUnavailable(
-        f'cuda-python does not load ({"; ".join(failures)}); install it in the major version of '
-        'the CUDA here: pip install "cuda-python==12.*" (11.8.*, 13.*), or PyTorch with CUDA'
+        f'cuda-python does not load ({"; ".join(failures)}); install it in the version of the CUDA '
+        'here: pip install "cuda-python==12.6.*" (JetPack 6.1 and 6.2; 12.2.* on JetPack 6.0, '
+        '13.0.* on 7), or PyTorch with CUDA'
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.tensorrt.run.cudart import Cudart
+from rtformer_ros.engines.tensorrt.run.libcudart import load_libcudart
 from rtformer_ros.errors import EngineError, EngineUnavailable
 
 if TYPE_CHECKING:
@@ -13,12 +14,12 @@ if TYPE_CHECKING:
 
 def open_cuda(index: int) -> Cuda:
     """
-    Return device `index`, through PyTorch where that reaches it, else through cuda-python.
+    Return device `index`, through the CUDA runtime's library, else PyTorch, else cuda-python.
 
-    Raises EngineUnavailable where neither does, saying why for both.
+    Raises EngineUnavailable where none does, saying why for each.
     """
     failures: list[str] = []
-    for open_with in (_open_with_torch, _open_with_cuda_python):
+    for open_with in (_open_with_library, _open_with_torch, _open_with_cuda_python):
         try:
             return open_with(index)
         # A PyTorch that has no kernels for this GPU, say, fails with the other.
@@ -34,6 +35,10 @@ def check_cuda_library() -> None:
     Raises EngineUnavailable where `open_cuda` does not succeed, EngineError where CUDA fails.
     """
     open_cuda(0).close()
+
+
+def _open_with_library(index: int) -> Cuda:
+    return Cudart.open(index, load_libcudart())
 
 
 def _open_with_torch(index: int) -> Cuda:
