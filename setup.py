@@ -1,7 +1,9 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Install the package the way ROS 2 expects (ament_python)."""
 
-import re
 from pathlib import Path
+import re
 
 from setuptools import find_packages, setup
 

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Segment a depth camera for Nav2's semantic segmentation layer: seg.launch.py with its names."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Segment a camera topic with segmentation_node and, on request, watch it in RViz."""
 
 from __future__ import annotations
@@ -6,16 +8,15 @@ import os
 from pathlib import Path
 
 from ament_index_python.packages import (
-    PackageNotFoundError,
     get_package_prefix,
     get_package_share_directory,
+    PackageNotFoundError,
 )
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
-
 from rtformer_ros.files.fastdds_profile import profile_variables
 from rtformer_ros.files.packaged_files import find_topic_names
 from rtformer_ros.files.yaml_file import read_yaml
@@ -172,7 +173,7 @@ def rviz(arguments: dict[str, str], names: dict[str, str], camera: CameraTopics)
 
 
 def parameter_files(path: str) -> list[str]:
-    """Return the parameter file, if there is to be one; launch itself only warns of a wrong one."""
+    """Return the parameter file, if there is to be one; launch itself only warns of a bad one."""
     if not path:
         return []
     if not Path(path).is_file():

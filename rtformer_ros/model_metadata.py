@@ -1,14 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Say what a model file holds and how it is fed."""
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+import json
+import math
+from typing import Any, get_args, Literal
 
-from rtformer_ros.errors import ConfigError, ModelError, kind_of, listed, quoted
+from rtformer_ros.errors import ConfigError, kind_of, listed, ModelError, quoted
 from rtformer_ros.files.json_text import parse_json
 from rtformer_ros.labels.label_set import LabelSet
 
@@ -174,7 +176,9 @@ def _refuse_unknown(data: Any, known: Collection[str], where: str) -> None:
         raise ConfigError(f'{where}: expected a mapping with keys of {", ".join(known)}')
     unknown = [str(key) for key in data if key not in known]
     if unknown:
-        raise ConfigError(f'{where}: unknown key(s) {listed(unknown)}; expected {", ".join(known)}')
+        raise ConfigError(
+            f'{where}: unknown key(s) {listed(unknown)}; expected {", ".join(known)}'
+        )
 
 
 def _text(value: Any, where: str) -> str:

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Segmentation: class ids and confidences, as an engine returns them for a batch of images."""
 
 from __future__ import annotations

@@ -1,27 +1,27 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Inference pipeline of an image: resize, engine, class remap, threshold, output size."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, TYPE_CHECKING
 
 import cv2
 import numpy as np
-
 from rtformer_ros.imaging.resize import (
     Buffers,
-    ResizeMode,
-    Size,
     content_of,
     from_network,
     place,
+    ResizeMode,
+    Size,
     to_network,
 )
-from rtformer_ros.segmentation import UNLABELED_ID, Segmentation, SegmentationBatch
+from rtformer_ros.segmentation import Segmentation, SegmentationBatch, UNLABELED_ID
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
     from rtformer_ros.engines.base import Engine
 
 # Below this many times as many pixels, enlarging colours costs more than looking them up saves.
@@ -94,7 +94,9 @@ class Segmenter:
         size = (image_hwc.shape[0], image_hwc.shape[1])
         return self.postprocess(self.infer(self.preprocess(image_hwc))[0], size)
 
-    def preprocess(self, image_hwc: npt.NDArray[np.uint8], index: int = 0) -> npt.NDArray[np.uint8]:
+    def preprocess(
+        self, image_hwc: npt.NDArray[np.uint8], index: int = 0
+    ) -> npt.NDArray[np.uint8]:
         """
         Return the image at the network's size; valid until the next call for the same index.
 
@@ -139,7 +141,7 @@ class Segmenter:
         )
 
     def _ids(self, result: Segmentation) -> npt.NDArray[np.uint8]:
-        """Return the remapped ids above the threshold, at the network's size, where it is cheap."""
+        """Return remapped ids above the threshold, at the network's size, where it is cheap."""
         class_map_hw = result.class_map_hw
         if self._remap.size:
             class_map_hw = cv2.LUT(class_map_hw, self._remap)  # type: ignore[assignment]

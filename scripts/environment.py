@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Prepare the Python environment of this clone, then run a command in it.
 
@@ -12,18 +14,18 @@ that was broken off, or whose clone was moved, is made anew. Needs only Python's
 from __future__ import annotations
 
 import contextlib
+from dataclasses import asdict, dataclass, field
 import fcntl
 import hashlib
 import json
 import os
+from pathlib import Path
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interpreters import PYTHONS, Interpreter, choose, find_interpreters, probe, sourced_distro
+from interpreters import choose, find_interpreters, Interpreter, probe, PYTHONS, sourced_distro
 from remedies import SetupError
 
 if TYPE_CHECKING:

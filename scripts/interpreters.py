@@ -1,13 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Find a Python on this machine that can carry the environment, or say what is missing."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import json
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import remedies
 from remedies import SetupError
@@ -54,7 +56,7 @@ class Interpreter:
 
 
 def sourced_distro(env: Mapping[str, str]) -> str | None:
-    """Return the ROS 2 distribution that is sourced in this shell, if any (ROS 1 sets no ament)."""
+    """Return the ROS 2 distribution that is sourced in this shell, if any (not ROS 1)."""
     return env.get('ROS_DISTRO') if env.get('AMENT_PREFIX_PATH') else None
 
 

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Say, as the last line of `make test`, which tests could not run here and where they do."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Say what this machine lacks, each time with the command to type."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Measure the floor plan of the package: folders, arrows, circles, sizes.
 
@@ -11,15 +13,15 @@ from __future__ import annotations
 
 import argparse
 import ast
+from collections import Counter, defaultdict
+from dataclasses import dataclass
 import io
+from pathlib import Path
+from statistics import median
 import subprocess
 import sys
 import tarfile
 import tempfile
-from collections import Counter, defaultdict
-from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = 'rtformer_ros'

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Output bag: its source's messages and what was made of its slices, put together."""
 
 from __future__ import annotations
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from rosbags.interfaces import Connection
     from rosbags.rosbag2 import Writer
     from rosbags.typesys.store import Typestore
-
     from rtformer_ros.bags.job import BagJob, TimeSlice
 
 

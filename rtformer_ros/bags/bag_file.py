@@ -1,13 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """ROS 2 bags opened to read and to write; every exception of rosbags is translated here."""
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+import shutil
+import sqlite3
+from typing import Any, Literal, TYPE_CHECKING
 
 from rtformer_ros.errors import ConfigError, listed
 from rtformer_ros.media.bag import COMPRESSED_IMAGE, IMAGE
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from rosbags.interfaces import Connection
     from rosbags.rosbag2 import Writer
     from rosbags.typesys.store import Typestore
-
     from rtformer_ros.bags.job import BagJob
 
 _VERSION: Literal[9] = 9
@@ -53,8 +54,8 @@ def new_bag(output: Path, like: Path) -> Iterator[Writer]:
     """
     Write a bag that appears whole or not at all.
 
-    output: a folder, or a file whose suffix names the storage. like: the bag whose storage a folder
-    gets. Raises ConfigError where the output exists or cannot be written.
+    output: a folder, or a file whose suffix names the storage. like: the bag whose storage a
+    folder gets. Raises ConfigError where the output exists or cannot be written.
     """
     from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
 

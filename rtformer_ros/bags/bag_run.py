@@ -1,11 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Batch run over bags: slices are made in any order and place, then put together."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, ExitStack, suppress
 from dataclasses import dataclass
+import shutil
 
 from rtformer_ros.bags.assembly import assemble
 from rtformer_ros.bags.bag_file import image_topics, open_bag

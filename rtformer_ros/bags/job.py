@@ -1,10 +1,12 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Job of one bag: what is to be added to it, and the time slices that are worked on one by one."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+import json
 from pathlib import Path
 
 from rtformer_ros.errors import ConfigError
@@ -33,11 +35,11 @@ class BagJob:
     """
     One bag to segment.
 
-    source: a bag's folder or its only file (.mcap, .db3). output: a folder that does not exist yet,
-    or a file of the same kind. topics: of images; () is every image topic of the bag. outputs:
-    names from OUTPUTS. namespace: what the added topics are under. slice_s: seconds of the bag that
-    are segmented at a time. model, engine, device, threads: as EngineRequest takes them.
-    is_strict: refuse a bag that is not whole.
+    source: a bag's folder or its only file (.mcap, .db3). output: a folder that does not exist
+    yet, or a file of the same kind. topics: of images; () is every image topic of the bag.
+    outputs: names from OUTPUTS. namespace: what the added topics are under. slice_s: seconds of
+    the bag that are segmented at a time. model, engine, device, threads: as EngineRequest takes
+    them. is_strict: refuse a bag that is not whole.
     Raises ConfigError for a value that cannot be.
     """
 
@@ -64,7 +66,9 @@ class BagJob:
         if not self.slice_s > 0:
             raise ConfigError(f'slice_s is {self.slice_s}; expected seconds, above 0')
         if not self.namespace.startswith('/'):
-            raise ConfigError(f"namespace is '{self.namespace}'; expected one that begins with '/'")
+            raise ConfigError(
+                f"namespace is '{self.namespace}'; expected one that begins with '/'"
+            )
         for path in (self.source, self.model):
             if not path.exists():
                 raise ConfigError(f'there is no {path}')

@@ -1,13 +1,15 @@
-"""Slice files (SQLite): what was made of a slice of a bag, in a file that is whole or not there."""
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""Slice files (SQLite): what was made of a slice of a bag, in a file that is whole or absent."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
+import os
 from pathlib import Path
+import sqlite3
 
 from rtformer_ros.errors import ConfigError
 

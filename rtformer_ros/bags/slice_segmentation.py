@@ -1,14 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Segmentation of one slice: the images of a bag within its time span become messages."""
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+import logging
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.bags.bag_file import image_topics, open_bag
 from rtformer_ros.bags.slice_file import MadeMessage, write_slice
 from rtformer_ros.drawing.rendering import Rendering, RenderSettings
@@ -22,7 +23,6 @@ from rtformer_ros.segmenter import Segmenter, SegmentSettings
 if TYPE_CHECKING:
     import numpy.typing as npt
     from rosbags.typesys.store import Typestore
-
     from rtformer_ros.bags.job import BagJob, TimeSlice
 
     _Draw = Callable[[Rendering, npt.NDArray[np.uint8]], None]

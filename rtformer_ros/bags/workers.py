@@ -1,14 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Workers that make slices: this process, a process pool of this machine, or a Ray cluster."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import as_completed, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 import multiprocessing
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 from rtformer_ros.bags.slice_segmentation import segment_slice
 from rtformer_ros.errors import ConfigError, EngineUnavailable, RtformerError
@@ -44,8 +46,8 @@ def run_in_processes(tasks: Sequence[Task], workers: int) -> Iterator[Task]:
                 yield futures[future]
         except BrokenProcessPool as error:
             raise ConfigError(
-                'a worker process was killed, often because memory ran out; start again with fewer '
-                '--workers: finished parts are kept'
+                'a worker process was killed, often because memory ran out; start again with '
+                'fewer --workers: finished parts are kept'
             ) from error
         except BaseException:
             # Else Ctrl-C would wait for the slices in hand, minutes perhaps.

@@ -1,17 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Write a trained network as one ONNX file that takes images and returns class maps."""
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+import io
 from pathlib import Path
 from typing import Literal
+import warnings
 
 import onnx
-import torch
-
 import rtformer_ros
 from rtformer_ros.deploy.exportable import exportable
 from rtformer_ros.deploy.graph_precision import to_fp16
@@ -26,6 +26,7 @@ from rtformer_ros.model_metadata import ModelMetadata
 from rtformer_ros.network.registry import FAMILIES, Families
 from rtformer_ros.network.weights.checkpoint import Checkpoint, load_checkpoint
 from rtformer_ros.network.weights.class_prior import with_class_prior
+import torch
 
 INPUT = 'image'
 OUTPUTS = ('class_map', 'confidence')

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Bring a network into the form that runtimes take and run fastest."""
 
 from __future__ import annotations
@@ -6,14 +8,13 @@ import copy
 from functools import partial
 from typing import Any, cast
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
-
 from rtformer_ros.deploy.fuse_batch_norms import fold_batch_norms
 from rtformer_ros.network.blocks import spatial_size
 from rtformer_ros.network.family import SegmentationNetwork
 from rtformer_ros.network.image_segmenter import ImageSegmenter
+import torch
+from torch import nn, Tensor
+import torch.nn.functional as F
 
 
 def exportable(network: SegmentationNetwork, height: int, width: int) -> ImageSegmenter:

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Find the files beside an ONNX model that hold its weights, before any library opens them.
 
@@ -9,7 +11,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO, TYPE_CHECKING
 
 from rtformer_ros.errors import ModelError, quoted, shown_path
 from rtformer_ros.files.text_file import open_regular
@@ -60,7 +62,8 @@ def external_files(model: Path) -> tuple[Path, ...]:
                 needed[location] = max(least_bytes, needed.get(location, 0))
     except OSError as error:
         raise ModelError(f'cannot read {shown_path(model)}: {error.strerror}') from error
-    # Where the model is a link, as in an install space, its weights may be links to the same place.
+    # Where the model is a link, as in an install space, its weights may be links to the same
+    # place.
     folders = {model.parent.resolve(), model.resolve().parent}
     return tuple(
         _checked(model, location, needed[location], folders) for location in sorted(needed)

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Find the nodes of a graph whose results half precision cannot hold."""
 
 from __future__ import annotations
@@ -6,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
-
 from rtformer_ros.deploy.onnx_file import Arrays
 
 _SUMS = frozenset(

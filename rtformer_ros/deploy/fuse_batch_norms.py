@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Fold batch norms into the convolutions beside them, exactly."""
 
 from __future__ import annotations
@@ -6,10 +8,9 @@ import copy
 from dataclasses import dataclass
 from typing import cast
 
-import torch
-from torch import Tensor, nn
-
 from rtformer_ros.network.family import NormPlace, SegmentationNetwork
+import torch
+from torch import nn, Tensor
 
 
 @dataclass(frozen=True)

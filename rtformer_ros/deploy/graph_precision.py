@@ -1,16 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Rewrite an FP32 graph in half precision, with single precision where half is too narrow."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, TYPE_CHECKING
 
 import numpy as np
 import onnx
-from onnx import TensorProto, numpy_helper
-
+from onnx import numpy_helper, TensorProto
 from rtformer_ros.deploy.fp32_islands import fp32_nodes
-from rtformer_ros.deploy.mixed_precision_graph import FLOAT, HALF, QUANTISERS, MixedPrecisionGraph
+from rtformer_ros.deploy.mixed_precision_graph import FLOAT, HALF, MixedPrecisionGraph, QUANTISERS
 from rtformer_ros.deploy.onnx_file import (
     check_onnx,
     complete_outputs,

@@ -1,11 +1,12 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Write a graph anew whose nodes compute in FP32 or in FP16, with casts between them."""
 
 from __future__ import annotations
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
-
+from onnx import helper, numpy_helper, TensorProto
 from rtformer_ros.deploy.onnx_file import constants_of
 from rtformer_ros.errors import ModelError
 

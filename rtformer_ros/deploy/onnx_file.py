@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Read ONNX files; every exception of that library is translated here."""
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 from onnx.shape_inference import InferenceError
-
 from rtformer_ros.deploy.external_data import external_files
 from rtformer_ros.errors import ModelError
 

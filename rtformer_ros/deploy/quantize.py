@@ -1,23 +1,24 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Rewrite an FP32 graph so that its convolutions compute in INT8, in the form of TensorRT."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, TYPE_CHECKING
 
 import numpy as np
 import onnx
 from onnxruntime.quantization import QuantType
-
 from rtformer_ros.deploy.graph_precision import QUANTISED_HALF_OPSET, to_fp16
 from rtformer_ros.deploy.onnx_file import check_onnx, with_opset
 from rtformer_ros.deploy.sensitive_convolutions import sensitive_convolutions
 from rtformer_ros.deploy.static_quantization import (
-    QuantiserForm,
     convolutions_to_quantise,
     free_readers,
     quantise_nodes,
+    QuantiserForm,
     read_fp32,
 )
 from rtformer_ros.model_metadata import HALF_QUANTISED
@@ -69,7 +70,9 @@ def quantize(
         model = with_opset(model, QUANTISED_HALF_OPSET)
     quantised = quantise_nodes(model, nodes, images, _FORM)
     # With a skip connection in INT8, TensorRT adds it in the convolution before.
-    free_readers(quantised.graph, lambda _, reader: reader.op_type == 'Add' or reader.name in nodes)
+    free_readers(
+        quantised.graph, lambda _, reader: reader.op_type == 'Add' or reader.name in nodes
+    )
     check_onnx(quantised, 'the INT8 graph')
     if rest == 'fp32':
         return quantised

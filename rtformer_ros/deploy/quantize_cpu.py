@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Rewrite an FP32 graph so that its convolutions compute in INT8, in the form of CPU runtimes."""
 
 from __future__ import annotations
@@ -9,14 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 from onnxruntime.quantization import QuantType
-
 from rtformer_ros.deploy.onnx_file import check_onnx
 from rtformer_ros.deploy.sensitive_convolutions import sensitive_convolutions
 from rtformer_ros.deploy.static_quantization import (
-    QuantiserForm,
     convolutions_to_quantise,
     free_readers,
     quantise_nodes,
+    QuantiserForm,
     read_fp32,
 )
 
@@ -43,9 +44,9 @@ def quantize_for_cpu(
 
     Tensors are unsigned with a zero point, weights signed with a scale for each output channel,
     biases int32; what a convolution returns is quantised too, with the activation behind it folded
-    in. Additions, concatenations, pools and all else compute in FP32. So do sensitive convolutions,
-    but for the head's hidden one, whose unsigned tensors are fine enough, and those named in keep.
-    images: as for quantize. Inputs, outputs and properties stay as they are.
+    in. Additions, concatenations, pools and all else compute in FP32. So do sensitive
+    convolutions, but for the head's hidden one, whose unsigned tensors are fine enough, and those
+    named in keep. images: as for quantize. Inputs, outputs and properties stay as they are.
     Raises ConfigError and ModelError as quantize does.
     """
     model = read_fp32(source)

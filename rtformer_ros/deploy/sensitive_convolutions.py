@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Find the convolutions of a segmentation graph that lose too much in INT8."""
 
 from __future__ import annotations
@@ -5,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import onnx
-
 from rtformer_ros.deploy.fp32_islands import fp32_nodes
 from rtformer_ros.deploy.onnx_file import constants_of
 
-_LAYOUT = frozenset({'Cast', 'Flatten', 'Identity', 'Reshape', 'Squeeze', 'Transpose', 'Unsqueeze'})
+_LAYOUT = frozenset(
+    {'Cast', 'Flatten', 'Identity', 'Reshape', 'Squeeze', 'Transpose', 'Unsqueeze'}
+)
 _ACTIVATIONS = frozenset({'BatchNormalization', 'Clip', 'Identity', 'Relu'})
 
 
@@ -19,7 +22,8 @@ def sensitive_convolutions(graph: onnx.GraphProto, *, with_hidden_head: bool = T
 
     These are the ones that read the image, those beside a normalisation that half precision
     cannot hold either (the keys and values of attention over space), and the head: the ones
-    behind which no other comes, and, with_hidden_head, those that feed these through an activation.
+    behind which no other comes, and, with_hidden_head, those that feed these through an
+    activation.
     """
     nodes = _Nodes(graph)
     islands = fp32_nodes(graph, constants_of(graph))

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Static quantisation: put quantisers into an FP32 graph, with ranges measured on images."""
 
 from __future__ import annotations
@@ -6,18 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 import onnx
 from onnx import TensorProto
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static, QuantType
 from rtformer_ros.deploy.graph_precision import precision_of
-from rtformer_ros.deploy.mixed_precision_graph import FLOAT, QUANTISERS, MixedPrecisionGraph
+from rtformer_ros.deploy.mixed_precision_graph import FLOAT, MixedPrecisionGraph, QUANTISERS
 from rtformer_ros.deploy.onnx_file import element_types, read_onnx
 from rtformer_ros.errors import ConfigError, ModelError, RtformerError
-from rtformer_ros.imaging.resize import Size, place, to_network
+from rtformer_ros.imaging.resize import place, Size, to_network
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Class colours as pixels: colour masks, and overlays of them on the camera image."""
 
 from __future__ import annotations
@@ -5,7 +7,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.errors import ImageError
 from rtformer_ros.segmentation import UNLABELED_ID
 

@@ -1,14 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Bird's-eye view of the ground around a robot: costs, a scan, and metres to read them by."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-
 from rtformer_ros.drawing.legend import text_width_px, write_text
 from rtformer_ros.errors import ImageError
 from rtformer_ros.geometry.costmap import UNKNOWN_COST
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
-
     from rtformer_ros.geometry.arrays import Floats
     from rtformer_ros.labels.label_set import ColorRgb
     from rtformer_ros.segmentation import Pixels

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Legend: which colour is which class; text and swatches."""
 
 from __future__ import annotations
@@ -7,7 +9,6 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.labels.label_set import ColorRgb, LabelSet
 
@@ -60,7 +61,9 @@ def draw_swatches(rows: Sequence[tuple[str, ColorRgb]]) -> npt.NDArray[np.uint8]
     return legend
 
 
-def write_text(image_hwc: npt.NDArray[np.uint8], text: str, left_px: int, baseline_px: int) -> None:
+def write_text(
+    image_hwc: npt.NDArray[np.uint8], text: str, left_px: int, baseline_px: int
+) -> None:
     """Write one line of dark text into a contiguous RGB image; see printable()."""
     origin = (left_px, baseline_px)
     cv2.putText(image_hwc, printable(text), origin, _FONT, _FONT_SCALE, _INK, 1, cv2.LINE_AA)

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Panels: pictures side by side, each with a caption."""
 
 from __future__ import annotations
@@ -6,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.drawing.legend import ROW_HEIGHT_PX, write_text
 from rtformer_ros.errors import ImageError
 

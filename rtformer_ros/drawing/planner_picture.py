@@ -1,26 +1,27 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Planner picture: costmap and scan beside what the camera saw, with the same metres in both."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-
 from rtformer_ros.drawing.ground_picture import (
     BOUNDARY_RGB,
-    FREE_RAYS_RGB,
-    ROBOT_RGB,
-    GroundWindow,
     cost_color,
     draw_costs,
     draw_free_rays,
+    FREE_RAYS_RGB,
+    GroundWindow,
     mark_metres,
     mark_points,
+    ROBOT_RGB,
 )
-from rtformer_ros.drawing.legend import ROW_HEIGHT_PX, draw_swatches, text_width_px, write_text
+from rtformer_ros.drawing.legend import draw_swatches, ROW_HEIGHT_PX, text_width_px, write_text
 from rtformer_ros.drawing.panels import draw_panels
 from rtformer_ros.geometry.costmap import UNKNOWN_COST
 from rtformer_ros.geometry.ground_plane import GroundView

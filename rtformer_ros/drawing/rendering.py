@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Rendering of one frame: mask, colour mask, overlay and confidence, each drawn once."""
 
 from __future__ import annotations
@@ -8,13 +10,11 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-
 from rtformer_ros.drawing.class_colors import blend_overlay, colorize, hidden_pixels
 from rtformer_ros.imaging.resize import enlarge
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
     from rtformer_ros.segmentation import Pixels, Segmentation
 
 

@@ -1,10 +1,12 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The base class of all engines: what each does, and the checks that hold for all of them."""
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+import threading
 from typing import TYPE_CHECKING
 
 from rtformer_ros.errors import EngineClosed, EngineError, ImageError
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
 
     import numpy as np
     import numpy.typing as npt
-
     from rtformer_ros.engines.request import EngineRequest
     from rtformer_ros.labels.label_set import LabelSet
     from rtformer_ros.segmentation import SegmentationBatch
@@ -28,8 +29,8 @@ class EngineDescription:
     engine: its name in the table of engines; device: 'cpu', 'cuda:0'; model: the file it was
     opened from; height, width: pixels of its input and of its output; labels: the classes whose
     ids it returns; detail: one line for people (library version, provider, precision, threads);
-    passed_over: why `engine: auto` took none of those that it prefers, '' where it did not have to.
-    labels_warning: how the labels differ from those of the model, '' where they do not.
+    passed_over: why `engine: auto` took none of those that it prefers, '' where it did not have
+    to. labels_warning: how the labels differ from those of the model, '' where they do not.
     """
 
     engine: str

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The photographs that come with the package, to try on them what a model was made into."""
 
 from __future__ import annotations
@@ -5,7 +7,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.errors import EngineError
 from rtformer_ros.files.packaged_files import share_directories
 

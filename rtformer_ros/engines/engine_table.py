@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 The table of engines, and how one of them is chosen and opened.
 
@@ -7,9 +9,9 @@ the table below, and one parameter of test/contract/test_engine_contract.py.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import importlib
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtformer_ros.errors import (
@@ -88,7 +90,7 @@ def engine_names() -> tuple[str, ...]:
 
 
 def compiles(engine: str) -> bool:
-    """Return whether an engine, of `engine_names`, compiles its models first; see `needs_build`."""
+    """Return whether an engine of `engine_names` compiles its models first; see `needs_build`."""
     return ENGINES[engine].compiles
 
 

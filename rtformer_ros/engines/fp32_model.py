@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """ONNX models of lower precision, rewritten in FP32 for CPUs, which compute only that right."""
 
 from __future__ import annotations
@@ -22,7 +24,6 @@ def fp32_model(model: Path) -> Iterator[Path]:
     """
     # What runs FP32 models alone does without onnx, which these import.
     import onnx
-
     from rtformer_ros.deploy.graph_precision import precision_of, to_fp32
     from rtformer_ros.deploy.onnx_file import read_onnx
 

@@ -1,11 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Labels and outputs of a model: checked against what its description says."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from itertools import islice, zip_longest
-from typing import TYPE_CHECKING, Any
+import logging
+from typing import Any, TYPE_CHECKING
 
 from rtformer_ros.engines.tensor_format import decode_outputs, logit_channels
 from rtformer_ros.errors import ConfigError, ModelError, quoted, shown
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
-
     from rtformer_ros.engines.request import EngineRequest
     from rtformer_ros.model_metadata import ModelMetadata
 
@@ -42,8 +43,8 @@ def choose_labels(
 
     num_classes: how many classes the network tells apart, None where it does not show.
     Raises ConfigError for another number of labels than of classes and for other names than the
-    model's own, unless the request overrides them, which is logged (more labels than classes, never
-    fewer), and where even the number of classes is unknown.
+    model's own, unless the request overrides them, which is logged (more labels than classes,
+    never fewer), and where even the number of classes is unknown.
     """
     model, asked = request.model, request.labels
     if num_classes is None and own is not None:

@@ -1,14 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """An ONNX Runtime session; every exception of that library is translated here."""
 
 from __future__ import annotations
 
-import logging
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+import logging
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
-
 from rtformer_ros.deploy.external_data import external_files
 from rtformer_ros.errors import EngineError, EngineUnavailable, ModelError, RtformerError
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
-
     from rtformer_ros.engines.request import EngineRequest
 
 _logger = logging.getLogger(__name__)
@@ -107,8 +107,8 @@ def _load_on_cuda(request: EngineRequest) -> onnxruntime.InferenceSession:
     # Where the file is at fault, and not CUDA, this says so.
     session = _load(request, [CPU])
     message = (
-        f'ONNX Runtime {onnxruntime.__version__} cannot use CUDA here ({reason}); check the driver '
-        'with nvidia-smi and install the CUDA and cuDNN that this build was made for'
+        f'ONNX Runtime {onnxruntime.__version__} cannot use CUDA here ({reason}); check the '
+        'driver with nvidia-smi and install the CUDA and cuDNN that this build was made for'
     )
     if request.device != 'auto':
         raise EngineUnavailable(f'device is {request.device}, but {message}, or set device to cpu')

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Run ONNX models with ONNX Runtime, on the CPU or with CUDA."""
 
 from __future__ import annotations
@@ -7,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
-
 from rtformer_ros.engines.base import Engine, EngineDescription
 from rtformer_ros.engines.fp32_model import without_half_quantisers
 from rtformer_ros.engines.model_outputs import check_outputs
@@ -20,7 +21,6 @@ from rtformer_ros.model_metadata import HALF_QUANTISED
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
     from rtformer_ros.engines.request import EngineRequest
     from rtformer_ros.model_metadata import ModelMetadata
     from rtformer_ros.segmentation import SegmentationBatch
@@ -50,8 +50,8 @@ class OnnxRuntimeEngine(Engine):
         # On a CPU all that is not quantised is computed in FP32, half precision too.
         if request.precision not in ('auto', 'fp32' if session.provider == CPU else 'auto'):
             raise ConfigError(
-                f'precision is {request.precision}, but an ONNX file has the precision that it was '
-                'exported with; leave precision auto and export the model as wanted'
+                f'precision is {request.precision}, but an ONNX file has the precision that it '
+                'was exported with; leave precision auto and export the model as wanted'
             )
         metadata = metadata_of(request.model, session.properties)
         height, width = input_size(session, metadata, request)

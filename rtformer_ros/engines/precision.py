@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Precisions that are asked for, on the way from a caller to TensorRT's builder."""
 
 from __future__ import annotations

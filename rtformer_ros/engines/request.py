@@ -1,12 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The request for an engine, checked before any library is loaded."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field, KW_ONLY
 import os
 import re
-from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING, get_args
+from typing import get_args, TYPE_CHECKING
 
 from rtformer_ros.engines.precision import EnginePrecision
 from rtformer_ros.errors import ConfigError, ModelError
@@ -119,7 +121,9 @@ class EngineRequest:
                 'OpenVINO, gpu, gpu:N or npu'
             )
         if self.threads < 0:
-            raise ConfigError(f'threads is {self.threads}; expected 0 (one core left free) or more')
+            raise ConfigError(
+                f'threads is {self.threads}; expected 0 (one core left free) or more'
+            )
         if self.network_size is not None and min(self.network_size) < 1:
             raise ConfigError(
                 f'network_size is {self.network_size}; expected (height, width), each 1 or more'
@@ -168,7 +172,7 @@ def fixed_size(height: int, width: int, request: EngineRequest) -> tuple[int, in
     for own, asked in zip((height, width), wanted or (height, width), strict=True):
         if own and own != asked:
             raise ConfigError(
-                f'network_size is {wanted}, but {request.model.name} is made for {height or "any"} '
+                f'network_size is {wanted}, but {request.model.name} is for {height or "any"} '
                 f'x {width or "any"} pixels (height x width); leave network_size out'
             )
     default_height, default_width = wanted or DEFAULT_NETWORK_SIZE

@@ -1,13 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Metadata of a model file: from its own properties, or from a YAML file beside it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.files.yaml_file import read_yaml
 from rtformer_ros.labels.label_set import load_labels
-from rtformer_ros.model_metadata import ModelMetadata, has_metadata
+from rtformer_ros.model_metadata import has_metadata, ModelMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

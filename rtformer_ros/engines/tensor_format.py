@@ -1,20 +1,20 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Conversion between RGB images and class maps on one side, tensors of any model on the other."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol, TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.engines.request import fixed_size
 from rtformer_ros.errors import ModelError
-from rtformer_ros.segmentation import UNLABELED_ID, SegmentationBatch
+from rtformer_ros.segmentation import SegmentationBatch, UNLABELED_ID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
-
     from rtformer_ros.engines.request import EngineRequest
     from rtformer_ros.model_metadata import InputFormat, ModelMetadata, OutputKind
 
@@ -139,8 +139,8 @@ def logit_channels(outputs: Sequence[npt.NDArray[Any]], size: tuple[int, int]) -
     if not is_right or not _is_fraction((shape[2], shape[3]), size):
         raise ModelError(
             f'the first output is {dtype} {list(shape)}; logits are expected to be float '
-            f'[N, classes, h, w] with 2 to {UNLABELED_ID} classes, where h and w are {size[0]} and '
-            f'{size[1]} or one fraction of both{_guess(outputs[0], size)}'
+            f'[N, classes, h, w] with 2 to {UNLABELED_ID} classes, where h and w are {size[0]} '
+            f'and {size[1]} or one fraction of both{_guess(outputs[0], size)}'
         )
     return shape[1]
 
@@ -209,7 +209,9 @@ def _decode_logits(logits_nchw: npt.NDArray[Any], size: tuple[int, int]) -> Segm
     return batch
 
 
-def _resized(logits_hwc: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+def _resized(
+    logits_hwc: npt.NDArray[np.float32], size: tuple[int, int]
+) -> npt.NDArray[np.float32]:
     """Resize bilinearly with half-pixel centres, as networks do with align_corners=False."""
     if logits_hwc.shape[:2] == size:
         return logits_hwc

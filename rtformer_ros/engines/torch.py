@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Run weights with PyTorch, on the CPU or with CUDA."""
 
 from __future__ import annotations
@@ -6,8 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-
 from rtformer_ros.engines.base import Engine, EngineDescription
 from rtformer_ros.engines.model_outputs import choose_labels
 from rtformer_ros.engines.request import fixed_size
@@ -15,12 +15,12 @@ from rtformer_ros.errors import ConfigError, EngineError, EngineUnavailable
 from rtformer_ros.network.image_segmenter import ImageSegmenter
 from rtformer_ros.network.weights.checkpoint import Checkpoint, load_checkpoint
 from rtformer_ros.segmentation import SegmentationBatch
+import torch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy.typing as npt
-
     from rtformer_ros.engines.request import EngineRequest
 
 
@@ -33,7 +33,12 @@ class TorchEngine(Engine):
     """
 
     def __init__(
-        self, description: EngineDescription, checkpoint: Checkpoint, threads: int, *, is_half: bool
+        self,
+        description: EngineDescription,
+        checkpoint: Checkpoint,
+        threads: int,
+        *,
+        is_half: bool,
     ) -> None:
         """Build the network on the device of the description; raises EngineError if it is full."""
         super().__init__(description)
@@ -43,7 +48,9 @@ class TorchEngine(Engine):
         with _translated(description):
             segmenter = ImageSegmenter(checkpoint.build()).eval().to(self._device)
             # Pixels arrive channels last; convolutions are faster that way on CPU and GPU alike.
-            self._segmenter: ImageSegmenter | None = segmenter.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self._segmenter: ImageSegmenter | None = segmenter.to(
+                memory_format=torch.channels_last
+            )  # type: ignore[call-overload]
 
     @classmethod
     def open(cls, request: EngineRequest) -> TorchEngine:

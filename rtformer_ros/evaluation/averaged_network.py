@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Segment an image at several scales and mirrored, and average what comes of it."""
 
 from __future__ import annotations
@@ -6,13 +8,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
 from rtformer_ros.errors import ConfigError, EngineError, EngineUnavailable
 from rtformer_ros.network.image_segmenter import ImageSegmenter
 from rtformer_ros.network.weights.checkpoint import Checkpoint
+import torch
+from torch import Tensor
+import torch.nn.functional as F
 
 _LEAST_SCALE, _GREATEST_SCALE = 0.1, 4.0
 
@@ -42,7 +43,8 @@ class AveragedNetwork:
         self._scales, self._flip = tuple(scales), flip
         self.device = _device(device)
         segmenter = ImageSegmenter(checkpoint.build()).eval().to(self.device)
-        self._segmenter = segmenter.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        layout = torch.channels_last
+        self._segmenter = segmenter.to(memory_format=layout)  # type: ignore[call-overload]
 
     def __call__(self, image_hwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """
@@ -68,7 +70,7 @@ class AveragedNetwork:
         return total / (len(self._scales) * (1 + self._flip))
 
     def _all_logits(self, image: Tensor) -> Iterator[Tensor]:
-        """Yield logits for an image float [1, 3, h, w], 0..255, by scale, mirrored ones as well."""
+        """Yield logits for an image float [1, 3, h, w], 0..255, by scale, mirrored ones too."""
         height, width = image.shape[2:]
         for scale in self._scales:
             size = (max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5)))

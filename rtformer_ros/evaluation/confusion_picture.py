@@ -1,10 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Draw which classes a model takes for which."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.drawing.legend import ROW_HEIGHT_PX, text_width_px, write_text
 from rtformer_ros.labels.label_set import LabelSet
 

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Show the images that a model segments worst."""
 
 from __future__ import annotations
@@ -6,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-
 from rtformer_ros.drawing.class_colors import colorize
 from rtformer_ros.drawing.legend import draw_legend
 from rtformer_ros.drawing.panels import draw_panels

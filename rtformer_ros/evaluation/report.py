@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Report an evaluation: how it was measured, and its scores as text, JSON and CSV.
 
@@ -6,21 +8,20 @@ The protocol, in words, comes first; the functions below it find the words.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import csv
+from dataclasses import asdict, dataclass
 import io
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from rtformer_ros import __version__
 from rtformer_ros.evaluation.scores import Evaluation
 from rtformer_ros.files.atomic_file import write_atomically
-from rtformer_ros.training.datasets.dataset import IGNORED, Dataset
+from rtformer_ros.training.datasets.dataset import Dataset, IGNORED
 
 _MOST_LISTED_IDS = 20
 _SCORED = (

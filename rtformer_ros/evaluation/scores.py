@@ -1,21 +1,22 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Compare a model's class maps with the truth, image by image."""
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
+import heapq
 from itertools import count
 
 import numpy as np
 import numpy.typing as npt
-import torch
-
 from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.training.data.sample_store import decode_sample
 from rtformer_ros.training.datasets.dataset import Dataset, Sample
-from rtformer_ros.training.metrics import Scores, confusion_matrix
+from rtformer_ros.training.metrics import confusion_matrix, Scores
+import torch
 
 ClassMapHw = npt.NDArray[np.uint8]
 Predict = Callable[[npt.NDArray[np.uint8]], ClassMapHw]
@@ -62,7 +63,8 @@ def evaluate(
     Run a model on every image and count how often each class is taken for which.
 
     worst_count: how many images to keep the predictions of; on_image: called after each image.
-    Raises ImageError for a sample that is broken, ModelError for a class that the data set has not.
+    Raises ImageError for a sample that is broken, ModelError for a class that the data set has
+    not.
     """
     classes = len(dataset.labels)
     total = np.zeros((classes, classes), np.int64)

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """FastDDS profile: room for images, where it is the middleware and the user chose no profile."""
 
 from __future__ import annotations

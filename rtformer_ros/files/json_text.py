@@ -1,19 +1,21 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Read JSON of unknown origin into plain data, within the limits of plain_data."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.plain_data import (
+    check_length,
+    check_text,
     MOST_DEPTH,
     MOST_DIGITS,
     MOST_VALUES,
     TOO_DEEP,
     TOO_MANY,
-    check_length,
-    check_text,
 )
 
 if TYPE_CHECKING:

@@ -1,14 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Packaged files: models, label sets, samples and configuration that come with the package."""
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Sequence
 from contextlib import suppress
+import os
 from pathlib import Path
+import re
 
-from rtformer_ros.errors import ConfigError, ModelError, listed, quoted, shown, shown_path
+from rtformer_ros.errors import ConfigError, listed, ModelError, quoted, shown, shown_path
 from rtformer_ros.files.yaml_file import read_yaml
 
 DEFAULT_MODEL = 'models/rtformer_slim_camvid_360x480.onnx'

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Limits of plain data of unknown origin: mappings, lists, text, numbers, None."""
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Private folders: caches that only the user of this process may write, as they are executed."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 import stat
 import tempfile
-from pathlib import Path
 
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 

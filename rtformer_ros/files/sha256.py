@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """SHA-256 digests as 64 hexadecimal digits."""
 
 from __future__ import annotations

@@ -1,5 +1,8 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
-Temporary files and folders beside what they become, which a killed process does not leave for ever.
+Temporary files and folders beside what they become, which a killed process does not leave for
+ever.
 
 Who makes one holds its lock (flock), which ends with the process. The next one to write there
 removes those that nobody holds.
@@ -7,13 +10,13 @@ removes those that nobody holds.
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+import fcntl
+import os
 from pathlib import Path
+import shutil
+import tempfile
 
 
 @contextmanager
@@ -21,8 +24,8 @@ def temporary_file(folder: Path, prefix: str) -> Iterator[tuple[Path, int]]:
     """
     Make a file in a folder, and yield its path and a descriptor to write to.
 
-    prefix: of its name, and of those without a holder, which are removed first. The file is removed
-    when the block ends, unless it was renamed. Raises OSError.
+    prefix: of its name, and of those without a holder, which are removed first. The file is
+    removed when the block ends, unless it was renamed. Raises OSError.
     """
     _remove_leftovers(folder, prefix)
     while True:

@@ -1,11 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Read small text files whose names come from users and peers."""
 
 from __future__ import annotations
 
 import errno
 import os
-import stat
 from pathlib import Path
+import stat
 from typing import BinaryIO
 
 from rtformer_ros.errors import ConfigError, shown_path
@@ -63,8 +65,8 @@ def read_text(path: Path, what: str, most_bytes: int = MOST_BYTES) -> str:
         raise ConfigError(f'cannot read {_named(what, path)}: {error.strerror}') from error
     if len(content) > most_bytes:
         raise ConfigError(
-            f'cannot read {_named(what, path)}: it has more than {most_bytes} bytes, the most that '
-            'is read'
+            f'cannot read {_named(what, path)}: it has more than {most_bytes} bytes, the most '
+            'that is read'
         )
     try:
         return content.decode('utf-8-sig')

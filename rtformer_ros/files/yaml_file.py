@@ -1,30 +1,31 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Read YAML of unknown origin into plain data.
 
 Work and memory are bounded by the length of the text: there are no anchors, aliases, merge keys or
-tags, depth, number of values and length of numbers are limited, and keys are text. Dates stay text.
-Errors name the file and the line; of what is no YAML they quote nothing.
+tags, depth, number of values and length of numbers are limited, and keys are text. Dates stay
+text. Errors name the file and the line; of what is no YAML they quote nothing.
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
+import re
 from typing import Any
-
-import yaml
 
 from rtformer_ros.errors import ConfigError, shown_path
 from rtformer_ros.files.plain_data import (
+    check_length,
+    check_text,
     MOST_DEPTH,
     MOST_DIGITS,
     MOST_VALUES,
     TOO_DEEP,
     TOO_MANY,
-    check_length,
-    check_text,
 )
 from rtformer_ros.files.text_file import read_text
+import yaml
 
 _CORE_TAGS = frozenset(
     f'tag:yaml.org,2002:{name}' for name in ('str', 'null', 'bool', 'int', 'float', 'seq', 'map')

@@ -1,21 +1,21 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Pinhole camera model with lens distortion: pixels to rays, points to pixels."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.errors import GeometryError
 from rtformer_ros.geometry.lens_distortion import LensDistortion
 from rtformer_ros.geometry.smooth_grid import SmoothGrid
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
     from rtformer_ros.geometry.arrays import Floats
 
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -60,7 +60,7 @@ class CameraModel:
         rotation = np.reshape(self.r, (3, 3)) if len(self.r) == 9 else np.zeros((3, 3))
         if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3):
             raise GeometryError(
-                f'R of the calibration is {list(self.r)}; expected the 9 values of a rotation, or 0'
+                f'R of the calibration is {list(self.r)}; expected 9 values of a rotation, or 0'
             )
 
     def _check_k(self) -> None:
@@ -70,8 +70,8 @@ class CameraModel:
             )
         if self.k[0] <= 0 or self.k[4] <= 0:
             raise GeometryError(
-                f'K of the calibration has focal lengths {self.k[0]:g} and {self.k[4]:g}; expected '
-                'more than 0: the camera is not calibrated (camera_calibration does that)'
+                f'K of the calibration has focal lengths {self.k[0]:g} and {self.k[4]:g}; '
+                'expected more than 0: the camera is not calibrated (camera_calibration does that)'
             )
 
     def of_image(self, height: int, width: int) -> CameraModel:
@@ -112,7 +112,8 @@ class CameraModel:
 
     def ray_strips(self, stride: int = 1) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
         """
-        Yield the unit rays of every stride-th row and column, from top to bottom, some rows a time.
+        Yield the unit rays of every stride-th row and column, from top to bottom, some rows a
+        time.
 
         With each part, float32 [3, rows, columns], comes the slice of those rows. NaN where the
         lens model ends. So the rays of all pixels need not be in memory at once.
@@ -169,7 +170,9 @@ def scale_intrinsics(k: Sequence[float], scale_x: float, scale_y: float) -> list
 
     fx, skew and cx grow with the width, fy and cy with the height (sensor_msgs/CameraInfo).
     """
-    return [value * scale for value, scale in zip(k, _row_scales(3, scale_x, scale_y), strict=True)]
+    return [
+        value * scale for value, scale in zip(k, _row_scales(3, scale_x, scale_y), strict=True)
+    ]
 
 
 def scale_projection(p: Sequence[float], scale_x: float, scale_y: float) -> list[float]:
@@ -178,7 +181,9 @@ def scale_projection(p: Sequence[float], scale_x: float, scale_y: float) -> list
 
     Its last column holds focal length times baseline and so scales too.
     """
-    return [value * scale for value, scale in zip(p, _row_scales(4, scale_x, scale_y), strict=True)]
+    return [
+        value * scale for value, scale in zip(p, _row_scales(4, scale_x, scale_y), strict=True)
+    ]
 
 
 def _row_scales(columns: int, scale_x: float, scale_y: float) -> list[float]:

@@ -1,13 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Camera pose (extrinsics): where a camera is on the robot and where it looks."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.errors import GeometryError
 
 # Columns: the optical frame's axes (x right, y down, z ahead) in a body frame (x ahead, y left,
@@ -18,7 +19,7 @@ _BODY_FROM_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.
 @dataclass(frozen=True)
 class CameraPose:
     """
-    The pose of a camera's optical frame in the robot's base frame (REP 103: x ahead, y left, z up).
+    Pose of a camera's optical frame in the robot's base frame (REP 103: x ahead, y left, z up).
 
     The ground is the plane z = 0 of the base frame. rotation: what turns a vector of the optical
     frame into the base frame, 9 values, row-major; position_m: x, y, z of the camera in metres.
@@ -77,7 +78,7 @@ class CameraPose:
         position_m: tuple[float, float, float],
         quaternion_xyzw: tuple[float, float, float, float],
     ) -> CameraPose:
-        """Return the pose of a transform from the optical frame to the base frame, as TF has it."""
+        """Return the pose of a transform from the optical to the base frame, as TF has it."""
         norm = math.hypot(*quaternion_xyzw)
         if not math.isfinite(norm) or norm < 1e-6:
             raise GeometryError(f'{quaternion_xyzw} is no rotation; expected a unit quaternion')

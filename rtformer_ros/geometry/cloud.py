@@ -1,19 +1,19 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Organised point cloud from a depth image, its points coloured and labelled."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import math
+from typing import Any, TYPE_CHECKING
 
 import cv2
 import numpy as np
-
 from rtformer_ros.errors import ConfigError, GeometryError, ImageError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
     from rtformer_ros.geometry.camera_model import CameraModel
     from rtformer_ros.segmentation import Segmentation
 

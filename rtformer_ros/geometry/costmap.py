@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Occupancy grid of costs around the robot, from class maps, with a memory over frames."""
 
 from __future__ import annotations
@@ -7,16 +9,14 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.geometry.occlusion import UPRIGHT, Occlusion
-from rtformer_ros.geometry.pixel_bins import PixelBins, SampledValues, ids_of_groups
+from rtformer_ros.geometry.occlusion import Occlusion, UPRIGHT
+from rtformer_ros.geometry.pixel_bins import ids_of_groups, PixelBins, SampledValues
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import numpy.typing as npt
-
     from rtformer_ros.geometry.arrays import Floats, Indices
     from rtformer_ros.geometry.ground_plane import GroundView
     from rtformer_ros.labels.label_set import PlannerGroup

@@ -1,16 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Projection onto the ground plane (the homography of a pinhole camera) and back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
     from rtformer_ros.geometry.arrays import Floats
     from rtformer_ros.geometry.camera_model import CameraModel
     from rtformer_ros.geometry.camera_pose import CameraPose

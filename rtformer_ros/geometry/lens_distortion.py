@@ -1,15 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Lens distortion models: Brown-Conrady, its rational form, and the equidistant fisheye."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
+import math
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-
 from rtformer_ros.errors import GeometryError, quoted
 
 if TYPE_CHECKING:

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Occlusion in an occupancy grid: the cells that are hidden behind what stands upright."""
 
 from __future__ import annotations
@@ -9,7 +11,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
     from rtformer_ros.geometry.arrays import Indices
     from rtformer_ros.geometry.camera_pose import CameraPose
 

@@ -1,19 +1,19 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Pixel index by bin: sorted once, so that each further image is reduced by bin quickly."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.errors import GeometryError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     import numpy.typing as npt
-
     from rtformer_ros.geometry.arrays import Indices
     from rtformer_ros.geometry.ground_plane import GroundView
     from rtformer_ros.labels.label_set import PlannerGroup
@@ -41,7 +41,8 @@ class PixelBins:
         """
         Sort pairs of a bin's number and a pixel; negative ones and repetitions are dropped.
 
-        parts: the bins and the pixels of some pairs each, [N] and [N]; all are never there at once.
+        parts: the bins and the pixels of some pairs each, [N] and [N]; all are never there at
+        once.
         """
         keys_n = np.concatenate([_keys(*part, pixel_count) for part in parts])
         # Pixels in ascending order within a bin, so that gathering walks through memory.
@@ -62,8 +63,8 @@ class SampledValues:
     """
     Values of class maps at the samples of a ground view; not thread-safe: it reuses a buffer.
 
-    They are as many as the view's `sampled` has pixels. Where that is fewer than the class map has,
-    a sample has the greatest value of the pixels in it, so that none is overlooked.
+    They are as many as the view's `sampled` has pixels. Where that is fewer than the class map
+    has, a sample has the greatest value of the pixels in it, so that none is overlooked.
     """
 
     def __init__(self, view: GroundView, table: npt.NDArray[Any]) -> None:

@@ -1,22 +1,22 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Laser scan from a class map: how far the ground is free in each direction."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from itertools import chain
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.geometry.pixel_bins import PixelBins, SampledValues, ids_of_groups
+from rtformer_ros.geometry.pixel_bins import ids_of_groups, PixelBins, SampledValues
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import numpy.typing as npt
-
     from rtformer_ros.geometry.arrays import Floats, Indices
     from rtformer_ros.geometry.ground_plane import GroundView
     from rtformer_ros.labels.label_set import PlannerGroup
@@ -86,8 +86,8 @@ class ScanProjection:
     Projects class maps to ranges, for one calibration, pose, set of bearings and set of classes.
 
     Making one takes some 100 ms, using it some 2 ms. Not thread-safe: it reuses a buffer. What it
-    takes is bounded: of a larger image, see GroundView.sampled, and of more readings than 2048 some
-    share the nearest range of theirs.
+    takes is bounded: of a larger image, see GroundView.sampled, and of more readings than 2048
+    some share the nearest range of theirs.
 
     A reading is the near edge of the nearest pixel in its bearing that is not free; every pixel
     that shows the ground within range counts for one reading at least. An obstacle that reaches
@@ -106,7 +106,9 @@ class ScanProjection:
         near_m = _near_edges(sampled)
         self._bins = _pixels_of_bearings(sampled, bearings, near_m)
         self._near_m = np.maximum(near_m[self._bins.pixels_n], np.float32(settings.range_min_m))
-        is_free = np.repeat(ids_of_groups(group_by_id, settings.free_groups), 256).reshape(256, 256)
+        is_free = np.repeat(ids_of_groups(group_by_id, settings.free_groups), 256).reshape(
+            256, 256
+        )
         is_free[:, np.arange(256) / 255 < settings.min_confidence] = False
         # Taken from a pixel's range: a free one gets out of the search for the nearest.
         table = np.where(is_free, -np.inf, 0.0).astype(np.float32).reshape(-1)
@@ -178,7 +180,9 @@ def _bearings_of_pixels(
             is_near = near_m[start : start + _POINTS_AT_ONCE] <= settings.range_max_m
         pixels_n = start + np.flatnonzero(is_near)
         x_n, y_n = points_n2[pixels_n].astype(np.float64).T
-        offset = (np.arctan2(y_n, x_n) - settings.angle_min_rad + math.pi) % (2 * math.pi) - math.pi
+        offset = (np.arctan2(y_n, x_n) - settings.angle_min_rad + math.pi) % (
+            2 * math.pi
+        ) - math.pi
         # An angle just under angle_min belongs to its reading; others are brought to 0 .. 2 pi.
         offset[offset < -settings.angle_increment_rad / 2] += 2 * math.pi
         bins_n = np.rint(offset / settings.angle_increment_rad).astype(np.intp)

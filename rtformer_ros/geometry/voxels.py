@@ -1,18 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Voxel grid downsampling: one point for each voxel of a cloud."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.geometry.cloud import POINT_DTYPE
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
     from rtformer_ros.geometry.arrays import Indices
 
 

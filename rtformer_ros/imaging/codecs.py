@@ -1,25 +1,26 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Image codecs: JPEG and PNG, to bytes and back."""
 
 from __future__ import annotations
 
 import contextlib
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+import sys
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.errors import ImageError, quoted
 from rtformer_ros.imaging.compressed_format import CompressedFormat
 from rtformer_ros.imaging.encodings import decode_image, narrow
 from rtformer_ros.imaging.exif import upright, webp_orientation
 from rtformer_ros.imaging.image_header import (
-    MAX_IMAGE_PIXELS,
     check_pixels,
     image_format,
+    MAX_IMAGE_PIXELS,
     read_header,
 )
 
@@ -71,7 +72,8 @@ def decode_compressed(
         image_bgr = narrow(image_bgr)
     if form.is_swapped:
         return DecodedImage(image_bgr, doubt)
-    return DecodedImage(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB, image_bgr), doubt)  # type: ignore[arg-type]
+    image_hwc = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB, image_bgr)
+    return DecodedImage(image_hwc, doubt)  # type: ignore[arg-type]
 
 
 def _demosaiced(content: npt.NDArray[np.uint8], encoding: str) -> npt.NDArray[np.uint8]:

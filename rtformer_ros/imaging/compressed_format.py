@@ -1,9 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Field `format` of sensor_msgs/CompressedImage, as image_transport's plugins write it."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+import re
 from typing import TYPE_CHECKING
 
 from rtformer_ros.errors import quoted

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Image encodings of sensor_msgs (image_encodings.hpp): bytes to an RGB image, or to depth."""
 
 from __future__ import annotations
@@ -9,9 +11,8 @@ from typing import Any, Literal, TypeAlias
 import cv2
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.errors import ImageError, quoted
-from rtformer_ros.imaging.image_header import MAX_IMAGE_PIXELS, check_pixels
+from rtformer_ros.imaging.image_header import check_pixels, MAX_IMAGE_PIXELS
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 

@@ -1,9 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """EXIF orientation of WebP files, whose decoder does not know it."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Mapping
+import struct
 from types import MappingProxyType
 
 import numpy as np

@@ -1,14 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Image file headers: format, size and end of a JPEG or PNG, before a codec sees the data."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+import re
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.errors import ImageError
 
 ImageFormat: TypeAlias = Literal['JPEG', 'PNG', 'BMP', 'WebP', 'TIFF', 'PNM']

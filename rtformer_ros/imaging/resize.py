@@ -1,10 +1,12 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Resampling: images to any size or the network's, and class maps back to where they belong."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -59,7 +61,9 @@ class Buffers:
         return self._arrays[shape]
 
 
-def scale_image(image_hwc: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
+def scale_image(
+    image_hwc: npt.NDArray[np.uint8], height: int, width: int
+) -> npt.NDArray[np.uint8]:
     """Return an image, uint8 [H, W, 3], stretched to height x width pixels."""
     if image_hwc.shape[:2] == (height, width):
         return image_hwc

@@ -1,14 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Label set: names, colours and planner groups of the classes that a model tells apart."""
 
 from __future__ import annotations
 
-import colorsys
-import re
 from collections import Counter
+import colorsys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+import re
+from typing import Any, get_args, Literal
 
 from rtformer_ros.errors import ConfigError, kind_of, listed, quoted
 from rtformer_ros.files.yaml_file import read_yaml
@@ -118,7 +120,8 @@ class LabelSet:
             'name': self.name,
             'ignore_id': self.ignore_id,
             'classes': [
-                {'name': c.name, 'color': list(c.color_rgb), 'group': c.group} for c in self.classes
+                {'name': c.name, 'color': list(c.color_rgb), 'group': c.group}
+                for c in self.classes
             ],
         }
 
@@ -161,8 +164,8 @@ def _label_class(entry: Any, where: str) -> LabelClass:
 def _check_count(count: int, which: str) -> None:
     if not 1 <= count <= MAX_CLASSES:
         raise ConfigError(
-            f'{which} has {count} classes; expected 1 to {MAX_CLASSES} (a mask holds uint8 ids and '
-            f'{UNLABELED_ID} means unlabelled)'
+            f'{which} has {count} classes; expected 1 to {MAX_CLASSES} (a mask holds uint8 ids '
+            f'and {UNLABELED_ID} means unlabelled)'
         )
 
 

@@ -1,14 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Colour palette: which colour stands for which class id."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+import re
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.errors import ConfigError, quoted
 from rtformer_ros.labels.label_set import ColorRgb, LabelSet
 
@@ -20,7 +21,9 @@ def parse_color(text: str) -> ColorRgb:
     """Return the colour (red, green, blue; 0..255) of '#rrggbb'; raises ConfigError."""
     match = _HEX_COLOR.fullmatch(text.strip())
     if match is None:
-        raise ConfigError(f"{quoted(text)} is no colour; expected '#rrggbb', for example '#804080'")
+        raise ConfigError(
+            f"{quoted(text)} is no colour; expected '#rrggbb', for example '#804080'"
+        )
     red, green, blue = bytes.fromhex(match[1])
     return red, green, blue
 

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Published classes: those a mask holds once ids are remapped, how they look, what they mean."""
 
 from __future__ import annotations
@@ -6,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.labels.label_set import ColorRgb, LabelSet, PlannerGroup
 from rtformer_ros.segmentation import UNLABELED_ID
 

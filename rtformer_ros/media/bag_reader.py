@@ -1,25 +1,27 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """ROS 2 bags opened to read, also those that were cut off; rosbags' exceptions end here."""
 
 from __future__ import annotations
 
-import importlib
-import logging
-import sqlite3
-import struct
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime, timezone
+import importlib
 from itertools import islice
+import logging
 from pathlib import Path
+import sqlite3
+import struct
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 from rtformer_ros.errors import ConfigError, ImageError, shown, shown_path
 from rtformer_ros.files.yaml_file import read_yaml
 from rtformer_ros.media.recovery.bag_files import (
-    METADATA,
     bag_files,
     damaged_parts,
+    METADATA,
     recover_file,
     unclosed,
 )
@@ -46,7 +48,7 @@ RawMessage = tuple['Connection', int, bytes]
 
 def message_types() -> Typestore:
     """Return the definitions of ROS 2's own messages."""
-    from rosbags.typesys import Stores, get_typestore
+    from rosbags.typesys import get_typestore, Stores
 
     return get_typestore(Stores.LATEST)
 
@@ -238,7 +240,9 @@ class BagReader:
         return found
 
     def _refused(self, error: Exception) -> ImageError:
-        return ImageError(f'{shown_path(self._path)} cannot be read as a ROS 2 bag: {_text(error)}')
+        return ImageError(
+            f'{shown_path(self._path)} cannot be read as a ROS 2 bag: {_text(error)}'
+        )
 
 
 def _check_closed(path: Path) -> None:

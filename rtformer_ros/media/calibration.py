@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Camera calibration as a recording has it: the fields of sensor_msgs/CameraInfo."""
 
 from __future__ import annotations

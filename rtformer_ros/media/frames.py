@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Frame source: what every clip, camera and bag gives, one frame after the other."""
 
 from __future__ import annotations
@@ -8,7 +10,6 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.media.calibration import Calibration
 
 Region = tuple[float, float, float, float]

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Frame source of a user's path: what is there decides which kind is opened."""
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from rtformer_ros.files.packaged_files import expanded_path
 from rtformer_ros.imaging.codecs import read_image_file
 from rtformer_ros.media.bag import BagImages
 from rtformer_ros.media.frames import FrameSource
-from rtformer_ros.media.image_folder import PICTURE_SUFFIXES, ImageFolder, has_pictures
+from rtformer_ros.media.image_folder import has_pictures, ImageFolder, PICTURE_SUFFIXES
 from rtformer_ros.media.photo import MovingPhoto, StillPhoto
 from rtformer_ros.media.playlist import bundled_playlist, bundled_street
 from rtformer_ros.media.recovery.bag_files import is_bag, is_undescribed

@@ -1,14 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Photographs as clips: panned and zoomed over, or at rest."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
+import math
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.media.frames import Region, SourceFrame
 
 _ZOOM_MEAN = 0.75

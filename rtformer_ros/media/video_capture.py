@@ -1,13 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """OpenCV video capture: frames of a video file, or of a camera of this computer."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
+import time
 
 import cv2
-
 from rtformer_ros.errors import ImageError
 from rtformer_ros.media.frames import SourceFrame
 

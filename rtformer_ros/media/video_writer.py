@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Video writer: clips that play everywhere, H.264 in mp4."""
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.errors import ConfigError, ImageError
 
 _CONSTANT_RATE_FACTOR = '23'

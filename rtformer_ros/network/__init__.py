@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Build segmentation networks in PyTorch, and read and write their weights.
 
@@ -8,17 +10,17 @@ one module in families and one entry in registry.FAMILIES.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rtformer_ros.network.architecture import Architecture
-    from rtformer_ros.network.families.rtformer import RTFormer, build_rtformer
+    from rtformer_ros.network.families.rtformer import build_rtformer, RTFormer
     from rtformer_ros.network.family import NetworkFamily, NormPlace, SegmentationNetwork
     from rtformer_ros.network.image_segmenter import ImageSegmenter
-    from rtformer_ros.network.registry import FAMILIES, build_network
+    from rtformer_ros.network.registry import build_network, FAMILIES
     from rtformer_ros.network.weights.checkpoint import (
-        Checkpoint,
         build_from_checkpoint,
+        Checkpoint,
         load_checkpoint,
         save_checkpoint,
     )

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Name what every network has in common: its settings, and the normalisation of its input."""
 
 from __future__ import annotations

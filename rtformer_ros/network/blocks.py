@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Build the layers that networks share, in the order in which an image passes them.
 
@@ -10,8 +12,8 @@ from __future__ import annotations
 from typing import cast
 
 import torch
+from torch import nn, Tensor
 import torch.nn.functional as F
-from torch import Tensor, nn
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -94,7 +96,9 @@ class BasicBlock(nn.Module):
         return F.relu(total) if self.final_relu else cast('Tensor', total)
 
 
-def basic_stage(in_channels: int, out_channels: int, stride: int, momentum: float) -> nn.Sequential:
+def basic_stage(
+    in_channels: int, out_channels: int, stride: int, momentum: float
+) -> nn.Sequential:
     """Return a stage of two basic blocks; its output is not rectified."""
     return nn.Sequential(
         BasicBlock(in_channels, out_channels, stride, momentum, final_relu=True),

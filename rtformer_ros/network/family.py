@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Describe a network family: what checkpoints, export and training need to know of its layers."""
 
 from __future__ import annotations
@@ -6,9 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, nn
-
 from rtformer_ros.network.architecture import Architecture
+from torch import nn, Tensor
 
 Logits = Tensor | tuple[Tensor, Tensor]
 """Logits [n, classes, h, w]; in training mode, where there is an auxiliary head, also its own."""

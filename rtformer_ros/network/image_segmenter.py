@@ -1,13 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Segment raw images: everything between an image's bytes and its class map, as one module."""
 
 from __future__ import annotations
 
 from typing import cast
 
-import torch
-from torch import Tensor, nn
-
 from rtformer_ros.network.architecture import MEAN_RGB, STD_RGB
+import torch
+from torch import nn, Tensor
 
 
 class ImageSegmenter(nn.Module):

@@ -1,12 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Read widths off the shapes of weights, and name weights in messages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from torch import Tensor
-
 from rtformer_ros.errors import CheckpointError
+from torch import Tensor
 
 _SHOWN_KEYS = 4
 

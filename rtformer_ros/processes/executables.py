@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Executables: all that `ros2 run rtformer_ros NAME` starts, also without an installation:
 
@@ -10,9 +12,9 @@ from __future__ import annotations
 
 import importlib
 import os
+from pathlib import Path
 import signal
 import sys
-from pathlib import Path
 
 INTERRUPTED = 130
 """Exit code of a tool that Ctrl-C or SIGTERM ended."""

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Lifelines: a child process ends with its parent, however that ended.
 
@@ -10,6 +12,7 @@ a parent ends, but it means the thread that started the child, which may end lon
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 import multiprocessing
 import os
 import runpy
@@ -18,7 +21,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
 from rtformer_ros.processes.executables import end_quietly

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Batching decision: whether an engine is quicker with several images at once, as measured."""
 
 from __future__ import annotations

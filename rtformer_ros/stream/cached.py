@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Cache of size one: a value that is computed again only when what it is made from changes."""
 
 from __future__ import annotations

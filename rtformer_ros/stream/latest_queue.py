@@ -1,12 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Keep-last queue: what a slow consumer misses is the older, never the newest."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+import threading
+import time
 from typing import Generic, TypeVar
 
 Source = TypeVar('Source', bound=Hashable)

@@ -1,12 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Throttle of log messages by their cause: one that repeats does not hide another."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
 import math
 import re
 import time
-from collections import OrderedDict
-from collections.abc import Callable
 
 # Values of one image, which make the same trouble another text: numbers and what is quoted.
 _VALUE = re.compile(r"""'[^']*'|"[^"]*"|\[[^]]*]|-?\d+(\.\d+)?""")

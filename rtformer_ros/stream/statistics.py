@@ -1,12 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Stream statistics: counts of frames, rates, and latency of each stage over a sliding window."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+import threading
+import time
 
 WINDOW_FRAMES = 300
 """Length of the sliding window for percentiles and rates, in frames."""

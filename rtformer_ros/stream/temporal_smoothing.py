@@ -1,4 +1,6 @@
-"""Temporal smoothing: an exponential average of classes over frames, so that masks flicker less."""
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""Temporal smoothing: an exponential average of classes over frames, against flicker."""
 
 from __future__ import annotations
 
@@ -6,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-
 from rtformer_ros.segmentation import Segmentation
 
 if TYPE_CHECKING:

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Say what TensorRT would refuse of an ONNX model, before it is on a robot.
 
@@ -7,9 +9,9 @@ Say what TensorRT would refuse of an ONNX model, before it is on a robot.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+import sys
 from typing import TYPE_CHECKING
 
 from rtformer_ros.tools.command_line import run_tool

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Find out how often each class occurs in a training: from a JSON file, or by counting pixels."""
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from rtformer_ros.errors import ConfigError, quoted
 from rtformer_ros.files.json_text import parse_json
 from rtformer_ros.files.text_file import read_text
 from rtformer_ros.labels.label_set import LabelSet
-from rtformer_ros.training.datasets.open_dataset import READERS, open_dataset
+from rtformer_ros.training.datasets.open_dataset import open_dataset, READERS
 
 CLASS_SHARES_HELP = (
     'how often each class occurs in the training data, where the weights do not say: a JSON file '
@@ -53,5 +55,7 @@ def _listed(path: Path, labels: LabelSet) -> list[float]:
         raise ConfigError(f'{path}: expected {len(labels)} numbers, by class name or by class id')
     for value in data:
         if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-            raise ConfigError(f'{path}: {quoted(value)} is no share of a class; expected 0 or more')
+            raise ConfigError(
+                f'{path}: {quoted(value)} is no share of a class; expected 0 or more'
+            )
     return [float(value) for value in data]

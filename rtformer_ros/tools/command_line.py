@@ -1,9 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Command-line conventions of the tools: an error is one line, a size is HxW."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
+import sys
 
 from rtformer_ros.errors import ConfigError, RtformerError
 

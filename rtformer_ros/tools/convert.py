@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Turn PaddleSeg's weights into ours.
 
@@ -7,9 +9,9 @@ Turn PaddleSeg's weights into ours.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+import sys
 from typing import TYPE_CHECKING
 
 from rtformer_ros.files.packaged_files import find_labels

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Fetch a file.
 
@@ -7,12 +9,12 @@ Fetch a file.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+import sys
 
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.files.http.download import Patience, download
+from rtformer_ros.files.http.download import download, Patience
 from rtformer_ros.tools.command_line import run_tool
 
 _INTERRUPTED = 130

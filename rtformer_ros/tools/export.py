@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Export a checkpoint to ONNX.
 
@@ -7,8 +9,8 @@ Export a checkpoint to ONNX.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
+import sys
 
 from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.model_metadata import ModelMetadata

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Add masks to recorded bags.
 
@@ -7,14 +9,14 @@ Add masks to recorded bags.
 from __future__ import annotations
 
 import argparse
-import logging
-import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+import logging
 from pathlib import Path
+import sys
 
-from rtformer_ros.bags.job import OUTPUTS, BagJob, Task
+from rtformer_ros.bags.job import BagJob, OUTPUTS, Task
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.tools.command_line import run_tool
@@ -108,10 +110,9 @@ def _run(jobs: Sequence[BagJob], workers: int, ray_address: str | None) -> int:
 
 
 def _run_alone(jobs: Sequence[BagJob], workers: int, ray_address: str | None) -> int:
-    from tqdm import tqdm
-
     from rtformer_ros.bags.bag_run import prepare_run, run_bags
     from rtformer_ros.bags.workers import run_here, run_in_processes, run_on_ray
+    from tqdm import tqdm
 
     runs = [prepare_run(job) for job in jobs]
     for run in runs:

@@ -1,14 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Child processes of a tool: ROS programs that run together, and are all ended in the end."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 import json
 import os
+from pathlib import Path
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 

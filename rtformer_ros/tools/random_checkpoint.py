@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Make a checkpoint with fixed random weights, which stands in until trained ones exist.
 
@@ -10,23 +12,22 @@ scaled and centred on a photograph, so that several classes appear on pictures l
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 import sys
 import zlib
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
-
 from rtformer_ros.errors import ConfigError, RtformerError
 from rtformer_ros.imaging.codecs import read_image_file
 from rtformer_ros.labels.label_set import LabelSet, load_labels
 from rtformer_ros.network.families.rtformer import build_rtformer
-from rtformer_ros.network.families.rtformer_architecture import VARIANTS, VariantName
+from rtformer_ros.network.families.rtformer_architecture import VariantName, VARIANTS
 from rtformer_ros.network.family import SegmentationNetwork
 from rtformer_ros.network.image_segmenter import ImageSegmenter
 from rtformer_ros.network.weights.checkpoint import Checkpoint, save_checkpoint
+import torch
+from torch import nn, Tensor
 
 NOTES = {'description': 'untrained: random weights'}
 

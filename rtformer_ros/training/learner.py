@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Take optimiser steps: normalised images, losses, gradients, weights, their average."""
 
 from __future__ import annotations
@@ -6,17 +8,16 @@ from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
-
 from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.network.architecture import MEAN_RGB, STD_RGB
 from rtformer_ros.network.family import Logits, SegmentationNetwork
-from rtformer_ros.training.losses import LossTerms, cross_entropy_terms, lovasz_terms, sampled
-from rtformer_ros.training.optimizer import MovingAverage, build_optimizer, lr_at, set_lr
+from rtformer_ros.training.losses import cross_entropy_terms, LossTerms, lovasz_terms, sampled
+from rtformer_ros.training.optimizer import build_optimizer, lr_at, MovingAverage, set_lr
 from rtformer_ros.training.process_group import ProcessGroup, synchronize_batch_norms
 from rtformer_ros.training.recipe import Recipe, TrainingPrecision
+import torch
+from torch import nn, Tensor
+from torch.nn.parallel import DistributedDataParallel
 
 _DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 _LEAST_WEIGHT = 1e-6

@@ -1,15 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Compute the two losses of a batch: cross entropy over hard pixels, and Lovasz-softmax."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
 from rtformer_ros.training.datasets.dataset import IGNORED
 from rtformer_ros.training.recipe import LossRecipe
+import torch
+from torch import Tensor
+import torch.nn.functional as F
 
 LossTerms = tuple[Tensor, Tensor]
 """A summed loss and the weight to divide it by, two scalars: both add up over the processes that

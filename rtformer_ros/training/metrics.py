@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Score class maps against the truth."""
 
 from __future__ import annotations
@@ -6,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from rtformer_ros.training.datasets.dataset import IGNORED
 import torch
 from torch import Tensor
-
-from rtformer_ros.training.datasets.dataset import IGNORED
 
 
 def confusion_matrix(predicted: Tensor, truth: Tensor, num_classes: int) -> Tensor:

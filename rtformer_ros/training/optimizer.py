@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Step the weights: AdamW in groups, its learning rate by step, and the average it leaves."""
 
 from __future__ import annotations
@@ -6,12 +8,11 @@ import copy
 import math
 from typing import Generic, TypeVar
 
+from rtformer_ros.network.family import SegmentationNetwork
+from rtformer_ros.training.recipe import OptimizerRecipe, ScheduleRecipe
 import torch
 from torch import nn
 from torch.optim import AdamW
-
-from rtformer_ros.network.family import SegmentationNetwork
-from rtformer_ros.training.recipe import OptimizerRecipe, ScheduleRecipe
 
 
 def build_optimizer(network: SegmentationNetwork, recipe: OptimizerRecipe) -> AdamW:

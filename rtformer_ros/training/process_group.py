@@ -1,19 +1,20 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Train in several processes: join them, add up over them, and normalise over all their crops."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+import os
 from typing import cast
-
-import torch
-from torch import Tensor, distributed, nn
-from torch.distributed.nn.functional import all_reduce
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.network.blocks import BatchNorm
+import torch
+from torch import distributed, nn, Tensor
+from torch.distributed.nn.functional import all_reduce
 
 _CPU = torch.device('cpu')
 

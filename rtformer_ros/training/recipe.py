@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Say how a network is trained: everything that a recipe file may set, with the paper's values.
 
@@ -196,7 +198,10 @@ class Recipe:
         _require(0 < crop.scale_min <= crop.scale_max, 'crop.scale_min', crop.scale_min, 'above 0')
         for name in ('stride', 'lovasz_stride'):
             _require(
-                getattr(self.loss, name) >= 1, f'loss.{name}', getattr(self.loss, name), '1 or more'
+                getattr(self.loss, name) >= 1,
+                f'loss.{name}',
+                getattr(self.loss, name),
+                '1 or more',
             )
         share = self.schedule.decay_share
         _require(0 < share <= 1, 'schedule.decay_share', share, 'above 0, up to 1')

@@ -1,13 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Read recipes from YAML, change single values of them, and write them back."""
 
 from __future__ import annotations
 
-import math
-import types
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
+import math
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+import types
+from typing import Any, get_args, get_origin, get_type_hints, Literal, Union
 
 from rtformer_ros.errors import ConfigError, listed, quoted
 from rtformer_ros.files.packaged_files import share_directories
@@ -95,7 +97,9 @@ def _build(kind: Any, data: Any, where: str) -> Any:
     names = [item.name for item in fields(kind)]
     unknown = [str(key) for key in data if key not in names]
     if unknown:
-        raise ConfigError(f'{where}: unknown key(s) {listed(unknown)}; expected {", ".join(names)}')
+        raise ConfigError(
+            f'{where}: unknown key(s) {listed(unknown)}; expected {", ".join(names)}'
+        )
     values = {name: _value(hints[name], data[name], f'{where}: {name}') for name in data}
     try:
         return kind(**values)

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Make one small network, in every form that an engine can open, and pictures to feed it."""
 
 import copy
@@ -7,11 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
-
 from rtformer_ros.deploy.export import export_onnx
 from rtformer_ros.labels.label_set import LabelSet
-from rtformer_ros.network import Checkpoint, RTFormer, build_rtformer, save_checkpoint
+from rtformer_ros.network import build_rtformer, Checkpoint, RTFormer, save_checkpoint
+import torch
 
 SAMPLES = Path(__file__).parents[2] / 'samples'
 HEIGHT, WIDTH = 90, 120

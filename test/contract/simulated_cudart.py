@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 A GPU in host memory, under the functions and return values of cuda-python's runtime module.
 
@@ -7,9 +9,9 @@ is read too early is an old one. Device memory starts as noise.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import ctypes
 import enum
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -135,7 +137,7 @@ class SimulatedCudart:
         pinned, on_device = (source, to) if is_upload else (to, source)
         assert count <= self.pinned[pinned].nbytes
         self.bytes_at(on_device, count)
-        self.enqueue(int(stream), lambda: ctypes.memmove(to, source, count))  # type: ignore[arg-type,func-returns-value]
+        self.enqueue(int(stream), lambda: ctypes.memmove(to, source, count))
 
     def _cudaStreamCreateWithFlags(self, flags: int) -> Any:
         assert flags == self._names.cudaStreamNonBlocking

@@ -1,9 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The simulated GPU as a shared library has it: functions of C, as cuda_runtime_api.h says."""
 
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, c_int, c_size_t, c_uint, c_ulonglong, c_void_p
+from ctypes import c_int, c_size_t, c_uint, c_ulonglong, c_void_p, POINTER
 from typing import Any
 
 from simulated_cudart import NAMES, SimulatedCudart

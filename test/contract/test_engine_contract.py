@@ -1,19 +1,20 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Hold every engine to the same promises; a new engine is one more line in CASES."""
 
+from dataclasses import dataclass
 import threading
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime
 import pytest
-import torch
-
-from rtformer_ros.engines import EngineRequest, engine_names, open_engine
+from rtformer_ros.engines import engine_names, EngineRequest, open_engine
 from rtformer_ros.engines.tensorrt.bindings import load_tensorrt
 from rtformer_ros.engines.tensorrt.device import find_gpu
 from rtformer_ros.errors import ConfigError, EngineClosed, EngineUnavailable, ImageError
 from rtformer_ros.labels.label_set import LabelSet
+import torch
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,22 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
-Drive the code that calls TensorRT against the real bindings of each version, one process a version.
+Drive the code that calls TensorRT against the real bindings of each version, a process each.
 
 What is checked lies in tensorrt_harness/checks; the wheels (1 MB each) are downloaded once.
 """
 
+from dataclasses import replace
 import os
+from pathlib import Path
 import re
 import subprocess
 import sys
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
-
 from tensorrt_harness.empty_libraries import make_empty_libraries
 from tensorrt_harness.real_module import prepare
-from tensorrt_harness.wheels import WHEELS, BindingsMissing, unpacked
+from tensorrt_harness.wheels import BindingsMissing, unpacked, WHEELS
 
 HARNESS = Path(__file__).parent / 'tensorrt_harness'
 NEWEST = WHEELS['11.4.0']

@@ -1,14 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Move tensors of every form to a device and back, with PyTorch and with cuda-python."""
 
+from contextlib import contextmanager
 import inspect
 import sys
-from contextlib import contextmanager
 from types import ModuleType
 
 import numpy as np
 import pytest
-import torch
-
 from rtformer_ros.engines.tensorrt.run import open_cuda as open_cuda_module
 from rtformer_ros.engines.tensorrt.run.buffers import ALIGNMENT, TensorForm, TransferBuffer
 from rtformer_ros.engines.tensorrt.run.cudart import Cudart, load_cudart
@@ -18,6 +18,7 @@ from rtformer_ros.engines.tensorrt.run.torch_cuda import TorchCuda
 from rtformer_ros.errors import EngineError, EngineUnavailable
 from simulated_cudart import SimulatedCudart, Status
 from simulated_libcudart import HEADER, SimulatedLibrary
+import torch
 
 FORMS = [
     TensorForm('bytes', (2, 3, 5), np.dtype(np.uint8)),
@@ -229,7 +230,9 @@ def test_errors_of_the_library_are_told(status, name):
     simulated = SimulatedCudart()
     cuda = Cudart(LibCudart(SimulatedLibrary(simulated)), 0)
     simulated.failing['cudaMalloc'] = status
-    with pytest.raises(EngineError, match=rf'cudaMalloc failed: text of {status.value} \({name}\)'):
+    with pytest.raises(
+        EngineError, match=rf'cudaMalloc failed: text of {status.value} \({name}\)'
+    ):
         cuda.allocate(100)
 
 
@@ -327,5 +330,7 @@ def test_a_device_that_does_not_open_ends_a_build_before_it_begins(
     monkeypatch.setattr(torch.cuda, 'Stream', fail)
     check_cuda_library()
     cuda_python.failing['cudaStreamCreateWithFlags'] = Status.cudaErrorMemoryAllocation
-    with pytest.raises(EngineUnavailable, match=r'no kernel image.*cudaStreamCreateWithFlags fail'):
+    with pytest.raises(
+        EngineUnavailable, match=r'no kernel image.*cudaStreamCreateWithFlags fail'
+    ):
         check_cuda_library()

@@ -1,14 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Hold the calls of cudart.py to the real cuda-python's signatures, one process a version."""
 
 import os
+from pathlib import Path
 import re
 import subprocess
 import sys
-from pathlib import Path
-
-import pytest
 
 from cuda_python_harness import PATHFINDER, WHEELS
+import pytest
 from tensorrt_harness.wheels import BindingsMissing, unpacked
 
 CONTRACT = Path(__file__).parent

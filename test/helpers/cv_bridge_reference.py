@@ -1,11 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Convert images with cv_bridge; run by test_encodings.py in the system's Python, as a script."""
 
 import json
 import sys
 from types import SimpleNamespace
 
-import numpy as np
 from cv_bridge import CvBridge, CvBridgeError
+import numpy as np
 
 
 def convert(bridge, case):

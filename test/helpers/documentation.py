@@ -1,7 +1,9 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The pages of the documentation, and what they say in code."""
 
-import re
 from pathlib import Path
+import re
 
 ROOT = Path(__file__).resolve().parents[2]
 DOC_PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'docs').rglob('*.md'))

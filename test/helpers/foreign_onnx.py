@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Make small segmentation models of other people's forms, whose results have a closed form."""
 
 from dataclasses import dataclass
@@ -5,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from onnx import helper, numpy_helper, TensorProto
 import yaml
-from onnx import TensorProto, helper, numpy_helper
 
 # Class by the model's own channels: the first, the last, their mean, none of them.
 WEIGHTS = np.array([[1, 0, 0], [0, 0, 1], [0.5, 0, 0.5], [-0.5, 1, -0.5]], np.float64)

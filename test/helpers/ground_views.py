@@ -1,12 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """What the projections need of a scene: the package's own camera, pose and groups of it."""
 
 from __future__ import annotations
 
 from functools import cache
 
+from ground_scene import BOX, GROUND, Scene, SKY
 import numpy as np
-
-from ground_scene import BOX, GROUND, SKY, Scene
 from rtformer_ros.geometry.camera_model import CameraModel
 from rtformer_ros.geometry.camera_pose import CameraPose
 from rtformer_ros.geometry.ground_plane import GroundView

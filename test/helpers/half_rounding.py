@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Run half-precision ONNX graphs as hardware with half precision would.
 
@@ -7,7 +9,7 @@ not round between their nodes. Explicit casts in an FP32 graph it leaves alone.
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper, TensorProto
 
 HALF, FLOAT = TensorProto.FLOAT16, TensorProto.FLOAT
 

@@ -1,12 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Write bags in mcap as robots do, in the forms that the format allows: https://mcap.dev/spec."""
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections import defaultdict
 from dataclasses import dataclass
+import struct
 from typing import Literal
+import zlib
 
 import lz4.frame
 

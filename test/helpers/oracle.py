@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Golden outputs of the reference, and the weights and inputs that they belong to.
 
@@ -8,8 +10,8 @@ those of the program that made the outputs.
 
 import functools
 import json
-import zlib
 from pathlib import Path
+import zlib
 
 import numpy as np
 

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Real images at a model's size: the samples that come with the package, and CamVid if there."""
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Small street scenes that can be told apart by colour, and data sets of them on disk."""
 
 from __future__ import annotations
@@ -6,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-
 from rtformer_ros.labels.label_set import LabelClass, LabelSet
 
 SCENES = LabelSet(

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """A network family of its own, with layer names that no other has: what a new one has to write."""
 
 from __future__ import annotations
@@ -6,12 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
-
 from rtformer_ros.network.architecture import Architecture
 from rtformer_ros.network.family import Logits, NetworkFamily, NormPlace, SegmentationNetwork
+import torch
+from torch import nn, Tensor
+import torch.nn.functional as F
 
 
 @dataclass(frozen=True)

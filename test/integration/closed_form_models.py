@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Make tiny ONNX models whose result can be computed by hand.
 
@@ -12,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
-
+from onnx import helper, TensorProto
 from rtformer_ros.labels.label_set import LabelClass, LabelSet
 from rtformer_ros.model_metadata import ModelMetadata
 

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Fixtures of the tests in which the node runs as a process of its own."""
 
 from __future__ import annotations
@@ -7,11 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import pytest
-
 from closed_form_models import brightest_channel
 from node_process import NodeProcess
-from ros_peer import NODE, Camera, RosPeer
+import pytest
+from ros_peer import Camera, NODE, RosPeer
 from vision_msgs_package import NoMessages, vision_msgs_variables
 
 
@@ -48,7 +49,9 @@ def peer() -> Iterator[RosPeer]:
 
 
 @pytest.fixture
-def start_node(tmp_path: Path, models: Path, peer: RosPeer) -> Iterator[Callable[..., NodeProcess]]:
+def start_node(
+    tmp_path: Path, models: Path, peer: RosPeer
+) -> Iterator[Callable[..., NodeProcess]]:
     """Return a function that starts the node, by default with rgb.onnx, and waits for it."""
     started: list[NodeProcess] = []
 

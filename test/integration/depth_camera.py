@@ -1,13 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Play a depth camera: images, their calibration, and depth registered to them."""
 
 from __future__ import annotations
 
 from array import array
 
+from ground_scene import Lens
 import numpy as np
 from sensor_msgs.msg import CameraInfo, Image
-
-from ground_scene import Lens
 
 
 def info_of(lens: Lens) -> CameraInfo:

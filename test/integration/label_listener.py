@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Print each vision_msgs/LabelInfo of a topic as a line of JSON, in a process of its own."""
 
 from __future__ import annotations

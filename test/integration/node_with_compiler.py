@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Run the segmentation node with one engine more, which compiles its models in a process of its own.
 
@@ -10,12 +12,12 @@ compile, and ONNX Runtime runs the model under the name of this engine. The node
 
 from __future__ import annotations
 
+from dataclasses import replace
 import subprocess
 import sys
 import time
-from dataclasses import replace
 
-from rtformer_ros.engines import BuildProgress, Engine, EngineRequest, engine_table
+from rtformer_ros.engines import BuildProgress, Engine, engine_table, EngineRequest
 from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError
 
 _COMPILER = """

@@ -1,14 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The launch files, run by the real launch system from an installed workspace."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 import importlib.util
 import os
+from pathlib import Path
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -17,13 +19,12 @@ import pytest
 if importlib.util.find_spec('launch_ros') is None:
     pytest.skip("ROS 2's launch_ros is not installed", allow_module_level=True)
 
-import rclpy
+from closed_form_models import brightest_channel
 from lifecycle_msgs.srv import GetState
 from rcl_interfaces.srv import GetParameters
+import rclpy
 from rclpy.node import Node
 from sensor_msgs.msg import Image
-
-from closed_form_models import brightest_channel
 
 LAUNCH = """
 import sys
@@ -179,7 +180,9 @@ def test_the_node_takes_the_names_of_others(
     images = peer.node.create_publisher(Image, '/robot/image', 5)
     launch('seg.launch.py', 'compat:=isaac_ros', 'namespace:=robot', f'model:={model}')
     peer.wait_for(images.get_subscription_count, 'a subscription to the camera')
-    peer.wait_for(lambda: peer.node.count_publishers('/robot/unet/raw_segmentation_mask'), 'a mask')
+    peer.wait_for(
+        lambda: peer.node.count_publishers('/robot/unet/raw_segmentation_mask'), 'a mask'
+    )
     image = Image(height=2, width=3, encoding='rgb8', step=9, data=bytes(18))
     image.header.frame_id = 'front'
 

@@ -1,14 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The set-up of a bare machine: what it picks, what it says, and what it does not do twice."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
+import json
+import os
 from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 
@@ -67,7 +69,9 @@ def run_setup(clone: Path, *arguments: str, **env: str) -> subprocess.CompletedP
     )  # fmt: skip
 
 
-def test_a_command_runs_in_the_environment_and_the_second_time_nothing_is_made(clone: Path) -> None:
+def test_a_command_runs_in_the_environment_and_the_second_time_nothing_is_made(
+    clone: Path,
+) -> None:
     code = 'import os, sys; print(sys.prefix, os.getcwd(), os.environ["PYTHONPATH"])'
     first = run_setup(clone, 'demo', 'python', '-c', code, PYTHON=base_python())
     assert first.returncode == 0, first.stderr

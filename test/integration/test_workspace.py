@@ -1,12 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The package as a ROS workspace sees it: described, built and installed by colcon."""
 
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -52,7 +54,9 @@ def test_every_executable_leads_to_a_main(install_prefix: Path) -> None:
     for target in targets.values():
         module, function = target.split(':')
         file = package.parent / f'{module.replace(".", "/")}.py'
-        names = [n.name for n in ast.parse(file.read_text()).body if isinstance(n, ast.FunctionDef)]
+        names = [
+            n.name for n in ast.parse(file.read_text()).body if isinstance(n, ast.FunctionDef)
+        ]
         assert function in names, target
 
 

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Generate the messages of vision_msgs that the node publishes, where they are not installed."""
 
 from __future__ import annotations
@@ -6,13 +8,13 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import os
+from pathlib import Path
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
-from pathlib import Path
 
 import numpy as np
 

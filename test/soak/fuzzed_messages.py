@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Messages that nobody should send: images, pictures, calibrations and depth, broken in many ways.
 
@@ -6,11 +8,11 @@ What the node may make of an image is computed here, from the bytes that are sen
 
 from __future__ import annotations
 
-import random
-import struct
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
+import random
+import struct
 
 import cv2
 import numpy as np
@@ -59,7 +61,9 @@ def fuzzed_image(rng: random.Random, image_hwc: np.ndarray) -> FuzzedImage:
     seen: np.ndarray | None = image_hwc
     if kind == 'size':
         name = rng.choice(('height', 'width'))
-        value = rng.choice([n for n in _ODD_NUMBERS if n > (HEIGHT if name == 'height' else WIDTH)])
+        value = rng.choice(
+            [n for n in _ODD_NUMBERS if n > (HEIGHT if name == 'height' else WIDTH)]
+        )
         setattr(message, name, rng.choice((0, value)))
         seen = None
     elif kind == 'step':

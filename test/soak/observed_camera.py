@@ -1,18 +1,19 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """A camera of the soak: what it sent, and whether each mask that comes back can be right."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import dataclass
+import time
 from typing import Any
 
-import numpy as np
-from sensor_msgs.msg import CompressedImage, Image
-
 from closed_form_models import expected_class_map
-from ros_peer import NODE, Camera, RosPeer
+import numpy as np
+from ros_peer import Camera, NODE, RosPeer
 from rtformer_ros.ros.input.image_messages import image_array
+from sensor_msgs.msg import CompressedImage, Image
 
 UNLABELED = 255
 STALL_S = 1.0

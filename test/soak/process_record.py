@@ -1,10 +1,12 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """What a process holds, sampled over a long run: memory, threads, file handles."""
 
 from __future__ import annotations
 
-import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
+import statistics
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 A long run of the node, in which everything happens to it that may: `make soak MINUTES=30`.
 
@@ -10,9 +12,9 @@ compared with what the closed form gives.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 import platform
 import time
-from pathlib import Path
 
 from process_record import ProcessRecord
 from soak_run import CAMERAS, Soak
@@ -47,7 +49,9 @@ def test_soak(tmp_path, capfd):
             soak.run_round(number, started_s + 60 * MINUTES * share)
             soak.record.take(share, f'{number % len(CAMERAS)}, {number % 2}')
             with capfd.disabled():
-                print(*soak.faults[shown:], f'round {number + 1} of {ROUNDS}', sep='\n', flush=True)
+                print(
+                    *soak.faults[shown:], f'round {number + 1} of {ROUNDS}', sep='\n', flush=True
+                )
             shown = len(soak.faults)
     finally:
         soak.close()

@@ -1,17 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The house rules that no linter knows: who may import whom, and how large things get."""
 
 from __future__ import annotations
 
 import ast
-import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+import re
+import subprocess
+import sys
 
 import pytest
-
 import structure
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -20,14 +21,16 @@ IMPORTS = structure.own_imports(MODULES)
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 52
 MAX_FOLDER_MODULES = 12
-SMALL_FILE_LINES = 60
+SMALL_FILE_LINES = 62  # the two of the header among them
 # Small files with a single importer (or none) that stay apart.
 SMALL_BUT_APART = {
     'files.fastdds_profile': 'set by launch files, too',
+    'network.weights.backbone': 'a concept',
     'ros.output.scan': 'a converter, one row of a table',
     'ros.process.log_bridge': 'fits any node',
     'ros.programs.segmentation_node': 'an executable',
     'stream.batch_gain': 'a concept',
+    'stream.message_throttle': 'a concept',
     'stream.rate_limit': 'a concept',
     'training.datasets.ade20k': 'a reader, one row of a table',
     'training.datasets.cityscapes': 'a reader, one row of a table',
@@ -269,5 +272,7 @@ def test_importing_the_packages_loads_no_heavy_library() -> None:
 
 @pytest.mark.parametrize('missing', ['torch', 'rclpy', 'onnxruntime', 'openvino'])
 def test_the_package_imports_without(missing: str) -> None:
-    code = f'import sys; sys.modules[{missing!r}] = None; import rtformer_ros, rtformer_ros.engines'
+    code = (
+        f'import sys; sys.modules[{missing!r}] = None; import rtformer_ros, rtformer_ros.engines'
+    )
     subprocess.run([sys.executable, '-c', code], cwd=REPOSITORY, check=True)

@@ -1,14 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check that a model's metadata survives storage and that broken metadata is named."""
 
 import json
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
+import pytest
 from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.labels.label_set import LabelClass, LabelSet
-from rtformer_ros.model_metadata import InputFormat, ModelMetadata, has_metadata
+from rtformer_ros.model_metadata import has_metadata, InputFormat, ModelMetadata
 
 METADATA = ModelMetadata(
     labels=LabelSet(

@@ -1,22 +1,23 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """README and documentation name everything that users can set and receive, and nothing else."""
 
 import ast
-import re
 from dataclasses import fields
-
-import pytest
+import re
 
 from documentation import (
-    DOC_PAGES,
-    PAGES,
-    ROOT,
     anchors,
     code_spans,
     commands,
+    DOC_PAGES,
     first_block_line,
     links,
     page,
+    PAGES,
+    ROOT,
 )
+import pytest
 from rtformer_ros.engines import engine_names
 from rtformer_ros.processes.executables import PROGRAMS, TOOLS
 from rtformer_ros.ros.interface.parameters import SPECS

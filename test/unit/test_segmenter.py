@@ -1,9 +1,10 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-
 from rtformer_ros.engines.base import Engine, EngineDescription
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.segmentation import SegmentationBatch

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The models that come with the package are what their manifest says."""
 
 import hashlib
@@ -6,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
-
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.packaged_files import DEFAULT_MODEL, find_labels
@@ -16,6 +16,7 @@ from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.model_metadata import ModelMetadata
 from rtformer_ros.segmenter import Segmenter, SegmentSettings
 from rtformer_ros.tools.evaluate.__main__ import main as evaluate
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / 'models'

@@ -1,13 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """RViz and Foxglove are told of topics that exist, by displays that can show them."""
 
-import json
 from collections.abc import Iterator
+import json
 from pathlib import Path
-
-import yaml
 
 from rtformer_ros.ros.output.classes import CLASS_TOPICS
 from rtformer_ros.ros.output.converters import IMAGE_OUTPUTS, MESSAGE_OUTPUTS
+import yaml
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
 NODE = '/segmentation_node'

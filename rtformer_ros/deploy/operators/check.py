@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check a graph for what TensorRT's ONNX importer refuses, before a robot has to find out."""
 
 from __future__ import annotations
@@ -7,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-
 from rtformer_ros.deploy.onnx_file import constants_of, element_types, read_onnx
-from rtformer_ros.deploy.operators.rules import RULES, Graph, computed_tensors
+from rtformer_ros.deploy.operators.rules import computed_tensors, Graph, RULES
 from rtformer_ros.deploy.operators.tables import OPSETS, Release
 
 
@@ -33,7 +34,9 @@ class Finding:
         return f'{where}: {self.problem}; {self.advice}'
 
 
-def check_operators(source: Path | str | onnx.ModelProto, release: Release = '10') -> list[Finding]:
+def check_operators(
+    source: Path | str | onnx.ModelProto, release: Release = '10'
+) -> list[Finding]:
     """
     Return what TensorRT of a release would refuse of an ONNX model; nothing if it takes it all.
 
@@ -56,7 +59,7 @@ def _of_opset(model: onnx.ModelProto, release: Release) -> Iterator[Finding]:
         yield Finding(
             'the model',
             '',
-            f'it is of opset {version}; TensorRT {release} takes {taken.start} to {taken.stop - 1}',
+            f'it is of opset {version}; TensorRT {release} takes {taken[0]} to {taken[-1]}',
             'export it with another opset',
         )
 

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Write down what TensorRT's ONNX importer asks of a node, one rule a function."""
 
 from __future__ import annotations
@@ -8,8 +10,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
-
+from onnx import helper, TensorProto
 from rtformer_ros.deploy.onnx_file import Arrays
 from rtformer_ros.deploy.operators.tables import BYTE_PARTNERS, Release, types_taken
 

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Say which operators and types TensorRT's ONNX importer takes.
 
@@ -17,7 +19,7 @@ OPSETS: dict[Release, range] = {'8.6': range(7, 18), '10': range(9, 21)}
 """The ONNX operator sets that each release reads."""
 
 BYTE_PARTNERS = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE})
-"""What bytes can be cast from and to: DataType::kUINT8 in NvInferRuntimeBase.h of every release."""
+"""What bytes can be cast from and to: DataType::kUINT8 in NvInferRuntimeBase.h of any release."""
 
 _LETTERS = {
     'f': ('FLOAT', 'DOUBLE'),  # double is cast down

@@ -1,16 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Agreement: on how many pixels OpenVINO sees the same classes of a model as ONNX Runtime."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
+import logging
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.bundled_images import bundled_images
 from rtformer_ros.engines.openvino.cache import compiled_models
-from rtformer_ros.engines.openvino.model import VERSION, OpenVinoModel
+from rtformer_ros.engines.openvino.model import OpenVinoModel, VERSION
 from rtformer_ros.engines.tensor_format import segment_images
 from rtformer_ros.errors import EngineError, ModelError
 from rtformer_ros.files.atomic_file import write_atomically
@@ -20,7 +22,6 @@ from rtformer_ros.segmentation import UNLABELED_ID
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
     from rtformer_ros.engines.request import EngineRequest
     from rtformer_ros.model_metadata import ModelMetadata
 

@@ -1,11 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Keep what OpenVINO has compiled, and what was measured of it, between starts."""
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+import logging
+import os
 from pathlib import Path
 
 from rtformer_ros.files.file_lock import wait_for_lock

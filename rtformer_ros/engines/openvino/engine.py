@@ -1,18 +1,19 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Run ONNX models with OpenVINO, on the CPU or on Intel GPUs and NPUs."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Set
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.engines.base import Engine, EngineDescription
 from rtformer_ros.engines.fp32_model import without_half_quantisers
 from rtformer_ros.engines.model_outputs import check_outputs
-from rtformer_ros.engines.openvino.agreement import LEAST_AGREEMENT, AgreementTrial
-from rtformer_ros.engines.openvino.model import VERSION, CompiledModel, OpenVinoModel
+from rtformer_ros.engines.openvino.agreement import AgreementTrial, LEAST_AGREEMENT
+from rtformer_ros.engines.openvino.model import CompiledModel, OpenVinoModel, VERSION
 from rtformer_ros.engines.reduced_precision.cpu_features import (
     computes_bf16,
     cpu_flags,
@@ -27,7 +28,6 @@ from rtformer_ros.model_metadata import HALF_QUANTISED
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
     from rtformer_ros.engines.request import EngineRequest
     from rtformer_ros.model_metadata import ModelMetadata
     from rtformer_ros.segmentation import SegmentationBatch
@@ -155,8 +155,8 @@ def _settings_that_hold(
         return settings
     message = (
         f'in bf16 it sees the classes that ONNX Runtime sees of {request.model.name} on '
-        f'{agreement:.2%} of the pixels of the bundled photographs; at least {LEAST_AGREEMENT:.0%} '
-        'are expected'
+        f'{agreement:.2%} of the pixels of the bundled photographs; at least '
+        f'{LEAST_AGREEMENT:.0%} are expected'
     )
     if request.engine == 'auto':
         raise EngineUnavailable(message)

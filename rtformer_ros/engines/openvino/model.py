@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Read and run ONNX models with OpenVINO; every exception of that library is translated here."""
 
 from __future__ import annotations
@@ -5,11 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 import openvino
-
 from rtformer_ros.deploy.external_data import external_files
 from rtformer_ros.engines.openvino.cache import compiled_models
 from rtformer_ros.errors import EngineError, EngineUnavailable, ModelError, RtformerError
@@ -28,7 +29,8 @@ class OpenVinoModel:
 
     properties: the text properties of the file. input_shape: its input's dimensions, 0 where any
     size fits; the first is 1 where any number of images fits: one at a time is no slower, and
-    another number would be prepared while it is waited for. input_dtype: uint8, float32 or float16.
+    another number would be prepared while it is waited for. input_dtype: uint8, float32 or
+    float16.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """CPU features: the instructions for reduced precision that the processor of this machine has."""
 
 from __future__ import annotations

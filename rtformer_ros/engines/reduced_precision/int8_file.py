@@ -1,11 +1,13 @@
-"""INT8 files: find the quantised form of a model that lies beside it, made from this very model."""
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""INT8 files: find the quantised form of a model that lies beside it, made from this model."""
 
 from __future__ import annotations
 
-import logging
-import re
 from dataclasses import replace
+import logging
 from pathlib import Path
+import re
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.reduced_precision.cpu_features import (

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """TensorRT's Python bindings, loaded on demand; where they do not load, cause and fix."""
 
 from __future__ import annotations

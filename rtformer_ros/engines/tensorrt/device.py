@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The GPU of this machine, read from the driver alone: no CUDA toolkit, no PyTorch, no context."""
 
 from __future__ import annotations
@@ -83,8 +85,8 @@ class _Driver:
             )
         if status:
             raise EngineUnavailable(
-                f'the NVIDIA driver fails: {name} returns {status} ({self._reason(status)}); check '
-                'nvidia-smi, and reboot if the driver was just updated'
+                f'the NVIDIA driver fails: {name} returns {status} ({self._reason(status)}); '
+                'check nvidia-smi, and reboot if the driver was just updated'
             )
 
     def attribute(self, number: int, device: ctypes.c_int) -> int:

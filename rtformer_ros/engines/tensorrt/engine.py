@@ -1,24 +1,24 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Run ONNX models and plans with TensorRT on an NVIDIA GPU."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.engines.base import Engine, EngineDescription
 from rtformer_ros.engines.model_outputs import check_outputs
-from rtformer_ros.engines.reduced_precision.int8_file import TENSORRT_ENDING, int8_file
+from rtformer_ros.engines.reduced_precision.int8_file import int8_file, TENSORRT_ENDING
 from rtformer_ros.engines.tensorrt.build import find_or_build
-from rtformer_ros.engines.tensorrt.plans.file import PLAN_SUFFIXES, open_plan_file
+from rtformer_ros.engines.tensorrt.plans.file import open_plan_file, PLAN_SUFFIXES
 from rtformer_ros.engines.tensorrt.run.runner import PlanRefused, PlanRunner
 from rtformer_ros.errors import ConfigError, EngineError, EngineUnavailable, ModelError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
     from rtformer_ros.engines.model_outputs import ChosenLabels
     from rtformer_ros.engines.request import EngineRequest
     from rtformer_ros.engines.tensorrt.plans.key import Target
@@ -146,8 +146,8 @@ def _run_prepared(prepared: find_or_build.PreparedPlan, request: EngineRequest) 
 def _open_file(request: EngineRequest, target: Target) -> _Opened:
     if request.precision != 'auto':
         raise ConfigError(
-            f'precision is {request.precision}, but {request.model.name} has the precision that it '
-            'was built with; leave precision auto'
+            f'precision is {request.precision}, but {request.model.name} has the precision that '
+            'it was built with; leave precision auto'
         )
     file = open_plan_file(request.model, target)
     try:

@@ -1,15 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """TensorRT's log messages, which are often the only place that says why something failed."""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 import functools
 import logging
 import re
 import threading
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 from rtformer_ros.errors import EngineBuildError, EngineBuildOutOfMemory
 
@@ -135,7 +137,9 @@ def is_none_left(messages: MessageLog) -> bool:
     return _NONE_LEFT.search(' '.join(messages.errors)) is not None
 
 
-def build_failure(messages: MessageLog, onnx_path: Path, options: BuildOptions) -> EngineBuildError:
+def build_failure(
+    messages: MessageLog, onnx_path: Path, options: BuildOptions
+) -> EngineBuildError:
     """Return the error for a model that TensorRT did not compile: its words, cause and cure."""
     errors, warnings = ' '.join(messages.errors), ' '.join(messages.warnings)
     has_none = is_none_left(messages)
@@ -148,7 +152,9 @@ def build_failure(messages: MessageLog, onnx_path: Path, options: BuildOptions) 
             f'{options.optimization_level}), or close other programs'
         )
     elif _SMALL_WORKSPACE.search(errors) or (has_none and _SMALL_WORKSPACE.search(warnings)):
-        cause = f'a workspace_mib of {options.workspace_mib} is too small for it; use twice as much'
+        cause = (
+            f'a workspace_mib of {options.workspace_mib} is too small for it; use twice as much'
+        )
     else:
         cause = (
             'use a lower optimization_level or precision fp32, and check the model with ONNX '

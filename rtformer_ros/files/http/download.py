@@ -1,19 +1,21 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Resumable HTTP download: a broken line costs no more than the bytes that are missing."""
 
 from __future__ import annotations
 
-import http.client
-import re
-import ssl
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+import http.client
 from pathlib import Path
+import re
+import ssl
+import time
 from typing import IO
+import urllib.error
 from urllib.parse import urlsplit
+import urllib.request
 
 from rtformer_ros.errors import ConfigError, DownloadError
 from rtformer_ros.files.file_lock import take_lock

@@ -1,16 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """An HTTP connection that can be cut from outside, and that changes to no weaker scheme."""
 
 from __future__ import annotations
 
-import http.client
-import socket
-import threading
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import IO, Any
+import http.client
+import socket
+import threading
+from typing import Any, IO
 from urllib.parse import urlsplit
+import urllib.request
 
 from rtformer_ros.errors import DownloadError, quoted
 
@@ -117,7 +119,9 @@ class _SecureConnection(http.client.HTTPSConnection, _Connection):
     """Its own `connect` calls _Connection's, and goes over to TLS after that."""
 
 
-def _connection(kind: type[_Connection], keep: _Keep, *arguments: Any, **named: Any) -> _Connection:
+def _connection(
+    kind: type[_Connection], keep: _Keep, *arguments: Any, **named: Any
+) -> _Connection:
     made = kind(*arguments, **named)
     made.keep = keep
     return made

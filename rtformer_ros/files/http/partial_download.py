@@ -1,14 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Partial download: the bytes that have come, and which version of the file they belong to."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+import json
+import os
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, IO
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.json_text import parse_json
@@ -30,7 +32,7 @@ class Version:
 
     @property
     def validator(self) -> str | None:
-        """Return what If-Range takes: a strong ETag, else the date; None where there is neither."""
+        """Return what If-Range takes: a strong ETag, else the date; None without either."""
         if self.etag and not self.etag.startswith('W/'):
             return self.etag
         return self.last_modified

@@ -1,11 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Files of a bag one by one: which there are, and how each is read where it was not closed."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+import re
 from typing import Any
 
 from rtformer_ros.errors import shown_path
@@ -35,7 +37,7 @@ class RecoveredFile:
 
 
 def is_bag(path: Path) -> bool:
-    """Return whether a path is that of a bag: its folder, also without description, or its file."""
+    """Return whether a path is a bag's: its folder, also without description, or its file."""
     if path.is_dir():
         return (path / METADATA).is_file() or bool(bag_files(path))
     return path.suffix.lower() in BAG_SUFFIXES and path.is_file()
@@ -51,7 +53,9 @@ def bag_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path] if path.suffix in BAG_SUFFIXES else []
     found = [each for each in path.iterdir() if each.suffix in BAG_SUFFIXES and each.is_file()]
-    return sorted(found, key=lambda each: [_number(part) for part in re.split(r'(\d+)', each.name)])
+    return sorted(
+        found, key=lambda each: [_number(part) for part in re.split(r'(\d+)', each.name)]
+    )
 
 
 def unclosed(path: Path) -> str:

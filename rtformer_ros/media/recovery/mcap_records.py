@@ -1,11 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Records of the MCAP format, read and written as https://mcap.dev/spec describes them."""
 
 from __future__ import annotations
 
-import struct
 from binascii import crc32
 from collections.abc import Iterator
 from dataclasses import dataclass
+import struct
 from typing import Any, BinaryIO
 
 MAGIC = b'\x89MCAP0\r\n'

@@ -1,11 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Scan of an mcap file from its start: what is whole of it, without the index at its end."""
 
 from __future__ import annotations
 
-import struct
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
+import struct
 from typing import BinaryIO
 
 from rtformer_ros.media.recovery import mcap_records as mcap

@@ -1,14 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """A bag file in mcap whose end is missing, completed in memory: its index is made anew."""
 
 from __future__ import annotations
 
-import io
-import os
-import struct
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection
+import io
+import os
 from pathlib import Path
+import struct
 from typing import Any, BinaryIO
 
 from rtformer_ros.files.text_file import open_regular

@@ -1,12 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """A bag file in sqlite3 that was not closed: a copy with its journal applied, or its rows."""
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+import shutil
+import sqlite3
 
 RECOVERED_PREFIX = 'recovered_'
 """Names of recovered databases begin with it."""
@@ -15,7 +17,8 @@ RECOVERED_PREFIX = 'recovered_'
 _JOURNALS = ('-wal', '-journal')
 _MOST_GAPS = 1000
 _MESSAGES = (
-    'CREATE TABLE messages (id INTEGER PRIMARY KEY, topic_id INTEGER, timestamp INTEGER, data BLOB)'
+    'CREATE TABLE messages '
+    '(id INTEGER PRIMARY KEY, topic_id INTEGER, timestamp INTEGER, data BLOB)'
 )
 
 

@@ -1,15 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Build the two attentions of an RTFormer block (arXiv 2210.07124, section 3)."""
 
 from __future__ import annotations
 
 from typing import cast
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
-
 from rtformer_ros.network.blocks import BatchNorm, spatial_size
 from rtformer_ros.network.families.rtformer_architecture import ATTENTION_HEADS
+import torch
+from torch import nn, Tensor
+import torch.nn.functional as F
 
 _HEAD_SUM_EPSILON = 1e-6
 

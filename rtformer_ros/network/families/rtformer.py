@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Assemble RTFormer (arXiv 2210.07124) from its parts, and describe it as a network family.
 
@@ -10,36 +12,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
-
 from rtformer_ros.errors import CheckpointError, ConfigError
 from rtformer_ros.network.blocks import (
-    DAPPM,
-    BasicBlock,
-    SegmentationHead,
     basic_stage,
+    BasicBlock,
+    DAPPM,
     norm_relu_conv,
+    SegmentationHead,
     spatial_size,
     stem,
     upsample,
 )
 from rtformer_ros.network.families.attention import CrossTokens, GpuFriendlyAttention
 from rtformer_ros.network.families.rtformer_architecture import (
-    VARIANTS,
     RTFormerArchitecture,
     VariantName,
+    VARIANTS,
 )
 from rtformer_ros.network.families.rtformer_block import BlockSettings, RTFormerBlock
 from rtformer_ros.network.family import Logits, NetworkFamily, NormPlace, SegmentationNetwork
 from rtformer_ros.network.weight_shapes import output_channels
+import torch
+from torch import nn, Tensor
+import torch.nn.functional as F
 
 _DAPPM_CHANNELS = 128
 
 
 class RTFormer(SegmentationNetwork):
-    """Segment images with a high branch (1/8) and a low branch (1/32) that attend to each other."""
+    """Segment images with a high (1/8) and a low branch (1/32) that attend to each other."""
 
     def __init__(self, architecture: RTFormerArchitecture) -> None:
         """Build the layers and initialise their weights."""

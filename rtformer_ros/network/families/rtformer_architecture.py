@@ -1,9 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Describe which RTFormer a network is: its widths, its switches, its published variants."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args, Literal
 
 from rtformer_ros.errors import ConfigError, quoted
 from rtformer_ros.network.architecture import Architecture

@@ -1,15 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Build the RTFormer block: two branches, an attention each (arXiv 2210.07124, section 3)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
-
 from rtformer_ros.network.blocks import (
-    MLP,
     BatchNorm,
     DropPath,
+    MLP,
     norm_relu_conv,
     spatial_size,
     upsample,
@@ -19,6 +19,7 @@ from rtformer_ros.network.families.attention import (
     CrossTokens,
     GpuFriendlyAttention,
 )
+from torch import nn, Tensor
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Read pickles of NumPy arrays as data.
 
@@ -9,12 +11,11 @@ tuples of a few bytes can unfold to millions. Its memory is that of the file and
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
+import struct
 from typing import Any
 
 import numpy as np
-
 from rtformer_ros.errors import CheckpointError, quoted
 from rtformer_ros.network.weights.pickled_array import PickledArray, PickledDtype, shown
 

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Keep the weights of a backbone alone, which a training can start from."""
 
 from __future__ import annotations
@@ -6,12 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from torch import Tensor
-
 from rtformer_ros.network.family import NetworkFamily
 from rtformer_ros.network.registry import FAMILIES, Families
 from rtformer_ros.network.weights.recognition import check_weights, expected_weights, family_of
 from rtformer_ros.network.weights.weights_file import WeightsFile, write_weights
+from torch import Tensor
 
 
 @dataclass(frozen=True)

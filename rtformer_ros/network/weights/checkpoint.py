@@ -1,15 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Read and write trained weights, and build the network that they belong to."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+import math
 from pathlib import Path
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from rtformer_ros.errors import CheckpointError, ConfigError, shown
 from rtformer_ros.labels.label_set import LabelSet
@@ -23,11 +22,13 @@ from rtformer_ros.network.weights.recognition import (
     refuse_backbone,
 )
 from rtformer_ros.network.weights.weights_file import (
+    read_weights,
     UNUSED_SUFFIX,
     WeightsFile,
-    read_weights,
     write_weights,
 )
+import torch
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,9 @@ def _labels(described: Any, num_classes: int) -> LabelSet | None:
         return None
     labels = LabelSet.from_dict(described, "the header's labels")
     if len(labels) != num_classes:
-        raise CheckpointError(f'its header names {len(labels)} classes, its head has {num_classes}')
+        raise CheckpointError(
+            f'its header names {len(labels)} classes, its head has {num_classes}'
+        )
     return labels
 
 

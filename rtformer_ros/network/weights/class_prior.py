@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Correct a network's logits for how often its classes occur (logit adjustment, arXiv 2007.07314).
 
@@ -8,15 +10,14 @@ class, and so folds into the bias of the last layer.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-
-import torch
-from torch import Tensor
+import math
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.network.weights.checkpoint import Checkpoint
+import torch
+from torch import Tensor
 
 LEAST_SHARE = 1e-6
 """What a class counts as that the training data lacks, as the logarithm of 0 is no number."""

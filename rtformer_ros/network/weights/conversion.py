@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Turn weights of the reference into ours, and keep where they come from."""
 
 from __future__ import annotations

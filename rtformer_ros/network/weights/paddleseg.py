@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Read PaddleSeg's weights (.pdparams) without Paddle and without trusting the file.
 
@@ -9,19 +11,18 @@ The layout is that of `paddle.save` (Paddle 2.x, python/paddle/framework/io.py).
 from __future__ import annotations
 
 import os
-import struct
 from pathlib import Path
+import struct
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
-
 from rtformer_ros.errors import CheckpointError, quoted, shown
 from rtformer_ros.files.text_file import open_regular
 from rtformer_ros.network.weights.array_pickle import load_arrays
 from rtformer_ros.network.weights.pickled_array import PickledArray
+import torch
+from torch import Tensor
 
 # What training scripts keep the weights under, beside epochs and optimisers.
 _WRAPPERS = ('state_dict', 'model')

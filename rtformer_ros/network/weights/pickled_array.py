@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Arrays as pickles describe them: made empty, given dtype, shape and bytes afterwards."""
 
 from __future__ import annotations
@@ -6,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.errors import CheckpointError, quoted
 
 _MOST_DIMENSIONS = 32

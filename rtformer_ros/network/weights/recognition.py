@@ -1,11 +1,10 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Recognise from weights alone which family they are of, and check that they fit a network."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import torch
-from torch import Tensor
 
 from rtformer_ros.errors import CheckpointError, quoted
 from rtformer_ros.network.architecture import Architecture
@@ -13,6 +12,8 @@ from rtformer_ros.network.family import NetworkFamily
 from rtformer_ros.network.registry import FAMILIES, Families
 from rtformer_ros.network.weight_shapes import some_keys
 from rtformer_ros.network.weights.weights_file import UNUSED_SUFFIX, WeightsFile
+import torch
+from torch import Tensor
 
 
 def family_of(file: WeightsFile, families: Families = FAMILIES) -> NetworkFamily:

@@ -1,24 +1,25 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Read and write files of weights, whatever network they are of."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+import json
+import os
 from pathlib import Path
 from typing import Any
-
-import safetensors
-import safetensors.torch
-import torch
-from torch import Tensor
 
 from rtformer_ros.errors import CheckpointError, ConfigError, quoted, shown
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.json_text import parse_json
 from rtformer_ros.files.text_file import open_regular
 from rtformer_ros.network.weights.paddleseg import read_pdparams
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
 
 _HEADER = 'rtformer_ros'
 UNUSED_SUFFIX = 'num_batches_tracked'

@@ -1,25 +1,26 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Configuration of a frame: the engine and all settings that it is made with."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.drawing.rendering import RenderSettings
 from rtformer_ros.labels.class_options import (
     parse_class_filter,
     parse_class_remap,
     parse_colors,
 )
-from rtformer_ros.labels.label_set import LabelClass, LabelSet, distinct_colors
+from rtformer_ros.labels.label_set import distinct_colors, LabelClass, LabelSet
 from rtformer_ros.labels.palette import palette_rgb
-from rtformer_ros.labels.published_classes import PublishedClass, published_classes
+from rtformer_ros.labels.published_classes import published_classes, PublishedClass
 from rtformer_ros.segmentation import UNLABELED_ID
 from rtformer_ros.segmenter import Segmenter, SegmentSettings
 
@@ -57,7 +58,9 @@ class FrameConfig:
 
         The unlabelled have none, so that no cost of 'other' makes them known, and no scan free.
         """
-        return {each.class_id: each.group for each in self.classes if each.class_id != UNLABELED_ID}
+        return {
+            each.class_id: each.group for each in self.classes if each.class_id != UNLABELED_ID
+        }
 
 
 def configure_frames(engine: Engine, settings: FrameSettings) -> FrameConfig:

@@ -1,10 +1,12 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Future of the next frame, for a service that waits for one."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:

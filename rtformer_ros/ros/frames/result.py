@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Result of a frame: what the output messages are made from."""
 
 from __future__ import annotations
@@ -13,14 +15,13 @@ if TYPE_CHECKING:
 
     import numpy as np
     import numpy.typing as npt
-    from sensor_msgs.msg import CameraInfo, Image
-    from std_msgs.msg import Header
-
     from rtformer_ros.geometry.camera_model import CameraModel
     from rtformer_ros.geometry.camera_pose import CameraPose
     from rtformer_ros.geometry.ground_plane import GroundView
     from rtformer_ros.ros.frames.config import FrameConfig
     from rtformer_ros.segmentation import Segmentation
+    from sensor_msgs.msg import CameraInfo, Image
+    from std_msgs.msg import Header
 
 
 @dataclass(frozen=True)

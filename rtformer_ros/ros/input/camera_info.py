@@ -1,13 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Calibration of a camera (sensor_msgs/CameraInfo): by stamp, scaled, or as a camera model."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sensor_msgs.msg import CameraInfo, RegionOfInterest
-
 from rtformer_ros.errors import GeometryError
 from rtformer_ros.geometry.camera_model import CameraModel, scale_intrinsics, scale_projection
+from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
 if TYPE_CHECKING:
     from std_msgs.msg import Header

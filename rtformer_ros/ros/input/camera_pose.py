@@ -1,18 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Camera pose (extrinsics) on the robot, from parameters or from TF."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 from rclpy.time import Time
-
 from rtformer_ros.errors import GeometryError, quoted, shown
 from rtformer_ros.geometry.camera_pose import CameraPose
 
 if TYPE_CHECKING:
     from rclpy.node import Node
-
     from rtformer_ros.ros.interface.settings import CameraPoseSettings
 
 

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Subscription to the depth image that belongs to a camera, while ~/points has a subscriber."""
 
 from __future__ import annotations
@@ -6,19 +8,17 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from sensor_msgs.msg import Image
-
 from rtformer_ros.ros.input.stamp import stamp_ns
-from rtformer_ros.ros.interface.qos import SubscriptionEventCallbacks, input_profile
+from rtformer_ros.ros.interface.qos import input_profile, SubscriptionEventCallbacks
 from rtformer_ros.ros.interface.topics import DEPTH_TOPIC
+from sensor_msgs.msg import Image
 
 if TYPE_CHECKING:
     from rclpy.callback_groups import CallbackGroup
     from rclpy.node import Node
     from rclpy.subscription import Subscription
-    from std_msgs.msg import Header
-
     from rtformer_ros.ros.interface.settings import DepthSettings
+    from std_msgs.msg import Header
 
 _KEPT = 8
 # A sensor that was silent for longer is not waited for.

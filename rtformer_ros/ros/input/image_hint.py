@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Hint at why no image comes: what the ROS graph has on its topic and in place of it."""
 
 from __future__ import annotations

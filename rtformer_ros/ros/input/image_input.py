@@ -1,39 +1,39 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Subscriptions to the image and calibration of a camera, while they are wanted, of its QoS."""
 
 from __future__ import annotations
 
-import threading
-import time
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+import threading
+import time
 from typing import TYPE_CHECKING
+import zlib
 
 import numpy as np
 from rclpy.qos import qos_policy_name_from_kind
-from sensor_msgs.msg import CameraInfo
-
 from rtformer_ros.ros.input.camera_info import CameraInfoCache
 from rtformer_ros.ros.input.image_hint import image_hint
 from rtformer_ros.ros.input.image_topic import ImageTopic
 from rtformer_ros.ros.interface.qos import (
-    SubscriptionEventCallbacks,
     input_profile,
+    SubscriptionEventCallbacks,
     unmet_policies,
 )
 from rtformer_ros.ros.interface.topics import CAMERA_INFO_TOPIC
+from sensor_msgs.msg import CameraInfo
 
 if TYPE_CHECKING:
     from rclpy.callback_groups import CallbackGroup
     from rclpy.node import Node
     from rclpy.qos import QoSProfile
     from rclpy.subscription import Subscription
-    from sensor_msgs.msg import CompressedImage, Image
-    from std_msgs.msg import Header
-
     from rtformer_ros.ros.interface.qos import IncompatibleQos
     from rtformer_ros.ros.interface.settings import InputSettings
+    from sensor_msgs.msg import CompressedImage, Image
+    from std_msgs.msg import Header
 
 _REMEMBERED_IMAGES = 256
 _FINGERPRINT_BYTES = 4096
@@ -54,8 +54,8 @@ class CameraInput:
 
     Between `start` and `stop` it listens or rests. At rest it has no subscription, so that the
     camera costs nothing, but for a calibration as long as none has come; whether the camera is
-    there is seen in the ROS graph. Callbacks run in the given callback group; the other methods are
-    thread-safe.
+    there is seen in the ROS graph. Callbacks run in the given callback group; the other methods
+    are thread-safe.
     """
 
     def __init__(

@@ -1,24 +1,25 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Image messages: read and filled without a copy where that can be."""
 
 from __future__ import annotations
 
-import importlib.util
 from array import array
 from functools import cache
-from typing import TYPE_CHECKING, Any
+import importlib.util
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
-from sensor_msgs.msg import CompressedImage, Image
-
 from rtformer_ros.errors import ImageError, quoted, shown
-from rtformer_ros.imaging.codecs import DecodedImage, decode_compressed
+from rtformer_ros.imaging.codecs import decode_compressed, DecodedImage
 from rtformer_ros.imaging.encodings import (
-    SUPPORTED_ENCODINGS,
-    UntoldOrder,
     colour_encoding,
     decode_image,
+    SUPPORTED_ENCODINGS,
+    UntoldOrder,
 )
-from rtformer_ros.imaging.image_header import MAX_IMAGE_PIXELS, check_pixels
+from rtformer_ros.imaging.image_header import check_pixels, MAX_IMAGE_PIXELS
+from sensor_msgs.msg import CompressedImage, Image
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -47,7 +48,9 @@ def image_array(message: Image) -> npt.NDArray[np.uint8]:
     copies (since Jazzy) and ends the view's tie to the message.
     """
     channels = _CHANNELS[message.encoding]
-    shape = (message.height, message.width) if channels == 1 else (message.height, message.width, 3)
+    shape = (
+        (message.height, message.width) if channels == 1 else (message.height, message.width, 3)
+    )
     return _bytes_of(message).reshape(shape)
 
 

@@ -1,16 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Topic that a camera's images come on: the image as it is, or its compressed form."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sensor_msgs.msg import CompressedImage, Image
-
 from rtformer_ros.ros.interface.topics import COMPRESSED, COMPRESSED_TOPIC, IMAGE_TOPIC
+from sensor_msgs.msg import CompressedImage, Image
 
 if TYPE_CHECKING:
     from rclpy.node import Node
-
     from rtformer_ros.ros.interface.settings import ImageTransport
 
 RAW_TYPE = 'sensor_msgs/msg/Image'
@@ -41,8 +41,8 @@ class ImageTopic:
         """
         Choose the form.
 
-        'auto' is raw where somebody publishes that, compressed where somebody publishes that alone,
-        and else what it was.
+        'auto' is raw where somebody publishes that, compressed where somebody publishes that
+        alone, and else what it was.
         """
         raw, compressed = self._raw, self._compressed
         is_offered = self._has(compressed, COMPRESSED_TYPE)

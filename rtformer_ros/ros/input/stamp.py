@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Stamps of messages as numbers, whatever a publisher writes into them."""
 
 from __future__ import annotations

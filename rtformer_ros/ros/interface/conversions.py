@@ -1,14 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Conversions of the values of parameters into what the settings hold."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import fields
+import re
 from typing import TYPE_CHECKING
 
 from rtformer_ros.errors import ConfigError, quoted
 from rtformer_ros.files.packaged_files import expanded_path
-from rtformer_ros.geometry.costmap import UNKNOWN_COST, GroupCosts
+from rtformer_ros.geometry.costmap import GroupCosts, UNKNOWN_COST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +68,9 @@ def read_camera_names(names: Sequence[str]) -> tuple[str, ...]:
         )
     twice = [name for name in named if named.count(name) > 1]
     if twice:
-        raise ConfigError(f"cameras has '{twice[0]}' more than once; give each camera its own name")
+        raise ConfigError(
+            f"cameras has '{twice[0]}' more than once; give each camera its own name"
+        )
     return named or ('',)
 
 

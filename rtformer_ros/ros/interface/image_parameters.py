@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Parameters of the cameras, and of the masks and pictures that are made of an image."""
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ _CAMERAS = ParameterGroup(
         ParameterSpec(
             'batch_wait_ms',
             0.0,
-            'Milliseconds that a frame waits for those of other cameras, to be segmented with them '
-            'where the engine is quicker so; 0 takes those that are there',
+            'Milliseconds that a frame waits for those of other cameras, to be segmented with '
+            'them where the engine is quicker so; 0 takes those that are there',
             0.0,
             1000.0,
             unit='ms',
@@ -81,7 +83,7 @@ _MASKS = ParameterGroup(
         ParameterSpec(
             'resize',
             'stretch',
-            "How a frame is brought to the network's size: stretch, or letterbox (keeps its shape)",
+            "How a frame is brought to the network's size: stretch, or letterbox (same shape)",
             choices=('stretch', 'letterbox'),
         ),
         ParameterSpec(
@@ -112,8 +114,8 @@ _MASKS = ParameterGroup(
             'the image changes the past does not count',
             0.0,
             0.95,
-            details='So nothing drags a ghost. 0.8 takes 45 % off the flicker of the bundled clip: '
-            '3.2 % of the pixels change class from frame to frame, then 1.8 %.',
+            details='So nothing drags a ghost. 0.8 takes 45 % off the flicker of the bundled '
+            'clip: 3.2 % of the pixels change class from frame to frame, then 1.8 %.',
         ),
     ),
 )

@@ -1,10 +1,12 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Parameters of the model and of the engine that runs it."""
 
 from __future__ import annotations
 
 from typing import get_args
 
-from rtformer_ros.engines import EnginePrecision, engine_names
+from rtformer_ros.engines import engine_names, EnginePrecision
 from rtformer_ros.ros.interface.conversions import (
     read_engine_fallback,
     read_folders,
@@ -86,9 +88,9 @@ MODEL_GROUP = ParameterGroup(
             'Engine that segments on the CPU while the first model is built, or where the engine '
             'that was asked for cannot be had; none waits for the build, or reports an error',
             choices=('none', *engine_names()),
-            details='With `onnxruntime` the node is active at once and segments on the CPU, slower '
-            'and under a warning, until it changes over between two frames. The same holds where '
-            'driver or library of the engine are missing: the warning names what is missing.',
+            details='With `onnxruntime` the node is active at once and segments on the CPU, '
+            'slower and under a warning, until it changes over between two frames. The same holds '
+            'where driver or library are missing: the warning names what is missing.',
             settings_field='engine_fallback',
             convert=read_engine_fallback,
         ),

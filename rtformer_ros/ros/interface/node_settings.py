@@ -1,9 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Settings of the node, read from the values of all parameters."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 from rtformer_ros.engines import BuildOptions
 from rtformer_ros.files.packaged_files import check_allowed, expanded_path

@@ -1,15 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Declaration of a parameter: its description for ROS, and the check of its values."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass, KW_ONLY
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-
 from rtformer_ros.errors import ConfigError, quoted
 from rtformer_ros.ros.interface.conversions import split_texts
 

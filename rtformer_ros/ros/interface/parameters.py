@@ -1,9 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Table of the parameters: type, range, unit, description, and the setting that each fills."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, TYPE_CHECKING
 
 from rtformer_ros.ros.interface.image_parameters import IMAGE_GROUPS
 from rtformer_ros.ros.interface.model_parameters import MODEL_GROUP
@@ -89,8 +91,8 @@ _QOS = ParameterGroup(
     'Quality of service',
     'camera',
     tuple(spec for topic in (*_INPUT_QOS_FIELDS, *tunable_topics()) for spec in _qos_specs(topic)),
-    "For inputs auto asks for what the camera's publishers offer, and follows them; for outputs it "
-    "is reliable. ROS's own qos_overrides have the last word.",
+    "For inputs auto asks for what the camera's publishers offer, and follows them; for outputs "
+    "it is reliable. ROS's own qos_overrides have the last word.",
 )
 _NODE = ParameterGroup(
     'Node',

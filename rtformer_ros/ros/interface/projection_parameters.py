@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Parameters of costmap, scan and points, and of the camera's pose on the robot."""
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ _CAMERA_POSE = ParameterGroup(
         ParameterSpec(
             'camera.pose_source',
             'parameters',
-            "Where the camera's pose comes from: the camera.* parameters, or TF (base_frame to the "
-            "image's frame_id), which needs tf2_ros",
+            "Where the camera's pose comes from: the camera.* parameters, or TF (base_frame to "
+            "the image's frame_id), which needs tf2_ros",
             choices=('parameters', 'tf'),
             details='Several cameras need `tf`. It is for cameras that stay where they are: each '
             'change of the pose costs 0.2 s.',
@@ -239,11 +241,16 @@ _POINTS = ParameterGroup(
             0.0,
             10.0,
             unit='m',
-            details='With voxels the cloud is unorganised: the mean and the most frequent class of '
-            'each.',
+            details='With voxels the cloud is unorganised: the mean and the most frequent class '
+            'of each.',
         ),
         ParameterSpec(
-            'points.min_depth_m', 0.1, 'Least depth (z) of a point in metres', 0.0, _FAR_M, unit='m'
+            'points.min_depth_m',
+            0.1,
+            'Least depth (z) of a point in metres',
+            0.0,
+            _FAR_M,
+            unit='m',
         ),
         ParameterSpec(
             'points.max_depth_m',

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Quality of service (QoS): the profile of each publisher and subscription."""
 
 from __future__ import annotations
@@ -5,7 +7,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
-
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.ros.interface.start.declaration import QOS_OVERRIDES
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from rclpy.node import Node
-
     from rtformer_ros.ros.interface.settings import TopicQos
 
 __all__ = [

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Remappings: the names that another package has for the node's topics."""
 
 from __future__ import annotations
@@ -90,7 +92,7 @@ def several_cameras(
     """
     if len(cameras) > 1 and image != IMAGE_TOPIC and _CAMERA not in image:
         raise ConfigError(
-            f"image is '{image}' for {len(cameras)} cameras; put {_CAMERA} where their names differ"
+            f"image is '{image}' for {len(cameras)} cameras; put {_CAMERA} where names differ"
         )
     return [_named_camera(camera, image, camera_info, depth) for camera in cameras]
 

@@ -1,9 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Settings that the parts of the node take, as values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, TYPE_CHECKING
 
 from rtformer_ros.geometry.cloud import CloudSettings
 from rtformer_ros.ros.interface.topics import class_topics, frame_topics, qos_topic

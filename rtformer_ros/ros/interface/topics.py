@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Topics of the node: their names, and what holds for each output."""
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Building of one model in the background, in a thread, for as long as that takes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import threading
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines import BuildProgress, BuildWatch, open_engine
@@ -14,13 +16,12 @@ from rtformer_ros.ros.model.status import progress_text
 
 if TYPE_CHECKING:
     from rclpy.impl.rcutils_logger import RcutilsLogger
-
     from rtformer_ros.engines import Engine
     from rtformer_ros.ros.interface.settings import ModelSettings
 
 
 class BuildThread:
-    """A thread that opens one model; all methods but `join` return at once, all are thread-safe."""
+    """A thread that opens one model; all methods but `join` return at once and are thread-safe."""
 
     def __init__(
         self,

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The loader of models: owns the current engine and replaces it by the one that is asked for."""
 
 from __future__ import annotations
@@ -9,33 +11,32 @@ from typing import TYPE_CHECKING
 from rtformer_ros.engines import compiles, needs_build, open_engine
 from rtformer_ros.errors import ConfigError, EngineUnavailable, RtformerError
 from rtformer_ros.files.packaged_files import model_licence
-from rtformer_ros.ros.frames.config import CurrentConfig, configure_frames
+from rtformer_ros.ros.frames.config import configure_frames, CurrentConfig
 from rtformer_ros.ros.interface.node_settings import FRAME_CONFIG_PARAMETERS, NodeSettings
 from rtformer_ros.ros.model.background_build import BackgroundBuild
 from rtformer_ros.ros.model.engine_request import engine_request
 from rtformer_ros.ros.model.state import (
-    BuildState,
-    NoModel,
-    OpenState,
-    Running,
-    RunningWhileBuilding,
     activate,
     activate_fallback,
     activate_substitute,
+    BuildState,
     cancel_build,
     clear_errors,
     fail_build,
     keep_model,
+    NoModel,
+    OpenState,
     pending_build,
     release,
+    Running,
+    RunningWhileBuilding,
     start_build,
     update_frame_settings,
 )
-from rtformer_ros.ros.model.status import ModelStatus, engine_text, status_of
+from rtformer_ros.ros.model.status import engine_text, ModelStatus, status_of
 
 if TYPE_CHECKING:
     from rclpy.impl.rcutils_logger import RcutilsLogger
-
     from rtformer_ros.engines import Engine
     from rtformer_ros.ros.frames.config import FrameConfig
     from rtformer_ros.ros.interface.parameter_spec import ParameterValue
@@ -259,7 +260,9 @@ class ModelLoader:
         config.engine.close()
         self._logger.info(f'exchanged the model: now {_text(new)}')
 
-    def _activate(self, config: FrameConfig, settings: NodeSettings, build_error: str = '') -> None:
+    def _activate(
+        self, config: FrameConfig, settings: NodeSettings, build_error: str = ''
+    ) -> None:
         self._use(config)
         self._state = activate(settings, build_error)
 

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 The state of the model loader and its transitions, as pure functions from state to state.
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NoModel:
-    """No model is open or being built; error: why the last one could not be opened, '' for none."""
+    """No model is open or being built; error: why the last one could not be opened, or ''."""
 
     error: str = ''
 
@@ -37,8 +39,8 @@ class Running:
 
     settings: what the model was opened and the frames are configured with. build_error: why the
     last build failed or passed over better engines, '' for none. failed_model: the one whose build
-    failed, or whose engine cannot be had; it is not tried again unless something else was asked for
-    in between. is_fallback: the open model runs in place of that one.
+    failed, or whose engine cannot be had; it is not tried again unless something else was asked
+    for in between. is_fallback: the open model runs in place of that one.
     """
 
     settings: NodeSettings

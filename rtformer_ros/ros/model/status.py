@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The status of the model loader: which model runs and which is being built."""
 
 from __future__ import annotations
@@ -5,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rtformer_ros.ros.model.state import NoModel, OpenState, Running, pending_build
+from rtformer_ros.ros.model.state import NoModel, OpenState, pending_build, Running
 
 if TYPE_CHECKING:
     from rtformer_ros.engines import BuildProgress, EngineDescription
@@ -46,8 +48,8 @@ class ModelStatus:
             )
         if self.is_fallback and self.progress is None:
             return (
-                f'the fallback engine {self.engine.engine if self.engine else ""} runs in place of '
-                f'the one that was asked for: {self.build_error}'
+                f'the fallback engine {self.engine.engine if self.engine else ""} runs in place '
+                f'of the one that was asked for: {self.build_error}'
             )
         if self.build_error:
             return f'a build failed: {self.build_error}'

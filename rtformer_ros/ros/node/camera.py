@@ -1,9 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Camera of the node: its subscriptions, publishers and statistics."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
+import time
 from typing import TYPE_CHECKING
 
 from rtformer_ros.geometry.ground_plane import GroundView
@@ -13,7 +15,7 @@ from rtformer_ros.ros.input.image_hint import HINT_AFTER_S, Reminder
 from rtformer_ros.ros.input.image_input import CameraInput, ReceivedImage
 from rtformer_ros.ros.input.stamp import stamp_s
 from rtformer_ros.ros.interface.topics import POINTS
-from rtformer_ros.ros.node.camera_status import NO_SUBSCRIBER, PAUSED, CameraStatus
+from rtformer_ros.ros.node.camera_status import CameraStatus, NO_SUBSCRIBER, PAUSED
 from rtformer_ros.ros.output.publishers import Outputs
 from rtformer_ros.stream.cached import Cached
 from rtformer_ros.stream.rate_limit import RateLimit
@@ -27,15 +29,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from rclpy.callback_groups import CallbackGroup
     from rclpy.node import Node
-    from sensor_msgs.msg import CameraInfo, Image
-    from std_msgs.msg import Header
-
     from rtformer_ros.engines.base import Engine
     from rtformer_ros.ros.frames.config import FrameConfig
     from rtformer_ros.ros.frames.result import FrameResult
     from rtformer_ros.ros.interface.settings import CameraSettings
     from rtformer_ros.segmentation import Segmentation
     from rtformer_ros.stream.latest_queue import LatestQueue
+    from sensor_msgs.msg import CameraInfo, Image
+    from std_msgs.msg import Header
 
 # Of one camera; a publisher may write another description into each message.
 _MOST_DOUBTS = 8
@@ -169,7 +170,7 @@ class Camera:
         return self._outputs.wanted()
 
     def find_depth(self, header: Header) -> Image | None:
-        """Return the depth image nearest in stamp that has come, None where none is near enough."""
+        """Return the depth image nearest in stamp that has come, None where none is near."""
         return self._depth.find(header)
 
     def calibration(self, header: Header) -> CameraInfo | None:

@@ -1,9 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Set of the node's cameras, which may change while frames flow."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+import threading
 from typing import TYPE_CHECKING
 
 from rtformer_ros.ros.node.camera import Camera
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
 
     from rclpy.callback_groups import CallbackGroup
     from rclpy.node import Node
-
     from rtformer_ros.ros.frames.config import FrameConfig
     from rtformer_ros.ros.input.image_input import ReceivedImage
     from rtformer_ros.ros.interface.settings import CameraSettings

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Diagnostics: status of the node and its cameras as a diagnostic_msgs/DiagnosticArray."""
 
 from __future__ import annotations
@@ -7,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-
 from rtformer_ros.ros.node.camera_status import frame_values
 from rtformer_ros.stream.statistics import Statistics
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from builtin_interfaces.msg import Time
-
     from rtformer_ros.ros.model.status import ModelStatus
     from rtformer_ros.ros.node.camera_status import CameraStatus
 
@@ -86,7 +86,12 @@ class Diagnostics:
         values |= frame_values(frames)
         values['busy (s)'] = f'{node.busy_s:.3f}'
         values['engine runs'] = str(node.engine_runs)
-        errors = (node.transition_error, node.model.error, node.frame_error, node.model.build_error)
+        errors = (
+            node.transition_error,
+            node.model.error,
+            node.frame_error,
+            node.model.build_error,
+        )
         values['last error'] = next(filter(None, errors), frames.last_error)
         return self._report('segmentation', _both(_node_verdict(node), verdict), values)
 
@@ -135,7 +140,9 @@ def _worst(names: Sequence[str], verdicts: Sequence[Verdict], frames: Statistics
     """Return the first of the verdicts with the highest level, and whose it is."""
     level = max(level for level, _ in verdicts)
     troubled = [
-        f'{name}: {text}' for name, (lev, text) in zip(names, verdicts, strict=True) if lev == level
+        f'{name}: {text}'
+        for name, (lev, text) in zip(names, verdicts, strict=True)
+        if lev == level
     ]
     if level != DiagnosticStatus.OK:
         others = f' ({len(troubled)} of {len(names)} cameras)' if len(names) > 1 else ''

@@ -1,16 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Worker thread: segments the frames of all cameras, one batch after the other."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+import threading
+import time
 from typing import TYPE_CHECKING
-
-from sensor_msgs.msg import CompressedImage
 
 from rtformer_ros.errors import EngineClosed, EngineError, ImageError, RtformerError, shown
 from rtformer_ros.ros.frames.next_frame import CapturedFrame
@@ -18,24 +18,24 @@ from rtformer_ros.ros.frames.result import FrameResult
 from rtformer_ros.ros.input.camera_pose import CameraPoseSource
 from rtformer_ros.ros.input.image_messages import decode_compressed_message, decode_message
 from rtformer_ros.ros.input.stamp import stamp_ns
-from rtformer_ros.ros.interface.topics import POINTS, need_confidence
+from rtformer_ros.ros.interface.topics import need_confidence, POINTS
 from rtformer_ros.stream.batch_gain import BatchGain
 from rtformer_ros.stream.message_throttle import MessageThrottle
 from rtformer_ros.stream.statistics import StageClock
+from sensor_msgs.msg import CompressedImage
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from rclpy.node import Node
-    from sensor_msgs.msg import Image
-    from std_msgs.msg import Header
-
     from rtformer_ros.engines.base import EngineDescription
     from rtformer_ros.ros.frames.config import CurrentConfig, FrameConfig
     from rtformer_ros.ros.input.image_input import ReceivedImage
     from rtformer_ros.ros.node.camera import Camera
     from rtformer_ros.segmentation import Segmentation
     from rtformer_ros.stream.latest_queue import LatestQueue
+    from sensor_msgs.msg import Image
+    from std_msgs.msg import Header
 
 _LOG_PERIOD_S = 5.0
 _MOST_IN_PERIOD = 10
@@ -136,7 +136,7 @@ class FrameWorker:
         """Return whether it went well; a frame of one camera must not cost the others theirs."""
         try:
             self._segment(jobs, config)
-        except Exception:  # noqa: BLE001  it comes again, and is logged, with the frame it is due to
+        except Exception:  # noqa: BLE001  it comes again, and is logged, with its frame
             return False
         return True
 

@@ -1,13 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Managed node: a lifecycle node that answers every request, and hides no exception."""
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
+import traceback
 from typing import TYPE_CHECKING
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-
 from rtformer_ros.errors import quoted
 
 if TYPE_CHECKING:

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Lifecycle node that segments: its transitions, its parameters, its timers."""
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType  # type: ignore[attr-defined]
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-
 from rtformer_ros.errors import ConfigError, RtformerError
 from rtformer_ros.ros.interface.node_settings import NodeSettings
 from rtformer_ros.ros.interface.parameters import SPECS
@@ -30,7 +31,6 @@ from rtformer_ros.stream.latest_queue import LatestQueue
 
 if TYPE_CHECKING:
     from rclpy.callback_groups import CallbackGroup
-
     from rtformer_ros.ros.input.image_input import ReceivedImage
     from rtformer_ros.ros.node.camera import Camera
 
@@ -132,7 +132,9 @@ class SegmentationNode(ManagedNode):
         self._cameras.start(queue)
         engine = self._models.status.engine
         assert engine is not None
-        self.get_logger().info(f'active: {engine_text(engine)}, images from {self._cameras.topics}')
+        self.get_logger().info(
+            f'active: {engine_text(engine)}, images from {self._cameras.topics}'
+        )
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -271,4 +273,6 @@ class SegmentationNode(ManagedNode):
     def _report(self) -> None:
         stamp = self.get_clock().now().to_msg()
         cameras = [(camera.status, camera.statistics) for camera in self._cameras]
-        self._diagnostics_publisher.publish(self._diagnostics.message(stamp, self._status, cameras))
+        self._diagnostics_publisher.publish(
+            self._diagnostics.message(stamp, self._status, cameras)
+        )

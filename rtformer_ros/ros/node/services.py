@@ -1,26 +1,26 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Services of the node: ~/set_enabled (std_srvs/SetBool) and ~/snapshot (std_srvs/Trigger)."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+import time
 from typing import TYPE_CHECKING
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from std_srvs.srv import SetBool, Trigger
-
 from rtformer_ros.errors import RtformerError
 from rtformer_ros.files.packaged_files import expanded_path
 from rtformer_ros.ros.node.snapshot import (
-    FrameSnapshot,
     default_snapshot_folder,
+    FrameSnapshot,
     node_facts,
     write_snapshot,
 )
+from std_srvs.srv import SetBool, Trigger
 
 if TYPE_CHECKING:
     from rclpy.node import Node
-
     from rtformer_ros.ros.frames.next_frame import CapturedFrame
     from rtformer_ros.ros.interface.node_settings import NodeSettings
     from rtformer_ros.ros.node.camera import Camera
@@ -115,7 +115,9 @@ class Services:
                 frames.append((camera, frame))
                 continue
             statistics = camera.statistics
-            reason = camera.status.warning(statistics, {}) or 'its frames are not segmented in time'
+            reason = (
+                camera.status.warning(statistics, {}) or 'its frames are not segmented in time'
+            )
             error = f' ({statistics.last_error})' if statistics.last_error else ''
             missing.append(f'{camera.name}{": " if camera.name else ""}{reason}{error}')
         return frames, missing

@@ -1,19 +1,20 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Snapshot for a bug report: pictures of a frame of each camera, and a JSON of what is known."""
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import sys
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+import json
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import platform
+import sys
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 from rclpy.utilities import get_rmw_implementation_identifier
-
 import rtformer_ros
 from rtformer_ros.drawing.rendering import Rendering
 from rtformer_ros.errors import ConfigError
@@ -24,13 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
-    from sensor_msgs.msg import CameraInfo
-
     from rtformer_ros.engines import EngineDescription
     from rtformer_ros.ros.frames.config import FrameConfig
     from rtformer_ros.ros.frames.next_frame import CapturedFrame
     from rtformer_ros.ros.interface.node_settings import NodeSettings
     from rtformer_ros.ros.node.camera import Camera
+    from sensor_msgs.msg import CameraInfo
 
 FACTS_FILE = 'snapshot.json'
 
@@ -97,9 +97,9 @@ def write_snapshot(
     Write frames into a new folder and return it.
 
     folder: where the new one is made, named by the time and `title`; '~' is the home folder. It
-    holds snapshot.json (the facts, and those of each frame under 'frames'), and input.png, mask.png
-    and overlay.png, in a folder of its name for a camera that has one. The folder is there with
-    all of it or not at all; what a killed process left is removed.
+    holds snapshot.json (the facts, and those of each frame under 'frames'), and input.png,
+    mask.png and overlay.png, in a folder of its name for a camera that has one. The folder is
+    there with all of it or not at all; what a killed process left is removed.
     Raises ConfigError where it cannot be written.
     """
     made = datetime.now(timezone.utc)

@@ -1,20 +1,21 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Latched topics (transient local) about the classes: what the ids of a mask mean."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+import json
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import Image
-from std_msgs.msg import String
-
 from rtformer_ros.drawing.legend import draw_swatches
 from rtformer_ros.ros.input.image_messages import image_array, new_image
 from rtformer_ros.ros.interface.qos import PublisherEventCallbacks
 from rtformer_ros.segmentation import UNLABELED_ID
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
 
     from rclpy.node import Node
     from rclpy.publisher import Publisher
-    from std_msgs.msg import Header
-
     from rtformer_ros.ros.frames.config import FrameConfig
+    from std_msgs.msg import Header
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,27 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Table of converters: what turns a frame into the message of each topic of interface.topics."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 from nav_msgs.msg import OccupancyGrid
-from sensor_msgs.msg import CameraInfo, LaserScan, PointCloud2
-
 from rtformer_ros.drawing.rendering import Rendering
 from rtformer_ros.ros.input.camera_info import scaled_camera_info
 from rtformer_ros.ros.interface.topics import POINTS
 from rtformer_ros.ros.output.costmap import CostmapConverter
 from rtformer_ros.ros.output.points import PointsConverter
 from rtformer_ros.ros.output.scan import ScanConverter
+from sensor_msgs.msg import CameraInfo, LaserScan, PointCloud2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import numpy as np
     import numpy.typing as npt
-
     from rtformer_ros.ros.frames.result import FrameResult
 
     ConvertFrame = Callable[[FrameResult], Any]

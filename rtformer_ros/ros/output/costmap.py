@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Converter for ~/costmap: nav_msgs/OccupancyGrid of what the ground costs a planner."""
 
 from __future__ import annotations
@@ -6,17 +8,15 @@ import array
 from typing import TYPE_CHECKING
 
 from nav_msgs.msg import OccupancyGrid
-from std_msgs.msg import Header
-
 from rtformer_ros.geometry.costmap import CostmapMemory, CostmapProjection
 from rtformer_ros.ros.input.stamp import stamp_s
 from rtformer_ros.ros.output.ground_view import find_ground_view
 from rtformer_ros.stream.cached import Cached
+from std_msgs.msg import Header
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
     from rtformer_ros.geometry.costmap import CostmapSettings
     from rtformer_ros.ros.frames.result import FrameResult
 

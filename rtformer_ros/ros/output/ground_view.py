@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Ground view of a frame: its camera's calibration and pose, projected onto the ground."""
 
 from __future__ import annotations

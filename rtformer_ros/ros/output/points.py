@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Converter for ~/points: sensor_msgs/PointCloud2 of the depth image, with class labels."""
 
 from __future__ import annotations
@@ -6,19 +8,17 @@ import array
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sensor_msgs.msg import PointCloud2, PointField
-
 from rtformer_ros.drawing.class_colors import colorize
 from rtformer_ros.errors import ConfigError, GeometryError, ImageError
-from rtformer_ros.geometry.cloud import POINT_DTYPE, CloudProjection
+from rtformer_ros.geometry.cloud import CloudProjection, POINT_DTYPE
 from rtformer_ros.geometry.voxels import voxel_downsample
 from rtformer_ros.imaging.encodings import decode_depth
 from rtformer_ros.ros.input.camera_info import camera_model
 from rtformer_ros.stream.cached import Cached
+from sensor_msgs.msg import PointCloud2, PointField
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
     from rtformer_ros.ros.frames.result import FrameResult
 
 _FIELDS = [

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Converter for ~/scan: sensor_msgs/LaserScan of how far the ground is free."""
 
 from __future__ import annotations
@@ -5,12 +7,11 @@ from __future__ import annotations
 import array
 from typing import TYPE_CHECKING
 
-from sensor_msgs.msg import LaserScan
-from std_msgs.msg import Header
-
 from rtformer_ros.geometry.scan import ScanProjection
 from rtformer_ros.ros.output.ground_view import find_ground_view
 from rtformer_ros.stream.cached import Cached
+from sensor_msgs.msg import LaserScan
+from std_msgs.msg import Header
 
 if TYPE_CHECKING:
     from rtformer_ros.ros.frames.result import FrameResult

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Log handler that forwards the package's Python log records to a ROS logger."""
 
 from __future__ import annotations

@@ -1,24 +1,25 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Arguments of ROS on a command line: which are wrong, and which parameter files fit no node."""
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
+import re
+import sys
 from typing import Any
 
 import rclpy
 from rclpy.signals import SignalHandlerOptions
-
 from rtformer_ros.errors import ConfigError, listed, shown, shown_path
 from rtformer_ros.files.yaml_file import read_yaml
 
 # Words of ROS's errors -> what is expected there.
 _EXPECTED = {
     'params file': "YAML with a node's name or /** over ros__parameters over NAME: VALUE",
-    'parameter override': "-p NAME:=VALUE, the value as in YAML, as in -p 'cameras:=[front, left]'",
+    'parameter override': "-p NAME:=VALUE, as in YAML: -p 'cameras:=[front, left]'",
     'log level': 'debug, info, warn, error or fatal, or LOGGER:=LEVEL',
     'remap rule': '-r FROM:=TO; names have letters, digits, _ and /, and no digit first',
     'log directory': 'a folder that can be written; set ROS_LOG_DIR to one',

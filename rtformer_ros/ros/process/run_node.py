@@ -1,23 +1,24 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Process of a node: executor in a thread, clean shutdown on SIGINT and SIGTERM."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 import os
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TypeVar
 
 import rclpy
-import rclpy.logging
 from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+import rclpy.logging
 from rclpy.node import Node
 from rclpy.utilities import try_shutdown
-
 from rtformer_ros.errors import RtformerError
 from rtformer_ros.ros.process.ros_arguments import files_for_others, initialise
 
@@ -39,7 +40,8 @@ def run_node(
 
     Further signals while the node ends are harmless. work: returns when it is done, or soon after
     the event is set, which a signal does. args: the command line, that of the process where None.
-    Returns the exit code: 0, or 1 after an RtformerError, which is logged in one line under `name`.
+    Returns the exit code: 0, or 1 after an RtformerError, which is logged in one line under
+    `name`.
     """
     stop = threading.Event()
     try:

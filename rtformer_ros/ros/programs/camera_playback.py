@@ -1,28 +1,29 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Playback of several cameras at once to the segmentation node, with a report on each."""
 
 from __future__ import annotations
 
-import json
-import sys
-import threading
-import time
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
+import json
 from pathlib import Path
+import sys
+import threading
+import time
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+import numpy as np
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import Image
-
 from rtformer_ros.errors import EngineError
 from rtformer_ros.ros.input.image_messages import image_array, new_image
 from rtformer_ros.ros.interface.parameter_spec import ParameterSpec
 from rtformer_ros.ros.interface.start.declaration import declare
 from rtformer_ros.ros.process.run_node import run_node
 from rtformer_ros.stream.statistics import Distribution
+from sensor_msgs.msg import Image
 
 _NODE = 'segmentation_node'
 _SPECS = (

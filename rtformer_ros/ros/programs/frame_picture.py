@@ -1,13 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Picture of one frame, drawn from messages that are matched by their stamps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
-
-from rtformer_ros.drawing.legend import ROW_HEIGHT_PX, draw_legend
+from rtformer_ros.drawing.legend import draw_legend, ROW_HEIGHT_PX
 from rtformer_ros.drawing.panels import draw_panels
 from rtformer_ros.imaging.resize import scale_image
 from rtformer_ros.labels.label_set import LabelClass, LabelSet
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
-    from sensor_msgs.msg import CameraInfo
-
     from rtformer_ros.drawing.ground_picture import CostGrid, RangeScan
+    from sensor_msgs.msg import CameraInfo
 
 PICTURE_PARTS = frozenset({'image', 'mask', 'color_mask', 'overlay'})
 GROUND_PARTS = PICTURE_PARTS | {'camera_info', 'costmap', 'scan'}

@@ -1,20 +1,21 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Picture of costmap and scan beside the frame that they were made from."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.drawing.ground_picture import CostGrid, RangeScan
 from rtformer_ros.drawing.legend import ROW_HEIGHT_PX
 from rtformer_ros.drawing.planner_picture import (
-    PANEL_HEIGHT_PX,
-    PlannerOutputs,
     describe_camera,
     draw_planner_picture,
+    PANEL_HEIGHT_PX,
+    PlannerOutputs,
 )
 from rtformer_ros.geometry.camera_pose import CameraPose
 from rtformer_ros.ros.input.camera_info import camera_model
@@ -22,11 +23,10 @@ from rtformer_ros.ros.input.camera_info import camera_model
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy.typing as npt
     from nav_msgs.msg import OccupancyGrid
-    from sensor_msgs.msg import LaserScan
-
+    import numpy.typing as npt
     from rtformer_ros.ros.programs.frame_picture import FramePicture, Ground
+    from sensor_msgs.msg import LaserScan
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,19 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Camera whose images come from a video, a folder, a device or a bag: image and camera_info."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 import math
 import sys
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import cv2
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
-
 from rtformer_ros.imaging.resize import scale_image
 from rtformer_ros.media.frames import WHOLE
 from rtformer_ros.media.open_source import open_source
@@ -21,13 +21,13 @@ from rtformer_ros.ros.input.camera_info import scaled_camera_info
 from rtformer_ros.ros.input.image_messages import image_array, new_image
 from rtformer_ros.ros.process.run_node import run_node
 from rtformer_ros.ros.programs.image_source_settings import read_settings
+from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 
 if TYPE_CHECKING:
     import threading
 
     import numpy as np
     import numpy.typing as npt
-
     from rtformer_ros.media.calibration import Calibration
     from rtformer_ros.media.frames import Region, SourceFrame
 

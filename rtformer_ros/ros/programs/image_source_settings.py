@@ -1,9 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Parameters of the image source."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.ros.interface.parameter_spec import ParameterSpec
@@ -22,7 +24,7 @@ _SPECS = (
     ),
     ParameterSpec('topic', '', "Image topic of a bag; '' is its first", read_only=True),
     ParameterSpec(
-        'rate_hz', 0.0, "Frames per second; 0 is the source's own rate", 0.0, 1000.0, read_only=True
+        'rate_hz', 0.0, "Frames per second; 0: the source's own rate", 0.0, 1000.0, read_only=True
     ),
     ParameterSpec(
         'still', False, 'Show pictures at rest, of the bundled clip its street', read_only=True
@@ -38,7 +40,7 @@ _SPECS = (
     ),
     ParameterSpec('frame_id', 'camera', 'frame_id of the messages', read_only=True),
     ParameterSpec(
-        'width', 0, "Width of the images in pixels; 0 is the source's own", 0, 16384, read_only=True
+        'width', 0, "Width of the images in pixels; 0: the source's own", 0, 16384, read_only=True
     ),
     ParameterSpec(
         'height', 0, "Height of the images in pixels; 0 is the source's own", 0, 16384,

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Naive segmentation node, the yardstick of the benchmark: what one writes first, with rclpy."""
 
 from __future__ import annotations
@@ -8,9 +10,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 from rclpy.node import Node
-from sensor_msgs.msg import Image
-
 from rtformer_ros.ros.process.run_node import run_node
+from sensor_msgs.msg import Image
 
 if TYPE_CHECKING:
     import threading

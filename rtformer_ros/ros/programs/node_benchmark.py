@@ -1,27 +1,28 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Benchmark of the segmentation node: frames of one camera, latencies, its own diagnostics."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import json
 import os
+from pathlib import Path
 import sys
 import threading
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+import numpy as np
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import Image
-
 from rtformer_ros.errors import EngineError
 from rtformer_ros.ros.input.image_messages import image_array, new_image
 from rtformer_ros.ros.interface.parameter_spec import ParameterSpec
 from rtformer_ros.ros.interface.start.declaration import declare
 from rtformer_ros.ros.process.run_node import run_node
 from rtformer_ros.stream.statistics import Distribution
+from sensor_msgs.msg import Image
 
 _NODE = 'segmentation_node'
 _SPECS = (
@@ -156,7 +157,9 @@ class NodeBenchmark(Node):
 
 def _cpu_s(process_id: int) -> float:
     """Return the CPU time that a process has taken so far, all its threads together."""
-    fields = Path(f'/proc/{process_id}/stat').read_text(encoding='utf-8').rpartition(')')[2].split()
+    fields = (
+        Path(f'/proc/{process_id}/stat').read_text(encoding='utf-8').rpartition(')')[2].split()
+    )
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Write what the table of parameters says: config/seg.yaml and docs/parameters.md.
 
@@ -7,15 +9,14 @@ Write what the table of parameters says: config/seg.yaml and docs/parameters.md.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 import re
 import sys
 import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from rtformer_ros.ros.interface.parameters import GROUPS, SPECS
+import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

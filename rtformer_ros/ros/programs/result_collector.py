@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Subscriber of what the segmentation node publishes: writes a video, a picture, figures."""
 
 from __future__ import annotations
@@ -8,13 +10,11 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from nav_msgs.msg import OccupancyGrid
+import numpy as np
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image, LaserScan
-
 from rtformer_ros.errors import ConfigError, EngineError, RtformerError
 from rtformer_ros.files.packaged_files import expanded_path
 from rtformer_ros.imaging.codecs import encode_png
@@ -22,14 +22,15 @@ from rtformer_ros.imaging.resize import scale_image
 from rtformer_ros.media.video_writer import VideoWriter
 from rtformer_ros.ros.input.image_messages import decode_message, image_array
 from rtformer_ros.ros.process.run_node import run_node
-from rtformer_ros.ros.programs.frame_picture import GROUND_PARTS, PICTURE_PARTS, FrameCollector
+from rtformer_ros.ros.programs.frame_picture import FrameCollector, GROUND_PARTS, PICTURE_PARTS
 from rtformer_ros.ros.programs.ground_picture import (
-    DemoCameraPose,
     cost_grid,
+    DemoCameraPose,
     draw_ground,
     range_scan,
 )
 from rtformer_ros.ros.programs.result_record import ResultRecord
+from sensor_msgs.msg import CameraInfo, Image, LaserScan
 
 if TYPE_CHECKING:
     import threading
@@ -103,8 +104,9 @@ class ResultCollector(Node):
         """
         Receive until the camera has stopped or `stop` is set, then write everything.
 
-        Raises EngineError when no mask came (or no costmap and scan, where they are listened to) or
-        the segmentation node reports an error before the first, ConfigError when no camera came.
+        Raises EngineError when no mask came (or no costmap and scan, where they are listened to)
+        or the segmentation node reports an error before the first, ConfigError when no camera
+        came.
         """
         error = ''
         try:
@@ -203,7 +205,9 @@ class ResultCollector(Node):
         self._frames.add('mask', stamp_ns, class_map)
 
     def _on_color_mask(self, message: Image) -> None:
-        self._frames.add('color_mask', _stamp_ns(message.header), decode_message(message).image_hwc)
+        self._frames.add(
+            'color_mask', _stamp_ns(message.header), decode_message(message).image_hwc
+        )
 
     def _on_overlay(self, message: Image) -> None:
         stamp_ns, overlay = _stamp_ns(message.header), decode_message(message).image_hwc

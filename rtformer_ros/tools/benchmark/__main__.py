@@ -1,22 +1,24 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Measure the node's own cost a frame beside the bare network's, and print the conditions."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+import os
 from pathlib import Path
+import platform
+import sys
 
 from rtformer_ros import __version__
 from rtformer_ros.engines.reduced_precision.cpu_features import cpu_flags, describe_flags
 from rtformer_ros.errors import RtformerError
 from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.stream.statistics import STAGES
-from rtformer_ros.tools.benchmark.cameras import CamerasCase, cameras_table, time_cameras
+from rtformer_ros.tools.benchmark.cameras import cameras_table, CamerasCase, time_cameras
 from rtformer_ros.tools.benchmark.geometry import geometry_table
 from rtformer_ros.tools.benchmark.naive import compare_with_naive, naive_table
 from rtformer_ros.tools.benchmark.network import (

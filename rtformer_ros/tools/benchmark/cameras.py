@@ -1,12 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Benchmark of several cameras at one engine: who gets how much, and what is lost on the way."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import json
 import os
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+import tempfile
 from typing import Any
 
 from rtformer_ros.stream.statistics import STAGES

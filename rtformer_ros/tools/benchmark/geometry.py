@@ -1,18 +1,19 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Benchmark of the projections (costmap, scan, cloud): CPU time of one thread."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+import time
 from typing import TypeVar
 
 import cv2
 import numpy as np
-
 from rtformer_ros.geometry.camera_model import CameraModel
 from rtformer_ros.geometry.camera_pose import CameraPose
-from rtformer_ros.geometry.cloud import POINT_DTYPE, CloudProjection, CloudSettings
+from rtformer_ros.geometry.cloud import CloudProjection, CloudSettings, POINT_DTYPE
 from rtformer_ros.geometry.costmap import CostmapProjection, CostmapSettings
 from rtformer_ros.geometry.ground_plane import GroundView
 from rtformer_ros.geometry.scan import ScanProjection, ScanSettings

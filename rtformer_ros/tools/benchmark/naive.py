@@ -1,14 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Benchmark of the segmentation node beside a naive one: CPU time a frame, in turns."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import json
 import os
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+import tempfile
+from typing import Any, TYPE_CHECKING
 
 from rtformer_ros.tools.processes import (
     ChildProcesses,
@@ -65,7 +67,7 @@ def compare_with_naive(
 def naive_table(costs: list[NodeCost]) -> list[str]:
     """Return the lines to print."""
     lines = [
-        '\nthis node and a naive one (queue of 10, cv2.resize), onnxruntime, network included (ms)',
+        '\nthis node and a naive one (queue of 10, cv2.resize), onnxruntime with network (ms)',
         f'{"frame":12}{"subscribed":14}{"node":12}{"CPU min":>9}{"median":>9}{"latency":>9}',
     ]
     lines += [

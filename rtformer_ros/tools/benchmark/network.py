@@ -1,14 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Benchmark of the bare network, without a node around it."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+import time
 
 import numpy as np
-
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.stream.statistics import Distribution
 
@@ -49,9 +50,8 @@ def time_torch_eager(
 
     Raises ImportError where PyTorch is missing. Its weights are random: they cost the same.
     """
-    import torch
-
     from rtformer_ros.network.families.rtformer import build_rtformer
+    import torch
 
     network = build_rtformer('slim', num_classes).eval()
     image = torch.randn(1, 3, height, width)

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Benchmark of pictures and smoothing, made of a network's result: CPU time of one thread."""
 
 from __future__ import annotations
@@ -8,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-
 from rtformer_ros.drawing.rendering import Rendering, RenderSettings
 from rtformer_ros.imaging.codecs import encode_jpeg, encode_png
 from rtformer_ros.labels.label_set import LabelSet

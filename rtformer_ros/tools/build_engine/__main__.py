@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Compile a model with TensorRT ahead of time; make FP16 and INT8 models on any machine.
 
@@ -6,13 +8,13 @@ Compile a model with TensorRT ahead of time; make FP16 and INT8 models on any ma
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+import sys
 
 from rtformer_ros.engines import BuildProgress, BuildWatch, EngineRequest
-from rtformer_ros.engines.tensorrt.build.find_or_build import PreparedPlan, prepare_plan
+from rtformer_ros.engines.tensorrt.build.find_or_build import prepare_plan, PreparedPlan
 from rtformer_ros.engines.tensorrt.plans.record import sidecar_of
 from rtformer_ros.errors import ConfigError, EngineBuildError, EngineUnavailable, RtformerError
 from rtformer_ros.files.atomic_file import write_atomically
@@ -23,10 +25,10 @@ from rtformer_ros.tools.build_engine.options import (
     parse_build_engine_options,
 )
 from rtformer_ros.tools.build_engine.precision_change import (
-    ModelForm,
     describe_agreement,
     describe_scores,
     find_pictures,
+    ModelForm,
     write_in_form,
 )
 

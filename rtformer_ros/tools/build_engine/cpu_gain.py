@@ -1,16 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Gain of an INT8 model on the CPU of this machine: CPU time a frame, beside its FP32 model."""
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.engines import Engine, EngineRequest, open_engine
 from rtformer_ros.engines.bundled_images import bundled_images
 from rtformer_ros.engines.reduced_precision.cpu_features import cpu_flags, describe_flags

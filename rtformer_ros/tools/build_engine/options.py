@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Options of `build_engine`: which plan, and which model in another precision before it."""
 
 from __future__ import annotations
@@ -6,7 +8,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, TYPE_CHECKING
 
 from rtformer_ros.engines import BuildOptions
 from rtformer_ros.errors import ConfigError
@@ -77,7 +79,9 @@ def parse_build_engine_options(arguments: Sequence[str] | None) -> BuildEngineOp
     if parsed.calibration_limit < 1:
         raise ConfigError(f'--calibration-limit is {parsed.calibration_limit}; expected 1 or more')
     scoring = (
-        Scoring(parsed.dataset, parsed.root, parsed.split, parsed.limit) if parsed.dataset else None
+        Scoring(parsed.dataset, parsed.root, parsed.split, parsed.limit)
+        if parsed.dataset
+        else None
     )
     return BuildEngineOptions(
         model=parsed.model,

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Change of precision: a model in FP16 or INT8, and what that costs in agreement and mIoU."""
 
 from __future__ import annotations
@@ -6,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, TYPE_CHECKING
 
 from rtformer_ros.engines import Engine, EngineRequest, open_engine
 from rtformer_ros.engines.bundled_images import bundled_paths
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import onnx
-
     from rtformer_ros.tools.build_engine.options import Scoring
 
 ModelForm = Literal['fp16', 'int8', 'int8_cpu']
@@ -40,7 +41,6 @@ def write_in_form(model: Path, output: Path, form: ModelForm, pictures: Sequence
     Raises ModelError and ConfigError as deploy does, and where `output` cannot be written.
     """
     import onnx
-
     from rtformer_ros.deploy.graph_precision import to_fp16
     from rtformer_ros.deploy.onnx_file import read_onnx
 
@@ -107,7 +107,9 @@ def agreement(
     from rtformer_ros.segmenter import Segmenter, SegmentSettings
 
     with _opened(before, size) as first, _opened(after, size) as second:
-        segmenters = [Segmenter(e, SegmentSettings(output_size='network')) for e in (first, second)]
+        segmenters = [
+            Segmenter(e, SegmentSettings(output_size='network')) for e in (first, second)
+        ]
         equal, total = 0, 0
         for image_hwc in _images(pictures):
             one, other = (each.segment(image_hwc).class_map_hw for each in segmenters)

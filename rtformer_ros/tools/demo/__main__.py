@@ -1,20 +1,22 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Show the whole path: a camera, the segmentation node and a listener, each its own process."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import json
 import os
+from pathlib import Path
 import signal
 import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from rtformer_ros.errors import ConfigError, EngineError, RtformerError
 from rtformer_ros.media.open_source import losses_of
 from rtformer_ros.tools.demo.model import ModelFacts, read_model_facts
-from rtformer_ros.tools.demo.options import RESULTS, DemoOptions, parse_options
+from rtformer_ros.tools.demo.options import DemoOptions, parse_options, RESULTS
 from rtformer_ros.tools.demo.report import demo_table
 from rtformer_ros.tools.processes import ChildProcesses, isolated_environment, ros_arguments
 

@@ -1,11 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Options of `demo`: what is played, by which model, as which picture."""
 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+import os
 from pathlib import Path
 from typing import Literal
 

@@ -1,16 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Measure a model on a data set.
 
-    python -m rtformer_ros.tools.evaluate --model MODEL --dataset camvid --root PATH --output FOLDER
+    python -m rtformer_ros.tools.evaluate --model MODEL --dataset camvid --root PATH --output DIR
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+import sys
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines import EngineRequest, open_engine
@@ -46,10 +48,9 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _evaluate(options: EvaluateOptions) -> tuple[Evaluation, Protocol]:
     # Imported here, so that a machine without PyTorch gets an answer and --help works.
-    from tqdm import tqdm
-
     from rtformer_ros.evaluation.report import described_data
     from rtformer_ros.evaluation.scores import evaluate, evenly_spaced
+    from tqdm import tqdm
 
     labels = load_labels(find_labels(_labels_of(options)))
     whole = open_dataset(options.dataset, options.root, options.split, labels, options.predefined)
@@ -110,13 +111,12 @@ def _running_engine(
 @contextmanager
 def _averaging(options: EvaluateOptions, dataset: Dataset) -> Iterator[tuple[Predict, Protocol]]:
     """Build the network of the model's weights."""
-    import torch
-
     from rtformer_ros.evaluation.averaged_network import AveragedNetwork
     from rtformer_ros.evaluation.report import averaging_steps
     from rtformer_ros.evaluation.scores import check_classes
     from rtformer_ros.network.weights.checkpoint import load_checkpoint
     from rtformer_ros.network.weights.class_prior import with_class_prior
+    import torch
 
     path = find_model(options.model)
     if path.suffix not in _WEIGHTS_SUFFIXES:
@@ -141,7 +141,7 @@ def _averaging(options: EvaluateOptions, dataset: Dataset) -> Iterator[tuple[Pre
 
 
 def _protocol(path: Path, dataset: Dataset, engine: str, steps: tuple[str, str]) -> Protocol:
-    from rtformer_ros.evaluation.report import Protocol, described_ignored
+    from rtformer_ros.evaluation.report import described_ignored, Protocol
 
     return Protocol(
         data=dataset.name,
@@ -169,7 +169,9 @@ def _report(evaluation: Evaluation, protocol: Protocol, folder: Path | None) -> 
 
     print(class_table(evaluation))
     if folder is not None:
-        print(f'\nwritten: {", ".join(str(path) for path in _write(evaluation, protocol, folder))}')
+        print(
+            f'\nwritten: {", ".join(str(path) for path in _write(evaluation, protocol, folder))}'
+        )
 
 
 def _write(evaluation: Evaluation, protocol: Protocol, folder: Path) -> list[Path]:

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Options of `evaluate`: what is measured, by what, and where the results go."""
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from rtformer_ros.files.packaged_files import find_split
 from rtformer_ros.tools.class_shares import CLASS_SHARES_HELP
 from rtformer_ros.tools.command_line import parse_size
 from rtformer_ros.training.datasets.open_dataset import Split
-from rtformer_ros.training.datasets.predefined_split import PredefinedSplit, load_split
+from rtformer_ros.training.datasets.predefined_split import load_split, PredefinedSplit
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='evaluate',
         description='Measure mIoU, IoU by class, pixel accuracy and confusions. By default an '
-        'engine runs the model as the node does; --flip, --scales (--scales 1 too) and --prior-tau '
-        "work on the network's logits instead, as papers do, and need its weights.",
+        'engine runs the model as the node does; --flip, --scales (--scales 1 too) and '
+        "--prior-tau work on the network's logits instead, as papers do, and need its weights.",
     )
     what = parser.add_argument_group('what')
     what.add_argument('--model', required=True, help='.onnx, .safetensors, .pdparams, ...')
@@ -82,7 +84,9 @@ def _parser() -> argparse.ArgumentParser:
         help='one of the data set, or what a split file (as for `train --split`) has under val, '
         'or under train; or a packaged one, as camvid_0001TP (default: %(default)s)',
     )
-    what.add_argument('--labels', default='', help="label file or set; default: the data set's own")
+    what.add_argument(
+        '--labels', default='', help="label file or set; default: the data set's own"
+    )
     what.add_argument('--limit', type=int, metavar='N', help='N images only, evenly spaced')
     how = parser.add_argument_group('how')
     how.add_argument('--engine', default='auto', help='engine that runs it (default: auto)')

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Train a network.
 
@@ -7,17 +9,17 @@ Train a network.
 
 from __future__ import annotations
 
-import math
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+import math
+import sys
+from typing import Any, TYPE_CHECKING
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.packaged_files import find_labels, find_split
 from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.tools.command_line import run_tool
-from rtformer_ros.tools.train.options import TrainOptions, parse_train_options
+from rtformer_ros.tools.train.options import parse_train_options, TrainOptions
 from rtformer_ros.training.datasets.open_dataset import open_dataset
 from rtformer_ros.training.datasets.predefined_split import load_split
 from rtformer_ros.training.recipe import Recipe
@@ -28,7 +30,7 @@ from rtformer_ros.training.recipe_file import (
     parse_change,
     with_changes,
 )
-from rtformer_ros.training.run.run_setup import RunSetup, load_setup
+from rtformer_ros.training.run.run_setup import load_setup, RunSetup
 from rtformer_ros.training.run.stop_request import stop_on_signals
 
 if TYPE_CHECKING:
@@ -43,9 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(options: TrainOptions) -> int:
     # Imported here, so that a machine without PyTorch gets an answer and --help works.
-    import torch
-
     from rtformer_ros.training.process_group import joined_process_group
+    import torch
 
     if options.threads:
         torch.set_num_threads(options.threads)

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Try every packaged model on this machine's GPU: is it right, and how fast is it?
 
@@ -11,10 +13,10 @@ compiled) side by side: from pixels on the host to class map and confidence on t
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+import sys
 
 from rtformer_ros.engines import BuildProgress, BuildWatch
 from rtformer_ros.engines.tensorrt import device
@@ -112,7 +114,7 @@ class _ProgressLines:
 
 
 def _write(path: Path | None, content: str) -> None:
-    """Write the report anew after each measurement: whatever ends the process leaves the others."""
+    """Write the report anew after each measurement: whatever ends the process leaves the rest."""
     if path is not None:
         write_atomically(path, content.encode())
 

@@ -1,13 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Conditions of a measurement on a GPU: the GPU, its clocks, all versions."""
 
 from __future__ import annotations
 
-import platform
-import subprocess
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+import platform
+import subprocess
 from typing import TYPE_CHECKING
 
 from rtformer_ros import __version__
@@ -15,7 +17,15 @@ from rtformer_ros import __version__
 if TYPE_CHECKING:
     from rtformer_ros.engines.tensorrt.device import Gpu
 
-_LIBRARIES = ('numpy', 'onnx', 'onnxruntime', 'onnxruntime-gpu', 'torch', 'triton', 'cuda-bindings')
+_LIBRARIES = (
+    'numpy',
+    'onnx',
+    'onnxruntime',
+    'onnxruntime-gpu',
+    'torch',
+    'triton',
+    'cuda-bindings',
+)
 _STATE = {
     'driver': 'driver_version',
     'memory (MiB)': 'memory.total',

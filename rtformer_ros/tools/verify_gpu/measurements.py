@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Measurements of a model in every runtime for a GPU; of those that fail, the reason."""
 
 from __future__ import annotations
@@ -6,10 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.engines import (
     BuildOptions,
     BuildWatch,
@@ -18,7 +19,7 @@ from rtformer_ros.engines import (
     open_engine,
 )
 from rtformer_ros.engines.sidecar import metadata_of
-from rtformer_ros.engines.tensorrt.build.find_or_build import PreparedPlan, prepare_plan
+from rtformer_ros.engines.tensorrt.build.find_or_build import prepare_plan, PreparedPlan
 from rtformer_ros.engines.tensorrt.build.verification import (
     LEAST_AGREEMENT,
     Reference,
@@ -207,4 +208,6 @@ def _gap(row: Measurement, error: Exception) -> Measurement:
     is_ours = isinstance(error, RtformerError)
     # A library that is not here is no failure; PyTorch's are no concern of this package.
     has_failed = isinstance(error, EngineError) and not isinstance(error, EngineUnavailable)
-    return replace(row, missing=text if is_ours else f'{error!r}'[:_LONGEST], has_failed=has_failed)
+    return replace(
+        row, missing=text if is_ours else f'{error!r}'[:_LONGEST], has_failed=has_failed
+    )

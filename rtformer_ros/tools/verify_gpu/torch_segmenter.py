@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """PyTorch segmenter on a GPU: the modes that are worth a comparison with TensorRT."""
 
 from __future__ import annotations
@@ -6,12 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
 from rtformer_ros.errors import EngineUnavailable
 from rtformer_ros.network.image_segmenter import ImageSegmenter
 from rtformer_ros.network.weights.checkpoint import load_checkpoint
+import torch
+from torch import Tensor
 
 if TYPE_CHECKING:
     import numpy as np

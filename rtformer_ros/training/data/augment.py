@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Turn samples into training crops: geometry, pasted objects, colours, corruptions."""
 
 from __future__ import annotations
@@ -8,7 +10,6 @@ from functools import cached_property
 import cv2
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.training.data.color import distort_colors
 from rtformer_ros.training.data.corruptions import corrupt

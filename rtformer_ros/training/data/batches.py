@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 CropDraw batches of crops in an order that depends on nothing but the seed and the step.
 
@@ -7,20 +9,19 @@ several training processes and a run that was interrupted all see the same crops
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+import signal
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from rtformer_ros.processes.lifeline import end_with_parent
+from rtformer_ros.training.data.augment import Augmenter
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
-
-from rtformer_ros.processes.lifeline import end_with_parent
-from rtformer_ros.training.data.augment import Augmenter
 
 _ORDER, _CROP = 0, 1
 """Tell the random streams of one seed apart."""

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Distort the colours of an image.
 
@@ -9,7 +11,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.training.data.sample_store import ImageHwc, LabelHw
 from rtformer_ros.training.datasets.dataset import IGNORED
 from rtformer_ros.training.recipe import ColorRecipe

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Corrupt an image as weather, light and cheap cameras do (ImageNet-C, arXiv 1903.12261)."""
 
 from __future__ import annotations
@@ -8,7 +10,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.training.data.sample_store import ImageHwc
 from rtformer_ros.training.recipe import CorruptionRecipe
 
@@ -84,7 +85,8 @@ def rain(image_hwc: ImageHwc, rng: np.random.Generator) -> ImageHwc:
 def blur(image_hwc: ImageHwc, rng: np.random.Generator) -> ImageHwc:
     """Return an image out of focus, or moved while the shutter was open."""
     if rng.random() < 0.6:
-        return cv2.GaussianBlur(image_hwc, (0, 0), float(rng.uniform(0.4, 1.8)))  # type: ignore[return-value]
+        sigma = float(rng.uniform(0.4, 1.8))
+        return cv2.GaussianBlur(image_hwc, (0, 0), sigma)  # type: ignore[return-value]
     length = int(rng.integers(3, 10)) | 1
     kernel = np.zeros((length, length), np.float32)
     angle, middle = rng.uniform(0, np.pi), length // 2

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Cut a training crop out of an image and its label: scale, turn, mirror, place."""
 
 from __future__ import annotations
@@ -5,7 +7,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.network.architecture import MEAN_RGB
 from rtformer_ros.training.data.sample_store import ImageHwc, LabelHw
 from rtformer_ros.training.datasets.dataset import IGNORED

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Decode and check the samples of a data set, and keep them in memory where they fit."""
 
 from __future__ import annotations
@@ -10,11 +12,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
-
 from rtformer_ros.errors import ImageError
 from rtformer_ros.imaging.image_header import image_format
-from rtformer_ros.training.datasets.dataset import IGNORED, UNKNOWN, Dataset, Sample
+from rtformer_ros.training.datasets.dataset import Dataset, IGNORED, Sample, UNKNOWN
+from tqdm import tqdm
 
 MEMORY_LIMIT_BYTES = 4 << 30
 

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Read ADE20K's scene parsing benchmark (Zhou et al. 2017)."""
 
 from __future__ import annotations
@@ -5,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rtformer_ros.labels.label_set import LabelSet
-from rtformer_ros.training.datasets.dataset import IGNORED, Dataset, id_table, pair_files
+from rtformer_ros.training.datasets.dataset import Dataset, id_table, IGNORED, pair_files
 
 _FOLDERS = {'train': 'training', 'val': 'validation'}
 _LAYOUT = (

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Read Cityscapes (Cordts et al. 2016) from its official folders."""
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ def read_cityscapes(root: Path, split: str, labels: LabelSet) -> Dataset:
     file or folder at fault.
     """
     if len(labels) != len(TRAIN_IDS):
-        raise ConfigError(f'Cityscapes has {len(TRAIN_IDS)} classes, the labels name {len(labels)}')
+        raise ConfigError(
+            f'Cityscapes has {len(TRAIN_IDS)} classes, the labels name {len(labels)}'
+        )
     samples = pair_files(
         root / 'leftImg8bit' / split,
         root / 'gtFine' / split,

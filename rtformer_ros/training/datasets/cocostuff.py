@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Read COCO-Stuff 164k (Caesar et al. 2018): 171 classes of things and stuff."""
 
 from __future__ import annotations
@@ -6,7 +8,7 @@ from pathlib import Path
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.labels.label_set import LabelSet
-from rtformer_ros.training.datasets.dataset import IGNORED, Dataset, id_table, pair_files
+from rtformer_ros.training.datasets.dataset import Dataset, id_table, IGNORED, pair_files
 
 UNUSED_IDS = (11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90)
 """The ids of 0 to 181 in stuffthingmaps that COCO never gave to a class."""

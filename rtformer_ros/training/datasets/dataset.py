@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Describe a data set: pairs of files, and what the ids in its label pictures mean."""
 
 from __future__ import annotations
@@ -8,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.labels.label_set import LabelSet
 
@@ -89,4 +90,6 @@ def pair_files(
 
 def _further(missing: list[Sample]) -> str:
     names = [sample.image.name for sample in missing[1 : 1 + _SHOWN]]
-    return f' (also {", ".join(names)}{", ..." if len(missing) > 1 + _SHOWN else ""})' * bool(names)
+    return f' (also {", ".join(names)}{", ..." if len(missing) > 1 + _SHOWN else ""})' * bool(
+        names
+    )

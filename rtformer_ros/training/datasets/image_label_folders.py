@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Read CamVid, and any folder of images/ and labels/."""
 
 from __future__ import annotations

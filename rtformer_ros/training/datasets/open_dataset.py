@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Open a data set by the name that a user gives."""
 
 from __future__ import annotations
@@ -5,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args, Literal
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.labels.label_set import LabelSet
@@ -28,7 +30,11 @@ READERS: dict[str, Callable[[Path, str, LabelSet], Dataset]] = {
 
 
 def open_dataset(
-    name: str, root: Path, split: Split, labels: LabelSet, predefined: PredefinedSplit | None = None
+    name: str,
+    root: Path,
+    split: Split,
+    labels: LabelSet,
+    predefined: PredefinedSplit | None = None,
 ) -> Dataset:
     """
     Return one split of a data set; its files are listed, not read.

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Say by name which samples of a data set are trained on and which are scored, as by drive."""
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Start from weights that were trained on something else."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from torch import Tensor
-
 from rtformer_ros.errors import CheckpointError
 from rtformer_ros.network.family import SegmentationNetwork
-from rtformer_ros.network.weights.weights_file import UNUSED_SUFFIX, read_weights
+from rtformer_ros.network.weights.weights_file import read_weights, UNUSED_SUFFIX
+from torch import Tensor
 
 _LEAST_SHARE = 0.5
 

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Draw what a run trains on and what it predicts."""
 
 from __future__ import annotations
@@ -6,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-
 from rtformer_ros.drawing.class_colors import colorize
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.labels.palette import palette_rgb

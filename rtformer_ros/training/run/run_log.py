@@ -1,21 +1,22 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Record how a run goes: a progress bar, tables, TensorBoard."""
 
 from __future__ import annotations
 
-import csv
-import sys
 from collections.abc import Callable, Sequence
+import csv
 from importlib import import_module
 from pathlib import Path
+import sys
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
-
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.training.metrics import Scores
+from tqdm import tqdm
 
 _CURVE_EVERY = 20
 _SLOW_REFRESH_S = 30.0

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Say what a training run is: network, data and recipe; kept beside its results."""
 
 from __future__ import annotations
@@ -6,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from rtformer_ros.errors import ConfigError, quoted
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.yaml_file import read_yaml
@@ -15,6 +15,7 @@ from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.training.datasets.predefined_split import PredefinedSplit
 from rtformer_ros.training.recipe import Recipe
 from rtformer_ros.training.recipe_file import recipe_from_dict, recipe_to_dict
+import yaml
 
 _FILE = 'run.yaml'
 

@@ -1,18 +1,19 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Write and read what a run needs to go on exactly where it stopped."""
 
 from __future__ import annotations
 
-import io
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
+import io
 from pathlib import Path
+import pickle
 from typing import Any
-
-import torch
 
 from rtformer_ros.errors import CheckpointError
 from rtformer_ros.files.atomic_file import write_atomically
+import torch
 
 STATE_FILE = 'state.pt'
 _FORMAT = 1

@@ -1,9 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Measure how long steps take, and how much of it is waiting for crops."""
 
 from __future__ import annotations
 
-import time
 from collections import deque
+import time
 
 _WINDOW = 50
 _STARVED_SHARE = 0.15

@@ -1,18 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Lead a run from its first step, or from where it stopped, to its last."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+import json
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import nn
-
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.network.family import SegmentationNetwork
 from rtformer_ros.network.registry import build_network
@@ -28,9 +27,11 @@ from rtformer_ros.training.run.initial_weights import initialize
 from rtformer_ros.training.run.pictures import draw_rows
 from rtformer_ros.training.run.run_log import RunLog
 from rtformer_ros.training.run.run_setup import RunSetup
-from rtformer_ros.training.run.run_state import RunState, load_state
+from rtformer_ros.training.run.run_state import load_state, RunState
 from rtformer_ros.training.run.step_clock import StepClock
 from rtformer_ros.training.run.validation import predict, validate
+import torch
+from torch import nn
 
 LAST_WEIGHTS, BEST_WEIGHTS = 'last.safetensors', 'best.safetensors'
 _SHOWN_SAMPLES = 4

@@ -1,15 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Score a network on whole images."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
-from torch import Tensor, nn
-
 from rtformer_ros.training.data.sample_store import SampleStore
-from rtformer_ros.training.metrics import Scores, confusion_matrix
+from rtformer_ros.training.metrics import confusion_matrix, Scores
 from rtformer_ros.training.process_group import ProcessGroup
+import torch
+from torch import nn, Tensor
 
 
 def validate(

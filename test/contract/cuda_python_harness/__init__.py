@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Hold the calls of engines/tensorrt/cudart.py to the signatures of the real cuda-python.
 

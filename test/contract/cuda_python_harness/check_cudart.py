@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check every call that Cudart makes, with the enums and handles of the real module."""
 
 import importlib
@@ -8,7 +10,6 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-
 from rtformer_ros.engines.tensorrt.run.cudart import Cudart, load_cudart
 from rtformer_ros.errors import EngineError, EngineUnavailable
 from simulated_cudart import SimulatedCudart

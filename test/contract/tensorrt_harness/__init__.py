@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Drive code that calls TensorRT against the real Python bindings, without a GPU or its libraries.
 

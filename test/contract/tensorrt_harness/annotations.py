@@ -1,9 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Judge whether a value is of a type that a pybind11 signature names."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+import re
 
 _ELEMENTS = re.compile(r'(?:[Ll]ist|collections\.abc\.(?:Sequence|Iterable))\[(.+)\]')
 _WORDS: dict[str, Callable[[object], bool]] = {

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Give the checks the version that the environment variable TENSORRT_BINDINGS names."""
 
 import os
@@ -7,7 +9,7 @@ import pytest
 
 from tensorrt_harness.real_module import load
 from tensorrt_harness.stand_ins import StandIns
-from tensorrt_harness.wheels import WHEELS, BindingsMissing
+from tensorrt_harness.wheels import BindingsMissing, WHEELS
 
 
 @pytest.fixture(scope='session')

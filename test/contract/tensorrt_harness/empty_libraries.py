@@ -1,13 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Make libraries without content that satisfy the linker, so that the real bindings import."""
 
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 import re
 import shutil
 import subprocess
 import tempfile
-from pathlib import Path
 
 from tensorrt_harness.wheels import BindingsMissing
 

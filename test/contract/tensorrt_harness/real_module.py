@@ -1,15 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Import the real bindings of one version into this process."""
 
 from __future__ import annotations
 
 import ctypes
 import importlib
-import sys
 from pathlib import Path
+import sys
 from types import ModuleType
 
 from tensorrt_harness.empty_libraries import make_empty_libraries
-from tensorrt_harness.wheels import Wheel, unpacked
+from tensorrt_harness.wheels import unpacked, Wheel
 
 _EXTENSION = Path('tensorrt_bindings') / 'tensorrt.so'
 

@@ -1,11 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Read the signatures that pybind11 writes into docstrings."""
 
 from __future__ import annotations
 
-import functools
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+import functools
+import re
 
 _HEAD = re.compile(r'^(?:\d+\. )?\w*\(.*\) -> .+$')
 _OPENING, _CLOSING = '([{<', ')]}>'

@@ -1,16 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Make of the real bindings a module whose objects need no GPU and answer as a test says."""
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+import functools
+import inspect
 from types import ModuleType
 from typing import Any
 
 from tensorrt_harness.annotations import accepts, class_name
-from tensorrt_harness.signatures import Signature, overloads
+from tensorrt_harness.signatures import overloads, Signature
 
 # Classes that an application makes itself but that call into TensorRT when it does.
 _FACTORIES = frozenset(
@@ -93,7 +95,9 @@ class StandIns:
 
     def call_back(self, target: Any, method: str, *values: Any) -> Any:
         """Call a method of an application's object as TensorRT does, and judge what it returns."""
-        base = next(c for c in type(target).__mro__ if c.__module__ == 'tensorrt_bindings.tensorrt')
+        base = next(
+            c for c in type(target).__mro__ if c.__module__ == 'tensorrt_bindings.tensorrt'
+        )
         [signature] = overloads(getattr(base, method).__doc__)
         # A null pointer to a text arrives as None.
         typed = tuple('' if value is None else value for value in values)
@@ -140,14 +144,18 @@ class StandIns:
     def _member(self, name: str, short: str, member: Any) -> Any:
         if isinstance(member, property):
             return self._property(name, short, member)
-        if short in ('__init__', '__new__', '__doc__', '__del__') or short.startswith('__pybind11'):
+        if short in ('__init__', '__new__', '__doc__', '__del__') or short.startswith(
+            '__pybind11'
+        ):
             return _NOTHING
         signatures = overloads(getattr(member, '__doc__', None))
         if type(member).__name__ == 'instancemethod' and signatures:
             return self._method(name, short, signatures)
         return member
 
-    def _method(self, name: str, short: str, signatures: Sequence[Signature]) -> Callable[..., Any]:
+    def _method(
+        self, name: str, short: str, signatures: Sequence[Signature]
+    ) -> Callable[..., Any]:
         def method(*values: Any, **named: Any) -> Any:
             signature, bound = self._fit(name, signatures, values, named)
             target = bound.pop(next(iter(bound)))
@@ -250,4 +258,4 @@ def _needs_gpu(real: type) -> bool:
     """Return whether objects of a class come from TensorRT: it has no constructor, or calls it."""
     if type(real).__name__ != 'pybind11_type' or hasattr(real, '__members__'):
         return False
-    return real.__name__ in _FACTORIES or type(real.__init__).__name__ == 'wrapper_descriptor'  # type: ignore[misc]
+    return real.__name__ in _FACTORIES or type(real.__init__).__name__ == 'wrapper_descriptor'

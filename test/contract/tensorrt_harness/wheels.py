@@ -1,15 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Download the wheels of TensorRT's Python bindings, once for each environment."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import os
+from pathlib import Path
 import platform
 import subprocess
 import sys
 import tempfile
 import zipfile
-from dataclasses import dataclass
-from pathlib import Path
 
 
 class BindingsMissing(Exception):

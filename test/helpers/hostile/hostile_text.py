@@ -1,9 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Texts that make a careless reader of YAML or JSON freeze, fill the memory or fall over."""
 
 from __future__ import annotations
 
-import os
 from itertools import pairwise
+import os
 from pathlib import Path
 
 SECRET = 'hunter2-is-my-password'

@@ -1,11 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Weights files of a few bytes, or a few MB, that a careless reader makes gigabytes of."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 import pickle
 import struct
-from pathlib import Path
 
 import numpy as np
 
@@ -58,7 +60,9 @@ def dtype(code: bytes | None = None, order: bytes | None = None) -> bytes:
     return call('numpy', 'dtype', arguments) + state + b'b'
 
 
-def array(content: bytes, shape: bytes, of: bytes | None = None, fortran: bytes = b'\x89') -> bytes:
+def array(
+    content: bytes, shape: bytes, of: bytes | None = None, fortran: bytes = b'\x89'
+) -> bytes:
     empty = call(
         'numpy.core.multiarray',
         '_reconstruct',
@@ -107,7 +111,9 @@ def _repeated(make: bytes, count: int) -> bytes:
 
 def _lists(call_: bytes) -> bytes:
     items = b'](' + b'N' * 100_000 + b'e\x85' + put(2)
-    return _HEAD + b'](' + call_ + put(1) + items + (get(1) + get(2) + b'R') * 20_000 + b'e' + _STOP
+    return (
+        _HEAD + b'](' + call_ + put(1) + items + (get(1) + get(2) + b'R') * 20_000 + b'e' + _STOP
+    )
 
 
 PICKLES: dict[str, bytes] = {

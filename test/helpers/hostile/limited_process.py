@@ -1,12 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Run code in a process of its own that the kernel ends when it takes too much."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 import resource
 import subprocess
 import sys
-from pathlib import Path
 
 HELPERS = Path(__file__).parent
 REPOSITORY = HELPERS.parents[2]

@@ -1,12 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Load weights files within four times their size and 64 MiB: PATH ... gives errors as JSON."""
 
 from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 import resource
 import sys
-from pathlib import Path
 
 from limited_process import limit_cpu, limit_memory
 from rtformer_ros.errors import CheckpointError

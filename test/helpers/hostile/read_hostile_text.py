@@ -1,11 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Read files, within limits, by one of the package's readers: READER PATH ..."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable
+import json
 from pathlib import Path
+import sys
 from typing import Any
 
 from limited_process import limit_cpu, limit_memory
@@ -56,10 +58,9 @@ def _properties(path: Path) -> Any:
 
 
 def _header(path: Path) -> Any:
-    import torch
-    from safetensors.torch import save_file
-
     from rtformer_ros.network import load_checkpoint
+    from safetensors.torch import save_file
+    import torch
 
     weights = path.with_suffix('.safetensors')
     save_file({'w': torch.zeros(1)}, weights, {'rtformer_ros': path.read_text()})

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Prepare the plan of a workbench in a process of its own.
 
@@ -11,10 +13,10 @@ its SHA-256, its path, and the heavy libraries that were loaded.
 import hashlib
 import json
 import logging
+from pathlib import Path
 import resource
 import signal
 import sys
-from pathlib import Path
 
 from plan_workbench import TARGET, Workbench
 from rtformer_ros.engines import BuildWatch

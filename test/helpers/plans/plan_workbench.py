@@ -1,19 +1,20 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """A model, a machine that is not there, and plans made for them by a compiler that stands in."""
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import dataclass, replace
+import json
 from pathlib import Path
+import sys
 
 import numpy as np
-
 from rtformer_ros.engines import BuildOptions, BuildWatch, EngineRequest
 from rtformer_ros.engines.tensorrt.build.find_or_build import (
-    PreparedPlan,
     must_compile,
     prepare_plan,
+    PreparedPlan,
 )
 from rtformer_ros.engines.tensorrt.device import Gpu
 from rtformer_ros.engines.tensorrt.plans.cache import PlanCache
@@ -101,7 +102,7 @@ def write_model(path: Path, *, bias: float = 0.0, half: bool = False) -> Path:
     """
     # Here, as a process that only loads a plan is seen to need none of it.
     import onnx
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import helper, numpy_helper, TensorProto
 
     kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
     weights = np.array([[0, 0], [-1, 1], [0, 0]], np.float16 if half else np.float32)

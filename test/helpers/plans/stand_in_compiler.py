@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Stand in for the step that only a GPU can do; all else is the package's own compiler process.
 
@@ -19,19 +21,18 @@ with ONNX Runtime. Each build appends a line to `log`. The other keys, each opti
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import json
 import os
+from pathlib import Path
 import resource
 import shutil
 import signal
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-
 from rtformer_ros import errors
 from rtformer_ros.engines import BuildProgress, EngineRequest
 from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 A pytest plugin: a test session leaves no process behind.
 
@@ -8,18 +10,17 @@ the session is killed, a warden, which holds the end of a pipe, ends them in its
 
 from __future__ import annotations
 
+from contextlib import suppress
 import os
+from pathlib import Path
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
-
 import warden
-from warden import MARK, PATIENCE_S, command_line, marked_processes, processes, variable
+from warden import command_line, MARK, marked_processes, PATIENCE_S, processes, variable
 
 # multiprocessing starts it once, and ends it with the process that uses it.
 _RESOURCE_TRACKER = 'multiprocessing.resource_tracker'

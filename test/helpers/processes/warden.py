@@ -1,18 +1,20 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Wait for the end of a test session and end what it has left running.
 
-Run as a program, with the session's mark, it waits for the end of standard input, which the session
-holds. Only Python's own library, so that it starts at once.
+Run as a program, with the session's mark, it waits for the end of standard input, which the
+session holds. Only Python's own library, so that it starts at once.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 import os
+from pathlib import Path
 import signal
 import sys
 import time
-from contextlib import suppress
-from pathlib import Path
 
 MARK = 'RTFORMER_TEST_SESSION'
 PATIENCE_S = float(os.environ.get('RTFORMER_TEST_PATIENCE_S', '10'))

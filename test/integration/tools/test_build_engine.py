@@ -1,21 +1,21 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The command line makes plans where a GPU is, and models in FP16 and INT8 anywhere."""
 
 import ctypes.util
 import os
+from pathlib import Path
 import re
 import subprocess
 import sys
-from pathlib import Path
 
+from closed_form_models import brightest_channel, RGB_LABELS
 import cv2
 import numpy as np
 import onnx
 import onnxruntime
-import pytest
-import yaml
-
-from closed_form_models import RGB_LABELS, brightest_channel
 from plan_workbench import TARGET
+import pytest
 from rtformer_ros.deploy.graph_precision import precision_of
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.engines.tensorrt.build.find_or_build import prepare_plan
@@ -25,7 +25,8 @@ from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.model_metadata import ModelMetadata
 from rtformer_ros.tools.build_engine import cpu_gain
 from rtformer_ros.tools.build_engine.__main__ import main
-from rtformer_ros.tools.build_engine.cpu_gain import LEAST_GAIN, CpuGain
+from rtformer_ros.tools.build_engine.cpu_gain import CpuGain, LEAST_GAIN
+import yaml
 
 
 @pytest.fixture

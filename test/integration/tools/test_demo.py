@@ -1,21 +1,22 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The demo from outside: what it prints and writes, and that it leaves nothing behind."""
 
 import os
+from pathlib import Path
 import re
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import av
-import numpy as np
-import pytest
-
 from camera_bag import calibrated_bag
 from closed_form_models import brightest_channel
 from node_process import REPOSITORY
-from rtformer_ros.drawing.ground_picture import BOUNDARY_RGB, UNKNOWN_RGB, cost_color
+import numpy as np
+import pytest
+from rtformer_ros.drawing.ground_picture import BOUNDARY_RGB, cost_color, UNKNOWN_RGB
 from rtformer_ros.drawing.panels import CAPTION_HEIGHT_PX, GAP_PX
 from rtformer_ros.imaging.codecs import read_image_file
 
@@ -155,7 +156,7 @@ def write_folder(path, pictures):
 
 def write_bag(path, pictures):
     from rosbags.rosbag2 import StoragePlugin, Writer
-    from rosbags.typesys import Stores, get_typestore
+    from rosbags.typesys import get_typestore, Stores
 
     store = get_typestore(Stores.ROS2_JAZZY)
     kind = 'sensor_msgs/msg/Image'

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The command line measures what a count by hand gives, for ONNX files and for weights."""
 
 import csv
@@ -6,15 +8,14 @@ import shutil
 import subprocess
 import sys
 
+from closed_form_models import brightest_channel, RGB_LABELS
 import cv2
 import numpy as np
 import pytest
+from rtformer_ros.labels.label_set import LabelSet
+from rtformer_ros.network import build_rtformer, Checkpoint, ImageSegmenter, save_checkpoint
 import torch
 import yaml
-
-from closed_form_models import RGB_LABELS, brightest_channel
-from rtformer_ros.labels.label_set import LabelSet
-from rtformer_ros.network import Checkpoint, ImageSegmenter, build_rtformer, save_checkpoint
 
 HEIGHT, WIDTH, COUNT = 48, 64, 3
 IGNORED = 255
@@ -81,7 +82,9 @@ def test_an_onnx_file_is_measured_as_the_node_runs_it(root, tmp_path):
     assert done.returncode == 0, done.stderr
     assert 'as the node does' in done.stdout
     confusion = written_confusion(tmp_path / 'out')
-    np.testing.assert_array_equal(confusion, expected_confusion(lambda image: image.argmax(axis=2)))
+    np.testing.assert_array_equal(
+        confusion, expected_confusion(lambda image: image.argmax(axis=2))
+    )
     results = json.loads((tmp_path / 'out' / 'results.json').read_text())
     right = np.diag(confusion)
     iou = right / (confusion.sum(axis=0) + confusion.sum(axis=1) - right)

@@ -1,35 +1,36 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Bags go through the tool as a user calls it, on one process, several, and a Ray cluster."""
 
 import fcntl
 import os
+from pathlib import Path
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-from rosbags.rosbag2 import StoragePlugin, Writer
-
 from recorded_bags import (
-    COUNT,
-    IMAGE,
-    PERIOD_NS,
-    PICTURES,
-    ROOT,
-    SIZE,
-    START_NS,
-    TYPES,
     command,
+    COUNT,
     digests,
     header,
+    IMAGE,
     image,
     is_added,
+    PERIOD_NS,
+    PICTURES,
     process,
     read,
+    ROOT,
+    SIZE,
     small_model,
+    START_NS,
+    TYPES,
     write_bag,
 )
+from rosbags.rosbag2 import StoragePlugin, Writer
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.segmenter import Segmenter, SegmentSettings
 from warden import marked_processes

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Bags that were not closed, as robots bring them home after a power cut, go through the tool."""
 
 import re
@@ -5,22 +7,21 @@ import shutil
 import sqlite3
 
 import pytest
-from rosbags.rosbag2 import StoragePlugin, Writer
-
 from recorded_bags import (
     COUNT,
     IMAGE,
-    PERIOD_NS,
-    START_NS,
-    TEXT,
-    TYPES,
     image,
     is_added,
+    PERIOD_NS,
     process,
     read,
     small_model,
+    START_NS,
+    TEXT,
+    TYPES,
     write_bag,
 )
+from rosbags.rosbag2 import StoragePlugin, Writer
 
 
 @pytest.fixture(scope='module')

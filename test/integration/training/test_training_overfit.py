@@ -1,15 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check that the network learns two images by heart."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-
 from rtformer_ros.network import load_checkpoint
 from rtformer_ros.training.data.sample_store import SampleStore
 from rtformer_ros.training.datasets.dataset import Dataset, plain_id_table
-from rtformer_ros.training.metrics import Scores, confusion_matrix
+from rtformer_ros.training.metrics import confusion_matrix, Scores
 from rtformer_ros.training.process_group import ProcessGroup
 from rtformer_ros.training.recipe import Recipe
 from rtformer_ros.training.recipe_file import with_changes
@@ -18,7 +18,8 @@ from rtformer_ros.training.run.run_setup import RunSetup
 from rtformer_ros.training.run.stop_request import StopRequest
 from rtformer_ros.training.run.training_run import BEST_WEIGHTS, RunData, TrainingRun
 from rtformer_ros.training.run.validation import predict
-from training_scenes import SCENES, scene
+import torch
+from training_scenes import scene, SCENES
 
 BY_HEART = {
     'steps': 180,

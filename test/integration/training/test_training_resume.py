@@ -1,20 +1,21 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Run the training tool: stopped and resumed, alone and in two processes, and given bad things."""
 
 import csv
 import os
+from pathlib import Path
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-import yaml
-
 from rtformer_ros.network import load_checkpoint
-from training_scenes import SCENES, scene, write_scenes
+import torch
+from training_scenes import scene, SCENES, write_scenes
+import yaml
 
 TOOL = 'rtformer_ros.tools.train'
 # Sharing two cores, spinning threads would only be in each other's way.

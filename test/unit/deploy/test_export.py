@@ -1,31 +1,32 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """An exported file computes what the network does, and says what it is."""
 
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
+import subprocess
+import sys
 
 import cv2
 import numpy as np
 import onnx
 import onnxruntime
-import pytest
-import torch
-
 import oracle
+import pytest
 from rtformer_ros.deploy.export import export_onnx
 from rtformer_ros.deploy.graph_precision import precision_of
 from rtformer_ros.errors import CheckpointError, ConfigError, ModelError
 from rtformer_ros.labels.label_set import LabelSet, load_labels
 from rtformer_ros.model_metadata import ModelMetadata
 from rtformer_ros.network import (
-    Checkpoint,
-    ImageSegmenter,
     build_from_checkpoint,
     build_rtformer,
+    Checkpoint,
+    ImageSegmenter,
     save_checkpoint,
 )
 from rtformer_ros.tools.random_checkpoint import random_checkpoint
+import torch
 
 ROOT = Path(__file__).parents[3]
 PHOTOS = [ROOT / 'samples' / name for name in ('leuven_a.jpg', 'leuven_b.jpg')]

@@ -1,10 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The static form of adaptive max pooling equals PyTorch's."""
 
 import pytest
+from rtformer_ros.deploy.exportable import StaticAdaptiveMaxPool
 import torch
 import torch.nn.functional as F
-
-from rtformer_ros.deploy.exportable import StaticAdaptiveMaxPool
 
 
 @pytest.mark.parametrize('grid', [1, 5, 8, 12])

@@ -1,17 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """A model opens no file outside its own folder, wherever in it the file is named."""
 
 import os
 import random
 
+from foreign_onnx import ForeignModel
+from google.protobuf.message import DecodeError
 import numpy as np
 import onnx
+from onnx import helper, numpy_helper, TensorProto
 import onnxruntime
-import pytest
-from google.protobuf.message import DecodeError
-from onnx import TensorProto, helper, numpy_helper
-
-from foreign_onnx import ForeignModel
 from plan_workbench import TARGET
+import pytest
 from rtformer_ros.deploy.external_data import external_files
 from rtformer_ros.deploy.onnx_file import read_onnx
 from rtformer_ros.engines import EngineRequest, open_engine
@@ -56,7 +57,9 @@ PLACES = {
     'initialiser': lambda to: model_of(initializers=[external(to)]),
     'constant': lambda to: model_of(helper.make_node('Constant', [], ['y'], value=external(to))),
     'tensors': lambda to: model_of(helper.make_node('A', [], ['y'], many=[external(to)])),
-    'subgraph': lambda to: model_of(helper.make_node('If', ['c'], ['y'], then_branch=subgraph(to))),
+    'subgraph': lambda to: model_of(
+        helper.make_node('If', ['c'], ['y'], then_branch=subgraph(to))
+    ),
     'subgraphs': lambda to: model_of(helper.make_node('A', [], ['y'], many=[subgraph(to)])),
     'sparse initialiser': lambda to: model_of(sparse=[sparse_of(to)]),
     'sparse attribute': lambda to: model_of(helper.make_node('A', [], ['y'], one=sparse_of(to))),

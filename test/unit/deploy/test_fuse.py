@@ -1,14 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Folding batch norms changes no output."""
 
 import numpy as np
-import pytest
-import torch
-from torch import nn
-
 import oracle
+import pytest
 from rtformer_ros.deploy.exportable import exportable
 from rtformer_ros.deploy.fuse_batch_norms import fold_batch_norms
-from rtformer_ros.network import ImageSegmenter, build_rtformer
+from rtformer_ros.network import build_rtformer, ImageSegmenter
+import torch
+from torch import nn
 
 
 def random_network(variant, *, negative_scales):

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """What TensorRT's importer refuses is found before a robot finds it; what we export is clean."""
 
 import subprocess
@@ -6,18 +8,17 @@ import warnings
 
 import numpy as np
 import onnx
+from onnx import helper, numpy_helper, TensorProto
 import pytest
-import torch
-from onnx import TensorProto, helper, numpy_helper
-
 from rtformer_ros.deploy.export import export_onnx
 from rtformer_ros.deploy.graph_precision import precision_of, to_fp16
 from rtformer_ros.deploy.operators.check import check_operators
 from rtformer_ros.deploy.operators.tables import types_taken
 from rtformer_ros.deploy.quantize import quantize
 from rtformer_ros.errors import ModelError
-from rtformer_ros.network import Checkpoint, build_rtformer, save_checkpoint
+from rtformer_ros.network import build_rtformer, Checkpoint, save_checkpoint
 from street_images import ROOT, samples
+import torch
 
 SHIPPED = ROOT / 'models' / 'rtformer_slim_camvid_360x480.onnx'
 FLOAT, UINT8, INT64 = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT64
@@ -64,7 +65,11 @@ def test_the_shipped_model_is_clean_and_its_graph_is_that_of_the_narrow_ones(tmp
         assert check_operators(SHIPPED, release) == []
     export_onnx(narrow / 'slim.safetensors', tmp_path / 'slim.onnx', 360, 480)
     first, second = (
-        [n.op_type for n in onnx.load(path).graph.node if n.op_type not in ('Constant', 'Identity')]
+        [
+            n.op_type
+            for n in onnx.load(path).graph.node
+            if n.op_type not in ('Constant', 'Identity')
+        ]
         for path in (SHIPPED, tmp_path / 'slim.onnx')
     )
     assert first == second
@@ -208,7 +213,11 @@ def test_what_is_right_is_left_alone():
 
 def test_releases_differ_as_their_tables_do():
     assert types_taken('Mish', '8.6') == frozenset()
-    assert types_taken('Mish', '10') == {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16}
+    assert types_taken('Mish', '10') == {
+        TensorProto.FLOAT,
+        TensorProto.DOUBLE,
+        TensorProto.FLOAT16,
+    }
     assert TensorProto.INT64 in types_taken('Add', '8.6')  # cast down to 32 bits
     big = node('Add', ['i', 'far'], ['y'], 'add')
     cast = node('Cast', ['x'], ['i'], to=INT64)

@@ -1,16 +1,17 @@
-"""A model in half precision says what it said in single precision, and why it can be trusted to."""
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""A model in half precision says what it said in single precision, and why it can be trusted."""
 
+from foreign_onnx import expected_logits, ForeignModel
+from half_rounding import FLOAT, HALF, rounded, types_of, with_outputs
 import numpy as np
 import onnx
+from onnx import helper, numpy_helper, TensorProto
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper
-
-from foreign_onnx import ForeignModel, expected_logits
-from half_rounding import FLOAT, HALF, rounded, types_of, with_outputs
 from rtformer_ros.deploy.graph_precision import precision_of, to_fp16, to_fp32
 from rtformer_ros.errors import ModelError
-from street_images import ROOT, camvid, samples
+from street_images import camvid, ROOT, samples
 
 SHIPPED = ROOT / 'models' / 'rtformer_slim_camvid_360x480.onnx'
 SIZE = (360, 480)

@@ -1,18 +1,19 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """INT8 costs little of what a model sees, and its graph has the form that TensorRT takes."""
 
+from foreign_onnx import ForeignModel
 import numpy as np
 import onnx
+from onnx import numpy_helper
 import onnxruntime
 import pytest
-from onnx import numpy_helper
-
-from foreign_onnx import ForeignModel
 from rtformer_ros.deploy.graph_precision import precision_of, to_fp16, to_fp32
 from rtformer_ros.deploy.quantize import quantize
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.errors import ConfigError, ImageError, ModelError
 from rtformer_ros.model_metadata import HALF_QUANTISED
-from street_images import CAMVID, ROOT, camvid, samples
+from street_images import CAMVID, camvid, ROOT, samples
 
 SHIPPED = ROOT / 'models' / 'rtformer_slim_camvid_360x480.onnx'
 SIZE = (360, 480)
@@ -108,7 +109,8 @@ def test_quantisers_stand_before_all_convolutions_but_sensitive_ones(single, hal
     assert {node.name for node in convolutions} > SENSITIVE
     for conv in convolutions:
         is_quantised = [
-            getattr(producers.get(name), 'op_type', '') == 'DequantizeLinear' for name in conv.input
+            getattr(producers.get(name), 'op_type', '') == 'DequantizeLinear'
+            for name in conv.input
         ]
         expected = [conv.name not in SENSITIVE] * 2 + [False]
         assert is_quantised == expected[: len(conv.input)], conv.name
@@ -168,5 +170,7 @@ def test_what_cannot_be_quantised_is_refused(tmp_path, images):
     with pytest.raises(ModelError, match='is fp16 already; expected an FP32 model'):
         quantize(to_fp16(SHIPPED), images[0])
     foreign = ForeignModel().write(tmp_path / 'foreign.onnx', None)
-    with pytest.raises(ModelError, match=r'takes FLOAT .*; expected uint8 \[n, height, width, 3\]'):
+    with pytest.raises(
+        ModelError, match=r'takes FLOAT .*; expected uint8 \[n, height, width, 3\]'
+    ):
         quantize(foreign, images[0])

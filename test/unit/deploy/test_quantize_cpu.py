@@ -1,15 +1,16 @@
-"""INT8 for CPUs: the form that ONNX Runtime fuses, and how little of what a model sees it costs."""
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""INT8 for CPUs: the form that ONNX Runtime fuses, and how little of what it sees it costs."""
 
 import numpy as np
 import onnx
+from onnx import numpy_helper
 import onnxruntime
 import pytest
-from onnx import numpy_helper
-
 from rtformer_ros.deploy.graph_precision import precision_of, to_fp16
 from rtformer_ros.deploy.quantize_cpu import quantize_for_cpu
 from rtformer_ros.errors import ConfigError, ImageError, ModelError
-from street_images import CAMVID, ROOT, camvid, samples
+from street_images import CAMVID, camvid, ROOT, samples
 
 SHIPPED = ROOT / 'models' / 'rtformer_slim_camvid_360x480.onnx'
 SIZE = (360, 480)

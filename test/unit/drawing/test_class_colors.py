@@ -1,8 +1,9 @@
-import numpy as np
-import pytest
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
+import numpy as np
+import pytest
 from rtformer_ros.drawing.class_colors import blend_overlay, colorize, hidden_pixels
 from rtformer_ros.errors import ImageError
 

@@ -1,23 +1,24 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Costs and scans from above, against pixels that are calculated by hand."""
 
 import math
 
 import numpy as np
 import pytest
-
 from rtformer_ros.drawing.ground_picture import (
     BOUNDARY_RGB,
-    FREE_RAYS_RGB,
-    ROBOT_RGB,
-    UNKNOWN_RGB,
-    CostGrid,
-    GroundWindow,
-    RangeScan,
     cost_color,
+    CostGrid,
     draw_costs,
     draw_free_rays,
+    FREE_RAYS_RGB,
+    GroundWindow,
     mark_metres,
     mark_points,
+    RangeScan,
+    ROBOT_RGB,
+    UNKNOWN_RGB,
 )
 from rtformer_ros.errors import ImageError
 

@@ -1,7 +1,8 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
-
-from rtformer_ros.drawing.legend import ROW_HEIGHT_PX, draw_legend
+from rtformer_ros.drawing.legend import draw_legend, ROW_HEIGHT_PX
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.labels.label_set import LabelClass, LabelSet
 from rtformer_ros.labels.palette import palette_rgb

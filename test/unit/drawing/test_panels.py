@@ -1,7 +1,8 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
-
-from rtformer_ros.drawing.panels import CAPTION_HEIGHT_PX, GAP_PX, draw_panels
+from rtformer_ros.drawing.panels import CAPTION_HEIGHT_PX, draw_panels, GAP_PX
 from rtformer_ros.errors import ImageError
 
 

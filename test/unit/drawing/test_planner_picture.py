@@ -1,25 +1,26 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The picture for planners: the same metres in the camera's image and on the ground."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from rtformer_ros.drawing.ground_picture import (
     BOUNDARY_RGB,
+    cost_color,
     CostGrid,
     RangeScan,
-    cost_color,
 )
 from rtformer_ros.drawing.legend import ROW_HEIGHT_PX
 from rtformer_ros.drawing.panels import CAPTION_HEIGHT_PX, GAP_PX
 from rtformer_ros.drawing.planner_picture import (
     BEHIND_M,
-    PANEL_HEIGHT_PX,
-    PlannerOutputs,
     describe_camera,
     draw_planner_picture,
     ground_window,
+    PANEL_HEIGHT_PX,
+    PlannerOutputs,
 )
 from rtformer_ros.geometry.camera_model import CameraModel
 from rtformer_ros.geometry.camera_pose import CameraPose

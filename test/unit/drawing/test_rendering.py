@@ -1,7 +1,8 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 import cv2
 import numpy as np
 import pytest
-
 from rtformer_ros.drawing.rendering import Rendering, RenderSettings
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.labels.palette import palette_rgb
@@ -21,7 +22,9 @@ def drawn(method, channels: int = 3) -> np.ndarray:
 
 
 def test_mask_and_confidence_are_copied():
-    rendering = Rendering(RenderSettings(palette_rgb(LABELS)), IMAGE, Segmentation(IDS, CONFIDENCE))
+    rendering = Rendering(
+        RenderSettings(palette_rgb(LABELS)), IMAGE, Segmentation(IDS, CONFIDENCE)
+    )
     np.testing.assert_array_equal(drawn(rendering.mask, 1), IDS)
     np.testing.assert_array_equal(drawn(rendering.confidence, 1), CONFIDENCE)
 

@@ -1,8 +1,9 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check the photographs on which a model is tried."""
 
 import numpy as np
 import pytest
-
 from rtformer_ros.engines import bundled_images
 from rtformer_ros.errors import EngineError
 

@@ -1,7 +1,8 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 from dataclasses import replace
 
 import pytest
-
 from rtformer_ros.engines import EngineRequest
 from rtformer_ros.engines.model_outputs import choose_labels
 from rtformer_ros.errors import ConfigError

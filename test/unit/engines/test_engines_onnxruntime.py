@@ -1,15 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check what is particular to ONNX Runtime: interruption, threads, the properties of a file."""
 
 import logging
 import threading
 import time
 
+from foreign_onnx import ForeignModel
 import numpy as np
 import onnx
+from onnx import helper, numpy_helper, TensorProto
 import pytest
-from onnx import TensorProto, helper, numpy_helper
-
-from foreign_onnx import ForeignModel
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.errors import EngineClosed, EngineError, EngineUnavailable, ModelError
 from rtformer_ros.labels.label_set import LabelSet

@@ -1,16 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check how an engine is chosen and what is said when none can be opened."""
 
 import logging
 import os
+from pathlib import Path
 import re
 import subprocess
 import sys
-from pathlib import Path
-
-import pytest
 
 from foreign_onnx import ForeignModel
-from rtformer_ros.engines import EngineRequest, engine_names, needs_build, open_engine
+import pytest
+from rtformer_ros.engines import engine_names, EngineRequest, needs_build, open_engine
 from rtformer_ros.engines.request import fixed_size
 from rtformer_ros.errors import (
     ConfigError,
@@ -123,7 +124,9 @@ def test_only_auto_does_without_what_could_not_be_compiled_before(model, monkeyp
     assert asked == [True, True, False, False]
 
 
-@pytest.mark.parametrize('error', [EngineBuildCancelled('no'), ConfigError('no'), ModelError('no')])
+@pytest.mark.parametrize(
+    'error', [EngineBuildCancelled('no'), ConfigError('no'), ModelError('no')]
+)
 def test_auto_replaces_nothing_when_the_caller_or_the_file_is_why(model, monkeypatch, error):
     monkeypatch.setitem(sys.modules, 'rtformer_ros.engines.tensorrt.engine', FailingEngine(error))
     with pytest.raises(type(error), match='no'):
@@ -249,13 +252,19 @@ def test_openvino_alone_is_enough_for_onnx(model):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        ({'device': 'gpu'}, 'device is gpu, but OpenVINO .* sees only .* here; install the driver'),
+        (
+            {'device': 'gpu'},
+            'device is gpu, but OpenVINO .* sees only .* here; install the driver',
+        ),
         ({'device': 'npu', 'engine': 'openvino'}, '^device is npu, but OpenVINO .* sees only'),
         (
             {'device': 'gpu:1', 'engine': 'onnxruntime'},
             'device is gpu:1, which the engine onnxruntime cannot use; use the engine openvino',
         ),
-        ({'device': 'gpu', 'engine': 'tensorrt'}, 'the engine tensorrt cannot use; use the engine'),
+        (
+            {'device': 'gpu', 'engine': 'tensorrt'},
+            'the engine tensorrt cannot use; use the engine',
+        ),
         (
             {'device': 'cuda', 'engine': 'openvino'},
             'the engine openvino cannot use; use the engine tensorrt or onnxruntime or torch',

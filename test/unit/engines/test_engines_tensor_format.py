@@ -1,10 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check the conversions between images, class maps and tensors where models alone cannot."""
 
 import math
 
 import numpy as np
 import pytest
-
 from rtformer_ros.engines.tensor_format import decode_outputs, encode_images
 from rtformer_ros.errors import ModelError
 from rtformer_ros.model_metadata import InputFormat
@@ -37,7 +38,9 @@ def test_planes_hold_normalised_channels(dtype):
     assert tensor.flags.c_contiguous
     for plane, (source, mean, std) in enumerate([(2, 1, 4), (1, 2, 5), (0, 3, 8)]):
         exact = (IMAGES[..., source].astype(np.float64) * 0.5 - mean) / std
-        np.testing.assert_allclose(tensor[:, plane], exact, rtol=np.finfo(dtype).eps * 4, atol=1e-3)
+        np.testing.assert_allclose(
+            tensor[:, plane], exact, rtol=np.finfo(dtype).eps * 4, atol=1e-3
+        )
 
 
 @pytest.mark.parametrize(

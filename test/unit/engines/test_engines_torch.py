@@ -1,17 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check what is particular to PyTorch: precision, threads, failures in the middle of a run."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
-
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.engines.base import EngineDescription
 from rtformer_ros.engines.torch import TorchEngine
 from rtformer_ros.errors import ConfigError, EngineError
 from rtformer_ros.labels.label_set import LabelSet
-from rtformer_ros.network import Checkpoint, build_rtformer, save_checkpoint
+from rtformer_ros.network import build_rtformer, Checkpoint, save_checkpoint
+import torch
 
 SIZE = (33, 40)
 IMAGES = np.random.default_rng(5).integers(0, 256, (1, *SIZE, 3), np.uint8)

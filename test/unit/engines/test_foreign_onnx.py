@@ -1,15 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Run models of other people's forms against results that are known in closed form."""
 
+from foreign_onnx import expected_logits, ForeignModel, softmax, write_raw
 import numpy as np
-import pytest
-import torch
-import yaml
 from onnx import helper
-
-from foreign_onnx import ForeignModel, expected_logits, softmax, write_raw
+import pytest
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.labels.label_set import LabelSet
+import torch
+import yaml
 
 IMAGENET = {'mean': [0.485, 0.456, 0.406], 'std': [0.229, 0.224, 0.225]}
 LABELS = LabelSet.generic(4, 'four')
@@ -58,7 +59,9 @@ def test_normalisation_and_channel_order_are_those_of_the_sidecar(
 ):
     model = ForeignModel().write(tmp_path / 'm.onnx', sidecar(**input_format))
     batch = open_model(model).infer(images(3))
-    known = {{'channel_order': 'order'}.get(key, key): value for key, value in input_format.items()}
+    known = {
+        {'channel_order': 'order'}.get(key, key): value for key, value in input_format.items()
+    }
     assert_matches(batch, expected_logits(images(3), **known))
 
 
@@ -141,11 +144,15 @@ class TestLabels:
         assert open_model(model).description.labels == LABELS
 
     def test_come_from_within_the_sidecar(self, open_model, tmp_path):
-        model = ForeignModel().write(tmp_path / 'm.onnx', {**sidecar(), 'labels': LABELS.to_dict()})
+        model = ForeignModel().write(
+            tmp_path / 'm.onnx', {**sidecar(), 'labels': LABELS.to_dict()}
+        )
         assert open_model(model).description.labels == LABELS
 
     def test_of_the_caller_go_first(self, open_model, tmp_path):
-        model = ForeignModel().write(tmp_path / 'm.onnx', {**sidecar(), 'labels': LABELS.to_dict()})
+        model = ForeignModel().write(
+            tmp_path / 'm.onnx', {**sidecar(), 'labels': LABELS.to_dict()}
+        )
         mine = LabelSet.generic(4, 'mine')
         assert open_model(model, labels=mine).description.labels == mine
 
@@ -217,7 +224,11 @@ class TestDescription:
     @pytest.mark.parametrize(
         ('made', 'described', 'message'),
         [
-            ('logits', 'class_index', r'the first output is float32 \[1, 4, 6, 8\]; class indices'),
+            (
+                'logits',
+                'class_index',
+                r'the first output is float32 \[1, 4, 6, 8\]; class indices',
+            ),
             (
                 'class_index',
                 'logits',

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Scores over a data set are those of a plain count, and the worst images are the worst."""
 
 from collections import Counter
@@ -5,11 +7,10 @@ from collections import Counter
 import cv2
 import numpy as np
 import pytest
-
 from rtformer_ros.errors import ConfigError, ImageError, ModelError
 from rtformer_ros.evaluation.scores import check_classes, evaluate, evenly_spaced
 from rtformer_ros.labels.label_set import LabelClass, LabelSet
-from rtformer_ros.training.datasets.dataset import Dataset, Sample, id_table
+from rtformer_ros.training.datasets.dataset import Dataset, id_table, Sample
 
 CLASSES, ABSENT, IGNORED = 5, 3, 255
 LABELS = LabelSet.generic(CLASSES, 'five')
@@ -28,7 +29,7 @@ def write_dataset(folder, truths):
 
 
 def random_maps(seed, count=4):
-    """Truths and predictions of several sizes, ever more of them wrong; class ABSENT is in none."""
+    """Truths and predictions of several sizes, ever more of them wrong; ABSENT is in none."""
     rng = np.random.default_rng(seed)
     ids = [i for i in range(CLASSES) if i != ABSENT]
     truths, predictions = [], []

@@ -1,13 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Probabilities over scales and mirrored images are the mean of those of each."""
 
 import cv2
 import numpy as np
 import pytest
-import torch
-
 from rtformer_ros.errors import ConfigError, EngineUnavailable
 from rtformer_ros.evaluation.averaged_network import AveragedNetwork
-from rtformer_ros.network import Checkpoint, ImageSegmenter, build_rtformer
+from rtformer_ros.network import build_rtformer, Checkpoint, ImageSegmenter
+import torch
 
 SIZE = (44, 61)
 

@@ -1,30 +1,31 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """What is written down and drawn says what was measured."""
 
 import csv
-import json
 from dataclasses import replace
+import json
 
 import cv2
 import numpy as np
 import pytest
-
 from rtformer_ros.drawing.legend import ROW_HEIGHT_PX
 from rtformer_ros.drawing.panels import CAPTION_HEIGHT_PX, GAP_PX
 from rtformer_ros.evaluation.confusion_picture import draw_confusion
 from rtformer_ros.evaluation.gallery import draw_errors, draw_gallery
 from rtformer_ros.evaluation.report import (
-    Protocol,
     averaging_steps,
     class_table,
     described_data,
     described_ignored,
     engine_steps,
+    Protocol,
     write_confusion_csv,
     write_results,
 )
 from rtformer_ros.evaluation.scores import evaluate
 from rtformer_ros.labels.label_set import LabelClass, LabelSet
-from rtformer_ros.training.datasets.dataset import Dataset, Sample, plain_id_table
+from rtformer_ros.training.datasets.dataset import Dataset, plain_id_table, Sample
 
 LABELS = LabelSet(
     'three',

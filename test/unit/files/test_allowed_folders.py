@@ -1,7 +1,8 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Files that strangers name lie in allowed folders, links followed."""
 
 import pytest
-
 from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.files.packaged_files import check_allowed, find_labels, find_model
 

@@ -1,10 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-
 from rtformer_ros.files.fastdds_profile import PROFILE_VARIABLES, profile_variables
 
 PROFILE = Path(__file__).resolve().parents[3] / 'config' / 'fastdds_large_images.xml'

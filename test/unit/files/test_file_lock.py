@@ -1,10 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """One process at a time holds a lock; who comes later waits or is refused."""
 
 import subprocess
 import sys
 
 import pytest
-
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.file_lock import take_lock, wait_for_lock
 

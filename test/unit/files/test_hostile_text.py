@@ -1,11 +1,12 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """No text file that a user or a peer names freezes a process, fills it or shows in its errors."""
 
 import json
 
-import pytest
-
-from hostile_text import JSON, SECRET, YAML, odd_files, write_texts
+from hostile_text import JSON, odd_files, SECRET, write_texts, YAML
 from limited_process import run_limited
+import pytest
 from read_hostile_text import READERS
 
 MOST_CHARACTERS = 600

@@ -1,7 +1,8 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 from pathlib import Path
 
 import pytest
-
 from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.files.packaged_files import (
     find_labels,

@@ -1,13 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """A killed process leaves nothing for ever; a living one loses nothing."""
 
 import os
+from pathlib import Path
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
-
 from rtformer_ros.errors import ModelError
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.temporary import temporary_file, temporary_folder

@@ -1,18 +1,19 @@
-"""YAML and JSON become the plain data that other readers make of them, and errors name the line."""
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""YAML and JSON become the plain data that other readers make of them; errors name the line."""
 
 import json
-import re
 from pathlib import Path
+import re
 
-import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-
+import pytest
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.json_text import parse_json
 from rtformer_ros.files.plain_data import MOST_DEPTH, MOST_VALUES
 from rtformer_ros.files.yaml_file import parse_yaml, read_yaml
+import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGED = sorted([*ROOT.glob('config/**/*.yaml'), *ROOT.glob('models/*.yaml')])

@@ -1,10 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 import dataclasses
 import math
 
+from ground_scene import DISTORTED, PINHOLE, tangents
 import numpy as np
 import pytest
-
-from ground_scene import DISTORTED, PINHOLE, tangents
 from rtformer_ros.errors import GeometryError
 from rtformer_ros.geometry.camera_model import (
     CameraModel,

@@ -1,8 +1,9 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 import math
 
 import numpy as np
 import pytest
-
 from rtformer_ros.errors import GeometryError
 from rtformer_ros.geometry.camera_model import CameraModel
 from rtformer_ros.geometry.camera_pose import CameraPose
@@ -86,6 +87,8 @@ def test_poses_are_near_within_angle_and_distance(axis):
     angles = {'pitch_rad': 0.2, 'roll_rad': -0.1, 'yaw_rad': 0.3}
     for factor, is_near in ((0.98, True), (1.02, False)):
         turned = {**angles, axis: angles[axis] + factor * angle_rad}
-        assert pose.is_near(CameraPose.from_angles(1.2, **turned), angle_rad, distance_m) is is_near
+        assert (
+            pose.is_near(CameraPose.from_angles(1.2, **turned), angle_rad, distance_m) is is_near
+        )
         moved = CameraPose.from_angles(1.2 + factor * distance_m, **angles)
         assert pose.is_near(moved, angle_rad, distance_m) is is_near

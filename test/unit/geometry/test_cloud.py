@@ -1,13 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 import struct
 
 import cv2
+from ground_scene import DISTORTED, PINHOLE, tangents
 import numpy as np
 import pytest
-
-from ground_scene import DISTORTED, PINHOLE, tangents
 from rtformer_ros.errors import ConfigError, GeometryError, ImageError
 from rtformer_ros.geometry.camera_model import CameraModel
-from rtformer_ros.geometry.cloud import POINT_DTYPE, CloudProjection, CloudSettings
+from rtformer_ros.geometry.cloud import CloudProjection, CloudSettings, POINT_DTYPE
 from rtformer_ros.geometry.voxels import voxel_downsample
 from rtformer_ros.segmentation import Segmentation
 

@@ -1,11 +1,12 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 import dataclasses
 import math
 
+from ground_scene import BOX, Extrinsics, GROUND, PINHOLE, Scene, scene_name, SCENES, SKY
+from ground_views import GROUPS, PATH, sure, view_of
 import numpy as np
 import pytest
-
-from ground_scene import BOX, GROUND, PINHOLE, SCENES, SKY, Extrinsics, Scene, scene_name
-from ground_views import GROUPS, PATH, sure, view_of
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.geometry.costmap import (
     CostmapMemory,

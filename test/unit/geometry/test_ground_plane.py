@@ -1,8 +1,9 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+from ground_scene import DISTORTED, Scene, SLANTED
+from ground_views import view_of
 import numpy as np
 import pytest
-
-from ground_scene import DISTORTED, SLANTED, Scene
-from ground_views import view_of
 from rtformer_ros.geometry.camera_model import CameraModel
 from rtformer_ros.geometry.camera_pose import CameraPose
 from rtformer_ros.geometry.ground_plane import GroundView
@@ -30,7 +31,9 @@ def test_pixels_go_to_the_ground_and_back(lens, extrinsics):
     np.testing.assert_allclose(view.pixels(points), np.stack([columns, rows], axis=1), atol=0.02)
     np.testing.assert_array_equal(view.pixel_indices(points), rows * lens.width + columns)
     # The test's own camera agrees: from the point over the camera's axes to the lens formulas.
-    offsets = np.concatenate([points, np.zeros((len(points), 1))], axis=1) - scene.extrinsics.centre
+    offsets = (
+        np.concatenate([points, np.zeros((len(points), 1))], axis=1) - scene.extrinsics.centre
+    )
     right, down, ahead = (offsets @ scene.extrinsics.axes).T
     u, v = lens.pixels(right / ahead, down / ahead)
     np.testing.assert_allclose(np.stack([u, v], axis=1), np.stack([columns, rows], 1), atol=0.02)

@@ -1,11 +1,12 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Whatever the lens and wherever the camera, ground points come back to the pixels they are of."""
 
 import math
 
-import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
+import numpy as np
 from rtformer_ros.geometry.camera_model import CameraModel
 from rtformer_ros.geometry.camera_pose import CameraPose
 from rtformer_ros.geometry.ground_plane import GroundView

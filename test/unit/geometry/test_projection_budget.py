@@ -1,15 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Projections take no more for an image of any shape, and what they tell stays right."""
 
+from contextlib import contextmanager
 import dataclasses
 import math
 import tracemalloc
-from contextlib import contextmanager
 
+from ground_scene import BOX, Extrinsics, GROUND, PLUMB_BOB, Scene
+from ground_views import GROUPS, sure, view_of
 import numpy as np
 import pytest
-
-from ground_scene import BOX, GROUND, PLUMB_BOB, Extrinsics, Scene
-from ground_views import GROUPS, sure, view_of
 from rtformer_ros.geometry.camera_model import CameraModel
 from rtformer_ros.geometry.camera_pose import CameraPose
 from rtformer_ros.geometry.cloud import CloudProjection, CloudSettings

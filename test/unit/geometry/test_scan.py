@@ -1,11 +1,12 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 import dataclasses
 import math
 
+from ground_scene import BOX, Extrinsics, GROUND, PINHOLE, Scene, scene_name, SCENES
+from ground_views import GROUPS, PATH, sure, view_of
 import numpy as np
 import pytest
-
-from ground_scene import BOX, GROUND, PINHOLE, SCENES, Extrinsics, Scene, scene_name
-from ground_views import GROUPS, PATH, sure, view_of
 from rtformer_ros.errors import ConfigError, GeometryError
 from rtformer_ros.geometry.scan import ScanProjection, ScanSettings
 from rtformer_ros.segmentation import Segmentation
@@ -73,7 +74,9 @@ def test_a_single_pixel_is_not_overlooked():
         corrupted = class_map_hw.copy()
         corrupted[row, column] = BOX
         ranges_m = projection.ranges(sure(corrupted))
-        reading = ranges_m[round((bearing - SETTINGS.angle_min_rad) / SETTINGS.angle_increment_rad)]
+        reading = ranges_m[
+            round((bearing - SETTINGS.angle_min_rad) / SETTINGS.angle_increment_rad)
+        ]
         assert range_m - 0.25 < reading < range_m
         tried += 1
         if tried == 30:

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Compressed images against PyAV's decoders (FFmpeg), which share no code with OpenCV's."""
 
 import io
@@ -6,7 +8,6 @@ import struct
 import av
 import numpy as np
 import pytest
-
 from rtformer_ros.errors import ImageError
 from rtformer_ros.imaging.codecs import (
     decode_compressed,

@@ -1,9 +1,10 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """What a CompressedImage says of its bytes counts as image_transport's plugins mean it."""
 
 import cv2
 import numpy as np
 import pytest
-
 from rtformer_ros.errors import ImageError
 from rtformer_ros.imaging.codecs import decode_compressed
 
@@ -114,7 +115,12 @@ def test_colour_of_16_bits_is_scaled_to_8():
         ('.png', SCENE, 'rgb8; jpeg compressed bgr8', 'JPEG, but its bytes are PNG'),
         ('.png', SCENE, 'h264', 'H264, but its bytes are PNG'),
         ('.png', SCENE, 'mono8; png compressed ', "'mono8', but its bytes are in colour"),
-        ('.jpg', SCENE, 'bayer_rggb8; jpeg compressed ', "'bayer_rggb8', but its bytes are in col"),
+        (
+            '.jpg',
+            SCENE,
+            'bayer_rggb8; jpeg compressed ',
+            "'bayer_rggb8', but its bytes are in col",
+        ),
         ('.jpg', SCENE[..., 0], 'rgb8; jpeg compressed bgr8', "'rgb8', but its bytes are grey"),
     ],
 )

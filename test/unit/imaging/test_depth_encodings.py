@@ -1,6 +1,7 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
-
 from rtformer_ros.errors import ImageError
 from rtformer_ros.imaging.encodings import decode_depth
 

@@ -1,16 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Every encoding against formulas in plain NumPy, and malformed messages."""
 
 import json
-import subprocess
 from pathlib import Path
+import subprocess
 
-import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
+import numpy as np
+import pytest
 from rtformer_ros.errors import ImageError
-from rtformer_ros.imaging.encodings import SUPPORTED_ENCODINGS, decode_image
+from rtformer_ros.imaging.encodings import decode_image, SUPPORTED_ENCODINGS
 
 SEED = 7
 CHANNEL_ORDER = {'rgb': (0, 1, 2), 'bgr': (2, 1, 0), 'mono': (0, 0, 0)}

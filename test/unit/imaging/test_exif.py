@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """WebP files are turned as OpenCV turns JPEG files of the same EXIF orientation."""
 
 import struct
@@ -5,7 +7,6 @@ import struct
 import cv2
 import numpy as np
 import pytest
-
 from rtformer_ros.imaging.codecs import read_image_file
 
 HEIGHT, WIDTH = 96, 160

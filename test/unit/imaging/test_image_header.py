@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Only JPEG and PNG of a bounded size reach a codec; where they end does not matter."""
 
 import struct
@@ -6,7 +8,6 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-
 from rtformer_ros.errors import ImageError
 from rtformer_ros.imaging.codecs import decode_compressed, encode_jpeg, encode_png, read_image_file
 from rtformer_ros.imaging.encodings import decode_depth, decode_image

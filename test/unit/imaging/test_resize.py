@@ -1,17 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 import itertools
 
 import cv2
-import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
+import numpy as np
+import pytest
 from rtformer_ros.imaging.resize import (
     Buffers,
-    Placement,
     enlarge,
     from_network,
     place,
+    Placement,
     to_network,
 )
 
@@ -125,7 +126,9 @@ def test_odd_images_are_averaged_at_once():
     result = to_network(
         image, place((145, 201), (36, 48), 'stretch'), np.empty((36, 48, 3), np.uint8)
     )
-    np.testing.assert_array_equal(result, cv2.resize(image, (48, 36), interpolation=cv2.INTER_AREA))
+    np.testing.assert_array_equal(
+        result, cv2.resize(image, (48, 36), interpolation=cv2.INTER_AREA)
+    )
 
 
 def test_buffers_are_used_again_and_do_not_grow_without_end():

@@ -1,5 +1,6 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 import pytest
-
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.labels.class_options import (
     parse_class_filter,

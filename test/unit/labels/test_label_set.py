@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check label sets: what is accepted, what is refused and with which words."""
 
 import colorsys
@@ -6,15 +8,14 @@ import io
 from pathlib import Path
 
 import pytest
-import yaml
-
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.labels.label_set import (
+    distinct_colors,
     LabelClass,
     LabelSet,
-    distinct_colors,
     load_labels,
 )
+import yaml
 
 CONFIG = Path(__file__).parents[3] / 'config' / 'labels'
 
@@ -113,7 +114,10 @@ def test_what_no_class_is_called_is_refused_with_the_choices(text):
         ),
         ({'classes': [{'name': 1, 'color': [0, 0, 0]}]}, "class 0: .* text 'name'"),
         ({'classes': [{'name': 'a', 'color': [0, 0, 0], 'colour': 1}]}, 'unknown key.* colour'),
-        ({'classes': [{'name': 'a'}]}, "class 0 'a': color is nothing; expected .r, g, b., 0..255"),
+        (
+            {'classes': [{'name': 'a'}]},
+            "class 0 'a': color is nothing; expected .r, g, b., 0..255",
+        ),
         ({'classes': [{'name': 'a', 'color': [0, 0]}]}, 'color is a list of 2'),
         ({'classes': [{'name': 'a', 'color': [0, 0, 256]}]}, 'color is a list of 3'),
         ({'classes': [{'name': 'a', 'color': [0, 0, True]}]}, 'color is a list of 3'),

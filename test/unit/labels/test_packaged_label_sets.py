@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The packaged label sets are those published, and fit to be drawn and to plan with."""
 
 import hashlib
@@ -5,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.training.datasets.cocostuff import UNUSED_IDS
 

@@ -1,14 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The classes that are told are exactly those that a remapped mask can hold."""
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-
+import numpy as np
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.labels.published_classes import (
-    UNLABELED_NAME,
-    PublishedClass,
     published_classes,
+    PublishedClass,
+    UNLABELED_NAME,
 )
 
 PALETTE = np.arange(256 * 3, dtype=np.int64).reshape(256, 3).astype(np.uint8)

@@ -1,10 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Bags written by rosbags, in both storages and several encodings."""
 
 import numpy as np
 import pytest
 from rosbags.rosbag2 import StoragePlugin, Writer
-from rosbags.typesys import Stores, get_typestore
-
+from rosbags.typesys import get_typestore, Stores
 from rtformer_ros.errors import ConfigError, ImageError
 from rtformer_ros.imaging.codecs import encode_png
 from rtformer_ros.media.bag import BagImages

@@ -1,14 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Of bags that were not closed all is read that is whole, and what is lost is said."""
 
+from pathlib import Path
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
-from rosbags.typesys import Stores, get_typestore
-
+from rosbags.typesys import get_typestore, Stores
 from rtformer_ros.errors import ImageError
 from rtformer_ros.media.bag_reader import BagReader
 from rtformer_ros.media.recovery.bag_files import is_bag
@@ -122,7 +123,9 @@ def test_files_of_a_split_bag_are_read_one_after_the_other(tmp_path):
     came, counted, losses = read(folder)
     assert came == [row for number in range(11) for row in rows(number * 100)]
     assert counted == 11 * COUNT
-    assert [str(folder / f'bag_{n}.mcap') in losses[i] for i, n in ((1, 11), (2, 12))] == [True] * 2
+    assert [str(folder / f'bag_{n}.mcap') in losses[i] for i, n in ((1, 11), (2, 12))] == [
+        True
+    ] * 2
 
 
 def test_damage_in_the_middle_is_left_out_with_a_warning(tmp_path, caplog):

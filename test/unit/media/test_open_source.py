@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Every source of frames against files written by something else, and paths that are none."""
 
 from pathlib import Path
@@ -5,7 +7,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-
 from rtformer_ros.errors import ConfigError, ImageError
 from rtformer_ros.imaging.codecs import encode_png, read_image_file
 from rtformer_ros.media.image_folder import ImageFolder

@@ -1,9 +1,10 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-
 from rtformer_ros.errors import ConfigError, ImageError
 from rtformer_ros.media.video_capture import VideoFile
 from rtformer_ros.media.video_writer import VideoWriter

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Another network is one module and one row: it is saved, recognised, exported and trained."""
 
 import json
@@ -6,21 +8,16 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-import safetensors
-import safetensors.torch
-import torch
-from torch import nn
-
 from rtformer_ros.deploy.export import export_onnx
 from rtformer_ros.deploy.fuse_batch_norms import fold_batch_norms
 from rtformer_ros.errors import CheckpointError, ConfigError
 from rtformer_ros.network import (
-    FAMILIES,
-    Checkpoint,
-    ImageSegmenter,
     build_from_checkpoint,
     build_network,
     build_rtformer,
+    Checkpoint,
+    FAMILIES,
+    ImageSegmenter,
     load_checkpoint,
     save_checkpoint,
 )
@@ -28,6 +25,10 @@ from rtformer_ros.network.weights.conversion import convert_weights
 from rtformer_ros.training.optimizer import build_optimizer
 from rtformer_ros.training.recipe import OptimizerRecipe
 from rtformer_ros.training.run.initial_weights import initialize
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
 from two_layer_network import TWO_LAYERS
 
 PACKAGE = Path(__file__).resolve().parents[3] / 'rtformer_ros'
@@ -74,7 +75,11 @@ def test_networks_are_built_by_name():
     [
         ('unet', {}, "no network 'unet'; expected one of: rtformer_slim, rtformer_base$"),
         ('two_layers_wide', {}, "no network 'two_layers_wide'"),
-        ('rtformer_slim', {'depth': 3}, 'no option depth; expected some of: cross_size, injection'),
+        (
+            'rtformer_slim',
+            {'depth': 3},
+            'no option depth; expected some of: cross_size, injection',
+        ),
         ('rtformer_slim', {'cross_size': 0}, 'cross_size is 0'),
     ],
 )
@@ -97,7 +102,9 @@ def test_a_second_family_is_saved_and_recognised(tmp_path, has_header):
     batch = torch.randn(2, 3, *SIZE)
     with torch.inference_mode():
         torch.testing.assert_close(came(batch), network(batch), rtol=0, atol=0)
-    with pytest.raises(CheckpointError, match=r"'two_layers'; this version|no RTFormer checkpoint"):
+    with pytest.raises(
+        CheckpointError, match=r"'two_layers'; this version|no RTFormer checkpoint"
+    ):
         build_from_checkpoint(path)
 
 

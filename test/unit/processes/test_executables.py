@@ -1,14 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Executables end quietly, however early they are told to."""
 
 import os
+from pathlib import Path
 import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
 from rtformer_ros.processes.executables import PROGRAMS, TOOLS
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -56,10 +57,14 @@ def test_ends_quietly_in_the_middle_of_a_tool(tmp_path):
     )
     code = (
         f'import sys; sys.path.insert(0, {str(tmp_path)!r}); import {MODULE} as executables; '
-        'executables.TOOLS["slow"] = "slow_tool"; sys.argv = ["slow"]; sys.exit(executables.main())'
+        'executables.TOOLS["slow"] = "slow_tool"; sys.argv = ["slow"]; '
+        'sys.exit(executables.main())'
     )
     process = subprocess.Popen(
-        [sys.executable, '-c', code], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, '-c', code],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     assert process.stdout.readline() == b'at work\n'
     process.send_signal(signal.SIGINT)

@@ -1,5 +1,6 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 import pytest
-
 from rtformer_ros.stream.cached import Cached
 
 

@@ -1,8 +1,9 @@
-import threading
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 from collections import Counter
+import threading
 
 import pytest
-
 from rtformer_ros.stream.latest_queue import LatestQueue
 
 

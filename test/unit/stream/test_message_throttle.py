@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """One cause of trouble neither floods the log nor hides another."""
 
 from rtformer_ros.stream.message_throttle import MessageThrottle

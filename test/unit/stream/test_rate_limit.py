@@ -1,6 +1,7 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
-
 from rtformer_ros.stream.rate_limit import RateLimit
 
 

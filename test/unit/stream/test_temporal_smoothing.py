@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check the average over frames against the full average, and what must not be averaged."""
 
 from itertools import islice, pairwise
@@ -5,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.media.open_source import open_source

@@ -1,17 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The stand-in for trained weights is reproducible, compresses well and shows many classes."""
 
+from pathlib import Path
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import torch
-
 from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.network import ImageSegmenter, load_checkpoint
 from rtformer_ros.tools.random_checkpoint import random_checkpoint
+import torch
 
 ROOT = Path(__file__).parents[3]
 PHOTO = ROOT / 'samples' / 'leuven_a.jpg'
@@ -57,7 +58,9 @@ def test_the_command_line_writes_a_checkpoint_that_says_what_it_is(tmp_path, che
     assert all(torch.equal(written.state[key], value) for key, value in checkpoint.state.items())
 
 
-@pytest.mark.parametrize('arguments', [['--photo', 'none.jpg'], ['--photo', PHOTO, '--seed', '-1']])
+@pytest.mark.parametrize(
+    'arguments', [['--photo', 'none.jpg'], ['--photo', PHOTO, '--seed', '-1']]
+)
 def test_the_command_line_answers_mistakes_in_one_line(tmp_path, arguments):
     command = [sys.executable, '-m', 'rtformer_ros.tools.random_checkpoint']
     command += [tmp_path / 'random.safetensors', '--labels', LABELS, *arguments]

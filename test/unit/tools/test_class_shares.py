@@ -1,13 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Class shares are read from a file or counted in a data set."""
 
 import json
 
 import numpy as np
 import pytest
-
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.tools.class_shares import read_class_shares
-from training_scenes import SCENES, scene, write_scenes
+from training_scenes import scene, SCENES, write_scenes
 
 
 def write(path, content):

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The reference's weights become ours: whole networks, and backbones to start a training from."""
 
 import hashlib
@@ -6,10 +8,8 @@ import pickle
 import re
 
 import numpy as np
-import pytest
-import torch
-
 import oracle
+import pytest
 from rtformer_ros import __version__
 from rtformer_ros.errors import CheckpointError
 from rtformer_ros.files.packaged_files import find_labels
@@ -17,6 +17,7 @@ from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.network import build_rtformer, load_checkpoint
 from rtformer_ros.tools.convert import main
 from rtformer_ros.training.run.initial_weights import initialize
+import torch
 
 HEADS = ('spp.', 'seghead.', 'seghead_extra.')
 

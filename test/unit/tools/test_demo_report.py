@@ -1,7 +1,8 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 import re
 
 import pytest
-
 from rtformer_ros.tools.demo.report import demo_table
 
 SUMMARY = {

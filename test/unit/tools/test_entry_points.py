@@ -1,12 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Every command of the package answers --help, whatever optional library is missing."""
 
+from pathlib import Path
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
 from rtformer_ros.processes.executables import PROGRAMS, TOOLS
 
 REPOSITORY = Path(__file__).resolve().parents[3]

@@ -1,11 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """On a full disk every tool that writes says so in one line, and leaves no half file."""
 
 import json
 import os
+from pathlib import Path
 import resource
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np

@@ -1,24 +1,25 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check how runtimes are timed and compared on a GPU, and what is said where there is none."""
 
+from contextlib import contextmanager
+from dataclasses import replace
 import json
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
-from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from rtformer_ros import engines
 from rtformer_ros.engines.tensorrt import device
-from rtformer_ros.engines.tensorrt.device import Gpu, find_gpu
+from rtformer_ros.engines.tensorrt.device import find_gpu, Gpu
 from rtformer_ros.errors import EngineBuildError, EngineUnavailable, ModelError
 from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.tools.verify_gpu import __main__ as verify_gpu
 from rtformer_ros.tools.verify_gpu import measurements as gpu_measurements
 from rtformer_ros.tools.verify_gpu.conditions import conditions, gpu_state
-from rtformer_ros.tools.verify_gpu.measurements import GpuTrial, find_weights, measure
+from rtformer_ros.tools.verify_gpu.measurements import find_weights, GpuTrial, measure
 from rtformer_ros.tools.verify_gpu.report import GpuReport, Measurement, table_of
 from rtformer_ros.tools.verify_gpu.timing import GpuTiming, time_calls
 

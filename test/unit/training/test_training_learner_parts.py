@@ -1,18 +1,19 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check moving average, optimiser groups, initial weights, and the clock of steps."""
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import save_file
-from torch import nn
-
 from rtformer_ros.errors import CheckpointError, ConfigError
 from rtformer_ros.network import build_rtformer
 from rtformer_ros.training.learner import autocast_dtype
-from rtformer_ros.training.optimizer import MovingAverage, build_optimizer, set_lr
+from rtformer_ros.training.optimizer import build_optimizer, MovingAverage, set_lr
 from rtformer_ros.training.recipe import OptimizerRecipe
 from rtformer_ros.training.run.initial_weights import initialize
 from rtformer_ros.training.run.step_clock import StepClock
+from safetensors.torch import save_file
+import torch
+from torch import nn
 
 CPU = torch.device('cpu')
 
@@ -114,7 +115,9 @@ def test_precision_follows_recipe_and_device():
         autocast_dtype('fp16', CPU)
 
 
-@pytest.mark.parametrize(('wait_s', 'learn_s', 'is_starved'), [(0.4, 0.6, True), (0.1, 0.9, False)])
+@pytest.mark.parametrize(
+    ('wait_s', 'learn_s', 'is_starved'), [(0.4, 0.6, True), (0.1, 0.9, False)]
+)
 def test_clock_notices_starved_training(monkeypatch, wait_s, learn_s, is_starved):
     now = [100.0]
     monkeypatch.setattr('rtformer_ros.training.run.step_clock.time.monotonic', lambda: now[0])

@@ -1,12 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check the loss against PyTorch's cross entropy and formulas written out in NumPy."""
 
 import numpy as np
 import pytest
-import torch
-import torch.nn.functional as F
-
 from rtformer_ros.training.losses import class_weights, cross_entropy_terms, hard_pixels, sampled
 from rtformer_ros.training.recipe import LossRecipe
+import torch
+import torch.nn.functional as F
 
 CLASSES, IGNORED = 5, 255
 

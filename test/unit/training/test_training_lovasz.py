@@ -1,10 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check the Lovasz-softmax loss against the Jaccard index and a set function written out."""
 
 import numpy as np
 import pytest
-import torch
-
 from rtformer_ros.training.losses import lovasz_terms
+import torch
 
 CLASSES, IGNORED = 4, 255
 
@@ -58,7 +59,9 @@ def test_loss_of_certain_answers_is_one_minus_iou(batch):
         known = label != IGNORED
         a, b = answer[known], label[known]
         expected.append(
-            np.mean([1 - ((a == c) & (b == c)).sum() / ((a == c) | (b == c)).sum() for c in set(b)])
+            np.mean(
+                [1 - ((a == c) & (b == c)).sum() / ((a == c) | (b == c)).sum() for c in set(b)]
+            )
         )
     summed, count = lovasz_terms(logits, labels)
     assert float(summed / count) == pytest.approx(np.mean(expected), rel=1e-5)

@@ -1,12 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check confusion matrix and scores against scikit-learn."""
 
 import numpy as np
 import pytest
-import torch
+from rtformer_ros.training.metrics import confusion_matrix, Scores
 from sklearn.metrics import accuracy_score, jaccard_score
 from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
-
-from rtformer_ros.training.metrics import Scores, confusion_matrix
+import torch
 
 CLASSES, IGNORED = 6, 255
 

@@ -1,17 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check the choice of a device and batch norm over processes where there is one process."""
 
 import pytest
-import torch
-
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.network import build_rtformer
 from rtformer_ros.network.blocks import BatchNorm
 from rtformer_ros.training.process_group import (
-    ProcessGroup,
-    SynchronizedBatchNorm,
     joined_process_group,
+    ProcessGroup,
     synchronize_batch_norms,
+    SynchronizedBatchNorm,
 )
+import torch
 
 
 def test_one_process_is_a_group_of_its_own():

@@ -1,10 +1,10 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check recipes: defaults, files, changes, refusals."""
 
 from pathlib import Path
 
 import pytest
-import yaml
-
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.training.recipe import CropRecipe, Recipe
 from rtformer_ros.training.recipe_file import (
@@ -16,6 +16,7 @@ from rtformer_ros.training.recipe_file import (
     recipe_to_dict,
     with_changes,
 )
+import yaml
 
 RECIPES = sorted((Path(__file__).parents[3] / 'config' / 'recipes').glob('*.yaml'))
 
@@ -49,7 +50,10 @@ def test_changes_are_applied_and_told():
     name, value = parse_change('optimizer.lr=1e-3')
     changed = with_changes(Recipe(), {name: value, 'steps': 9})
     assert changed.optimizer.lr == 0.001
-    assert differences(Recipe(), changed) == ['steps: 120000 -> 9', 'optimizer.lr: 0.0004 -> 0.001']
+    assert differences(Recipe(), changed) == [
+        'steps: 120000 -> 9',
+        'optimizer.lr: 0.0004 -> 0.001',
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check the learning rate against PyTorch's schedulers and closed forms."""
 
 import math
 
 import pytest
-import torch
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, PolynomialLR
-
 from rtformer_ros.training.optimizer import lr_at
 from rtformer_ros.training.recipe import ScheduleRecipe
+import torch
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, PolynomialLR
 
 STEPS, PEAK = 40, 0.3
 

@@ -1,20 +1,22 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Attempts to compile a model, each at safer settings, until a plan agrees with the model."""
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+import logging
 from pathlib import Path
+import time
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.request import BuildProgress, BuildWatch
 from rtformer_ros.engines.tensorrt.build.job import CompileJob
 from rtformer_ros.engines.tensorrt.build.parent import (
-    COMPILER,
-    CompiledPlan,
     compile_in_child,
+    CompiledPlan,
+    COMPILER,
 )
 from rtformer_ros.engines.tensorrt.build.verification import LEAST_AGREEMENT
 from rtformer_ros.errors import ConfigError, EngineBuildError, EngineBuildOutOfMemory

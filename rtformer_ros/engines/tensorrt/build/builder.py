@@ -1,20 +1,22 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Compile an ONNX model into a plan for the GPU of this machine."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import logging
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 from rtformer_ros.engines.tensorrt.bindings import is_strongly_typed, load_tensorrt
 from rtformer_ros.engines.tensorrt.build.progress import BuildReporter, make_progress_monitor
 from rtformer_ros.engines.tensorrt.build.weak_typing import allow_precisions, relax_precisions
 from rtformer_ros.engines.tensorrt.messages import (
-    MessageLog,
     build_failure,
     is_none_left,
     listening,
+    MessageLog,
     shared_logger,
 )
 from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError, EngineUnavailable

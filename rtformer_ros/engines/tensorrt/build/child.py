@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Compile one model: the program that `parent` starts.
 
@@ -8,23 +10,23 @@ at last {result: CompileResult} or {error: class name, message}.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 import json
 import os
+from pathlib import Path
 import shutil
 import sys
 import tempfile
 import threading
 import traceback
-from contextlib import suppress
-from functools import partial
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any, IO, TYPE_CHECKING
 
 from rtformer_ros.engines.request import BuildProgress, BuildWatch
 from rtformer_ros.engines.tensorrt.bindings import load_tensorrt
-from rtformer_ros.engines.tensorrt.build.builder import BuiltPlan, build_plan
+from rtformer_ros.engines.tensorrt.build.builder import build_plan, BuiltPlan
 from rtformer_ros.engines.tensorrt.build.job import CompileJob
-from rtformer_ros.engines.tensorrt.build.steps import PlanBuilderFn, PlanRunnerFn, compile_model
+from rtformer_ros.engines.tensorrt.build.steps import compile_model, PlanBuilderFn, PlanRunnerFn
 from rtformer_ros.engines.tensorrt.run.open_cuda import check_cuda_library
 from rtformer_ros.engines.tensorrt.run.runner import PlanRunner
 from rtformer_ros.errors import (
@@ -39,7 +41,6 @@ from rtformer_ros.processes.lifeline import end_with_standard_input
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
     from rtformer_ros.engines.precision import BuilderPrecision
     from rtformer_ros.engines.request import BuildOptions
     from rtformer_ros.engines.tensorrt.build.graph import CompileGraph

@@ -1,14 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Get the plan for a model: from the cache, or by compiling and trying it."""
 
 from __future__ import annotations
 
-import logging
-import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+import logging
+import os
 from pathlib import Path
+import time
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.request import BuildProgress
@@ -19,7 +21,7 @@ from rtformer_ros.engines.tensorrt.build.parent import COMPILER
 from rtformer_ros.engines.tensorrt.device import find_gpu
 from rtformer_ros.engines.tensorrt.plans.cache import PlanCache, StoredPlan
 from rtformer_ros.engines.tensorrt.plans.cache_folder import default_cache_folder, remove_plan
-from rtformer_ros.engines.tensorrt.plans.key import PlanKey, Target, key_of
+from rtformer_ros.engines.tensorrt.plans.key import key_of, PlanKey, Target
 from rtformer_ros.engines.tensorrt.plans.record import PlanRecord
 from rtformer_ros.errors import (
     EngineBuildCancelled,

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The graph that is compiled: the model's own, at a fixed size and in the precision asked for."""
 
 from __future__ import annotations
@@ -8,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.sidecar import metadata_of
 from rtformer_ros.errors import EngineBuildError, ModelError
-from rtformer_ros.model_metadata import ModelMetadata, has_metadata
+from rtformer_ros.model_metadata import has_metadata, ModelMetadata
 
 if TYPE_CHECKING:
     # Here and below, what imports onnx: its absence is reported by the process that compiles.
     import onnx
-
     from rtformer_ros.deploy.graph_precision import GraphPrecision
     from rtformer_ros.engines.precision import CompilePrecision
 
@@ -47,7 +48,6 @@ def compile_graph(
     """
     # Here and below, what imports onnx: its absence is reported by the process that compiles.
     import onnx
-
     from rtformer_ros.deploy.graph_precision import precision_of
     from rtformer_ros.deploy.onnx_file import read_onnx
 
@@ -93,8 +93,7 @@ def _fix_size(model: onnx.ModelProto, metadata: ModelMetadata, size: tuple[int, 
 
 def _cast_through_float(model: onnx.ModelProto) -> bool:
     """Make bytes of integers, and integers of bytes, through FP32; return whether any were."""
-    from onnx import TensorProto, helper
-
+    from onnx import helper, TensorProto
     from rtformer_ros.deploy.onnx_file import element_types
     from rtformer_ros.deploy.operators.tables import BYTE_PARTNERS
 

@@ -1,10 +1,12 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The job of the child process that compiles, and its result, as lines of JSON."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+import json
+from typing import Any, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rtformer_ros.engines.precision import CompilePrecision

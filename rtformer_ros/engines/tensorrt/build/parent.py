@@ -1,21 +1,23 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Compilation in a child process: its memory is freed afterwards, and its crash is not ours."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 import json
 import logging
 import os
+from pathlib import Path
 import selectors
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import IO, Any
+from typing import Any, IO
 
 from rtformer_ros import errors
 from rtformer_ros.engines.request import BuildProgress, BuildWatch
@@ -127,7 +129,8 @@ def _start(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            # It finds the modules that this process finds, and none that lie where we were started.
+            # It finds the modules that this process finds, and none that lie where we were
+            # started.
             env={**(environment or os.environ), 'PYTHONPATH': _module_folders()},
             cwd='/',
             pass_fds=(job.plan_fd, job.timing_fd),
@@ -239,8 +242,8 @@ class _Conversation:
         how = f'exit code {status}' if status >= 0 else signal.Signals(-status).name
         said = '\n'.join(self._tail.decode(errors='replace').splitlines()[-_TAIL_LINES:])
         return EngineBuildError(
-            f'the compiler of {name} crashed while {self._phase} ({how}); try a lower optimisation '
-            f'level or another version of TensorRT. Its last words: {said or "none"}'
+            f'the compiler of {name} crashed while {self._phase} ({how}); try a lower '
+            f'optimisation level or another version of TensorRT. Its last words: {said or "none"}'
         )
 
 

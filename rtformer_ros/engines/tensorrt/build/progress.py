@@ -1,13 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Progress of a build, reported to its caller, and cancellation, passed on to TensorRT."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import threading
+import time
+from typing import Any, TYPE_CHECKING
 
 from rtformer_ros.engines.request import BuildProgress, BuildWatch
 

@@ -1,13 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The steps from a model to a plan, in the child process: build it, run it, compare it."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol, TYPE_CHECKING
 
 from rtformer_ros.engines.request import BuildOptions, BuildProgress, BuildWatch, EngineRequest
-from rtformer_ros.engines.tensorrt.build.graph import CompileGraph, compile_graph
+from rtformer_ros.engines.tensorrt.build.graph import compile_graph, CompileGraph
 from rtformer_ros.engines.tensorrt.build.job import CompileJob, CompileResult
 from rtformer_ros.engines.tensorrt.build.verification import Reference, reference_of
 from rtformer_ros.engines.tensorrt.messages import OUT_OF_MEMORY
@@ -25,7 +27,6 @@ from rtformer_ros.labels.label_set import LabelSet
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
     from rtformer_ros.engines.precision import BuilderPrecision
     from rtformer_ros.engines.tensorrt.build.builder import BuiltPlan
 

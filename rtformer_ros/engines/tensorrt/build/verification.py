@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Agreement of a plan with its model, which ONNX Runtime runs, on real images."""
 
 from __future__ import annotations
@@ -7,14 +9,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.engines.bundled_images import bundled_images
 from rtformer_ros.engines.fp32_model import fp32_model
 from rtformer_ros.errors import ModelError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
     from rtformer_ros.engines.request import EngineRequest
 
 LEAST_AGREEMENT = {'fp32': 0.99, 'fp16': 0.99, 'int8': 0.95}

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Hold TensorRT 8.5 and 8.6 to the precision that a model was written in.
 
@@ -8,7 +10,7 @@ From 10 on networks are strongly typed and nothing of this is needed, or there a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rtformer_ros.engines.precision import BuilderPrecision
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 _FREE_LAYERS = ('CONSTANT', 'CAST', 'IDENTITY', 'SHAPE', 'QUANTIZE', 'DEQUANTIZE')
 
 
-def allow_precisions(trt: Bindings, config: Any, network: Any, precision: BuilderPrecision) -> None:
+def allow_precisions(
+    trt: Bindings, config: Any, network: Any, precision: BuilderPrecision
+) -> None:
     """
     Set the builder flags for a parsed network, and bind its FP32 layers to FP32.
 

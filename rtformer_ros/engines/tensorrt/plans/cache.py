@@ -1,17 +1,19 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The cache of plans, which returns only those that are whole, fitting and this user's."""
 
 from __future__ import annotations
 
-import logging
-import os
-import re
-import stat
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
+import logging
+import os
 from pathlib import Path
+import re
+import stat
+import time
 
 from rtformer_ros.engines.tensorrt.plans.cache_folder import (
     make_room,
@@ -182,7 +184,7 @@ class PlanCache:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_uid != self._owner_id:
                 raise ModelError(
-                    f'{path} belongs to user {status.st_uid} and not to {self._owner_id}, or is no '
-                    'plain file; delete it'
+                    f'{path} belongs to user {status.st_uid} and not to {self._owner_id}, or is '
+                    'no plain file; delete it'
                 )
             return file.read()

@@ -1,14 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The folder of the plan cache: where it lies, what is removed from it."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 import logging
 import os
+from pathlib import Path
 import re
 import stat
 import time
-from contextlib import suppress
-from pathlib import Path
 
 from rtformer_ros.files.private_folder import cache_folder
 

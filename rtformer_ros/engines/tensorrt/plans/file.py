@@ -1,10 +1,12 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Plan files that were built ahead of time, by this package or by another program."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.sidecar import read_sidecar, sidecar_path
@@ -67,8 +69,8 @@ def read_own_file(path: Path) -> bytes:
                 )
             if status.st_mode & stat.S_IWOTH:
                 raise ModelError(
-                    f'{path} can be written by everybody, and a plan runs like a program; build it '
-                    f'again, or if you trust it: chmod o-w {path}'
+                    f'{path} can be written by everybody, and a plan runs like a program; build '
+                    f'it again, or if you trust it: chmod o-w {path}'
                 )
             return file.read()
     except OSError as error:
@@ -84,9 +86,9 @@ def _check_record(path: Path, plan: bytes, record: PlanRecord, target: Target) -
     built_for = record.key.target
     if built_for != target:
         raise ModelError(
-            f'{path} was built with TensorRT {built_for.tensorrt_version} for {built_for.gpu}, but '
-            f'here is TensorRT {target.tensorrt_version} on {target.gpu}; build it again here with '
-            'build_engine'
+            f'{path} was built with TensorRT {built_for.tensorrt_version} for {built_for.gpu}, '
+            f'but here is TensorRT {target.tensorrt_version} on {target.gpu}; build it again here '
+            'with build_engine'
         )
 
 

@@ -1,9 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The key of a plan: whatever differs here needs another plan."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
+import json
 from typing import TYPE_CHECKING
 
 from rtformer_ros.deploy.external_data import external_files

@@ -1,10 +1,12 @@
-"""Transfer buffers: tensors laid out so that all go to the device, or come from it, in one copy."""
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""Transfer buffers: tensors laid out so that all go to the device, or come back, in one copy."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import math
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
-
     from rtformer_ros.engines.tensorrt.run.cuda import Cuda, MirroredMemory
 
 ALIGNMENT = 256

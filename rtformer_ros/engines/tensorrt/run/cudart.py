@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """CUDA through the runtime's own library or, where that is not to be found, cuda-python."""
 
 from __future__ import annotations
@@ -5,10 +7,9 @@ from __future__ import annotations
 import ctypes
 import importlib
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.engines.tensorrt.run.cuda import MirroredMemory
 from rtformer_ros.engines.tensorrt.run.libcudart import LibCudart
 from rtformer_ros.errors import EngineError, EngineUnavailable
@@ -179,9 +180,9 @@ def load_cudart() -> ModuleType:
         except ImportError as error:
             failures.append(f'{name}: {error}')
     raise EngineUnavailable(
-        f'cuda-python does not load ({"; ".join(failures)}); install it in the version of the CUDA '
-        'here: pip install "cuda-python==12.6.*" (JetPack 6.1 and 6.2; 12.2.* on JetPack 6.0, '
-        '13.0.* on 7), or PyTorch with CUDA'
+        f'cuda-python does not load ({"; ".join(failures)}); install it in the version of the '
+        'CUDA here: pip install "cuda-python==12.6.*" (JetPack 6.1 and 6.2; 12.2.* on JetPack '
+        '6.0, 13.0.* on 7), or PyTorch with CUDA'
     )
 
 

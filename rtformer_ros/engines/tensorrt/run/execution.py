@@ -1,12 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The execution of a plan for a fixed number of images: context, memory and CUDA graph."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.engines.tensorrt.run.buffers import TensorForm, TransferBuffer
 from rtformer_ros.errors import EngineError
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy.typing as npt
-
     from rtformer_ros.engines.tensorrt.run.cuda import Cuda, CudaGraph
     from rtformer_ros.engines.tensorrt.run.tensors import PlanTensors
 

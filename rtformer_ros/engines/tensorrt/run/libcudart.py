@@ -1,10 +1,12 @@
-"""The CUDA runtime's own shared library, called as cuda-python calls it but without any package."""
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""The CUDA runtime's own shared library, called as cuda-python calls it, without any package."""
 
 from __future__ import annotations
 
 import ctypes
-import enum
 from ctypes import c_int, c_size_t, c_uint, c_ulonglong, c_void_p
+import enum
 from typing import Any
 
 from rtformer_ros.errors import EngineUnavailable

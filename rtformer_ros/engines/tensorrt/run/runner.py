@@ -1,27 +1,27 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The runner of a plan, for batches of any number of images."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
-
 from rtformer_ros.engines.tensor_format import decode_outputs, encode_images
 from rtformer_ros.engines.tensorrt.bindings import load_tensorrt
-from rtformer_ros.engines.tensorrt.messages import MessageLog, listening, shared_logger
+from rtformer_ros.engines.tensorrt.messages import listening, MessageLog, shared_logger
 from rtformer_ros.engines.tensorrt.run.execution import Execution
 from rtformer_ros.engines.tensorrt.run.open_cuda import open_cuda
 from rtformer_ros.engines.tensorrt.run.tensors import read_tensors
 from rtformer_ros.errors import EngineError, EngineUnavailable
-from rtformer_ros.segmentation import UNLABELED_ID, SegmentationBatch
+from rtformer_ros.segmentation import SegmentationBatch, UNLABELED_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
-
     from rtformer_ros.engines.tensorrt.run.cuda import Cuda, MirroredMemory
     from rtformer_ros.model_metadata import ModelMetadata
 
@@ -177,7 +177,7 @@ class PlanRunner:
         return engine
 
     def _prepare(self, *, use_graph: bool) -> str:
-        """Make an execution for the smallest and one for the largest number; return how it runs."""
+        """Make one execution for the smallest, one for the largest number; return how it runs."""
         assert self._cuda is not None
         smallest, *larger = self._tensors.profiles
         if larger:

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """CUDA through PyTorch."""
 
 from __future__ import annotations
@@ -6,10 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-
 from rtformer_ros.engines.tensorrt.run.cuda import MirroredMemory
 from rtformer_ros.errors import EngineError, EngineUnavailable
+import torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +26,8 @@ class TorchCuda:
         self.library = f'PyTorch {torch.__version__}'
         self._device = device
         with _translated('create a stream'):
-            self._stream: torch.cuda.Stream | None = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+            stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._stream: torch.cuda.Stream | None = stream
 
     @classmethod
     def open(cls, index: int) -> TorchCuda:

@@ -1,4 +1,6 @@
-"""Declare parameters, and read what users give for them: in files, on command lines, at runtime."""
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""Declare parameters, and read what users give for them: in files, commands, at runtime."""
 
 from __future__ import annotations
 
@@ -8,14 +10,12 @@ from typing import TYPE_CHECKING
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.exceptions import ParameterException
 from rclpy.parameter import Parameter
-
 from rtformer_ros.errors import ConfigError, listed, shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from rclpy.node import Node
-
     from rtformer_ros.ros.interface.parameter_spec import ParameterSpec, ParameterValue
 
 QOS_OVERRIDES = 'qos_overrides.'

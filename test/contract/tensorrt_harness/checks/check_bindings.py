@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Load each version, whole and without its libraries."""
 
 import os
@@ -17,7 +19,7 @@ def test_versions_are_told_apart(real_tensorrt, version):
 
 
 def test_real_bindings_without_their_libraries_are_explained(tmp_path):
-    """In a process without the empty ones; the package `tensorrt` only passes these bindings on."""
+    """In a process without the empty ones; the package `tensorrt` only passes the bindings on."""
     folder = prepare(WHEELS[os.environ['TENSORRT_BINDINGS']])
     (tmp_path / 'tensorrt.py').write_text('from tensorrt_bindings import *\n')
     code = (

@@ -1,17 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Drive the builder, its logger and its progress monitor as each version of TensorRT has them."""
 
+from dataclasses import replace
+from pathlib import Path
 import re
 import threading
 import time
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
-
 from rtformer_ros.engines.request import BuildOptions, BuildWatch
 from rtformer_ros.engines.tensorrt import messages
 from rtformer_ros.engines.tensorrt.build.builder import build_plan
-from rtformer_ros.engines.tensorrt.messages import MessageLog, listening, shared_logger
+from rtformer_ros.engines.tensorrt.messages import listening, MessageLog, shared_logger
 from rtformer_ros.errors import (
     EngineBuildCancelled,
     EngineBuildError,
@@ -143,7 +144,9 @@ def test_a_model_of_any_image_size_is_refused(stand_ins, network):
     shape = (-1, -1, 480, 3)
     image = stand_ins.make('ITensor', name='image', shape=shape)
     stand_ins.answer('INetworkDefinition.get_input', image)
-    with pytest.raises(EngineBuildError, match=r'input image of /models/street\.onnx has .*-1, -1'):
+    with pytest.raises(
+        EngineBuildError, match=r'input image of /models/street\.onnx has .*-1, -1'
+    ):
         build()
 
 

@@ -1,11 +1,12 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Open ONNX files and plan files as the node does: real bindings, a simulated GPU."""
 
-import threading
 from pathlib import Path
+import threading
 
 import numpy as np
 import pytest
-
 from rtformer_ros.engines import EngineRequest, needs_build, open_engine
 from rtformer_ros.engines.tensorrt.build import find_or_build
 from rtformer_ros.engines.tensorrt.device import Gpu
@@ -23,7 +24,7 @@ from rtformer_ros.errors import (
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.model_metadata import ModelMetadata
 from simulated_cudart import SimulatedCudart, Status
-from tensorrt_harness.simulated_plan import HEIGHT, WIDTH, SimulatedPlan, assert_ours, images
+from tensorrt_harness.simulated_plan import assert_ours, HEIGHT, images, SimulatedPlan, WIDTH
 
 FIVE = LabelSet.generic(5, 'five')
 TARGET = Target('10.3.0.26', Gpu('Orin', '8.7', 16))
@@ -121,7 +122,9 @@ def test_an_engine_segments_until_it_is_closed(model):
 @pytest.mark.usefixtures('plan')
 def test_int8_is_the_file_beside_the_model(model):
     asked = EngineRequest(model, 'tensorrt', precision='int8')
-    with pytest.raises(ModelError, match=r'm_int8\.onnx beside .* --precision int8 --for tensorrt'):
+    with pytest.raises(
+        ModelError, match=r'm_int8\.onnx beside .* --precision int8 --for tensorrt'
+    ):
         open_engine(asked)
     beside = model.with_name('m_int8.onnx')
     beside.write_bytes(b'an INT8 model')

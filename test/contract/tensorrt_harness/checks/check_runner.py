@@ -1,17 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Run plans of many kinds: the calls are the real bindings', the GPU is simulated."""
 
 import sys
 
 import numpy as np
 import pytest
-
 from rtformer_ros.engines.tensorrt.run.cudart import Cudart
 from rtformer_ros.engines.tensorrt.run.runner import PlanRunner
 from rtformer_ros.errors import ConfigError, EngineError, EngineUnavailable, ModelError
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.model_metadata import InputFormat, ModelMetadata
 from simulated_cudart import SimulatedCudart, Status
-from tensorrt_harness.simulated_plan import HEIGHT, WIDTH, SimulatedPlan, assert_ours, images
+from tensorrt_harness.simulated_plan import assert_ours, HEIGHT, images, SimulatedPlan, WIDTH
 
 OURS = ModelMetadata(labels=LabelSet.generic(5))
 
@@ -140,7 +141,9 @@ def test_a_refused_profile_costs_only_the_larger_batch(plan, open_runner):
     assert 'batches of 1 only (TensorRT refuses the profile 1 for calls of 4 images' in runner.how
 
 
-def test_contexts_have_a_profile_each_and_share_their_scratch(plan, cudart, stand_ins, open_runner):
+def test_contexts_have_a_profile_each_and_share_their_scratch(
+    plan, cudart, stand_ins, open_runner
+):
     plan.scratch_bytes = 12345
     plan.install()
     runner = open_runner()
@@ -207,7 +210,9 @@ def test_other_programs_plans_are_read_by_their_description(plan, open_runner):
     exponentials = np.exp(normalised)
     probability = exponentials.max(axis=3) / exponentials.sum(axis=3)
     assert np.abs(batch.confidence_nhw - 255 * probability).max() <= 0.51
-    with pytest.raises(ConfigError, match=r'network_size is \(9, 9\), but the plan takes \[2, 2\]'):
+    with pytest.raises(
+        ConfigError, match=r'network_size is \(9, 9\), but the plan takes \[2, 2\]'
+    ):
         open_runner(described, network_size=(9, 9))
 
 

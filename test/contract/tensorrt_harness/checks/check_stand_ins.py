@@ -1,7 +1,8 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check that the stand-ins refuse what a version of TensorRT lacks, and that they are typed."""
 
 import pytest
-
 from tensorrt_harness.stand_ins import Unanswered
 
 

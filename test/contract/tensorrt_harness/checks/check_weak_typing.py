@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Where networks are weakly typed, the builder is held to the types of the model."""
 
 from pathlib import Path
@@ -77,7 +79,10 @@ def test_quantized_layers_are_left_to_run_in_int8(stand_ins, trt, network, is_ty
 def test_what_8_5_lacks_is_not_needed(stand_ins, trt, network, is_typed):
     """Its wheels weigh half a GB, so what it lacks of 8.6 is taken away."""
     kept = {n: v for n, v in trt.LayerType.__members__.items() if n != 'CAST'}
-    kinds = {'up': ('IDENTITY', ['image'], ['wide']), 'softmax': ('SOFTMAX', ['wide'], ['weights'])}
+    kinds = {
+        'up': ('IDENTITY', ['image'], ['wide']),
+        'softmax': ('SOFTMAX', ['wide'], ['weights']),
+    }
     layers = layers_of(stand_ins, trt, kinds, {'wide', 'weights'})
     stand_ins.forget('IBuilderConfig.builder_optimization_level')
     trt.LayerType = SimpleNamespace(**kept)

@@ -1,13 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """A CameraInfo is read as its definition says: binning, regions, rectified images."""
 
 import numpy as np
 import pytest
-from sensor_msgs.msg import CameraInfo, RegionOfInterest
-from std_msgs.msg import Header
-
 from rtformer_ros.errors import GeometryError
 from rtformer_ros.geometry.camera_model import CameraModel
 from rtformer_ros.ros.input.camera_info import camera_model, scaled_camera_info
+from sensor_msgs.msg import CameraInfo, RegionOfInterest
+from std_msgs.msg import Header
 
 K = (500.0, 0.0, 300.0, 0.0, 520.0, 250.0, 0.0, 0.0, 1.0)
 D = (-0.2, 0.05, 0.001, -0.002, 0.01)

@@ -1,14 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Image messages as rclpy has them; cv_bridge in a process of its own."""
 
+from pathlib import Path
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from rclpy.serialization import deserialize_message, serialize_message
-from sensor_msgs.msg import CompressedImage, Image
-
 from rtformer_ros.errors import ImageError
 from rtformer_ros.imaging.codecs import encode_png
 from rtformer_ros.ros.input.image_messages import (
@@ -17,6 +17,7 @@ from rtformer_ros.ros.input.image_messages import (
     image_array,
     new_image,
 )
+from sensor_msgs.msg import CompressedImage, Image
 
 DEBIAN_PACKAGES = Path('/usr/lib/python3/dist-packages')
 

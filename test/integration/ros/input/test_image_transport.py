@@ -1,13 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The form in which images come is found: raw, or the compressed one where it is alone."""
 
+from closed_form_models import expected_class_map
 import cv2
 import numpy as np
 import pytest
-from sensor_msgs.msg import CompressedImage, Image
-
-from closed_form_models import expected_class_map
 from ros_peer import NODE, noise, qos
 from rtformer_ros.ros.input.image_messages import image_array, new_image
+from sensor_msgs.msg import CompressedImage, Image
 
 
 class Sender:

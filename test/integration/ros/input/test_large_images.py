@@ -1,11 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """FastDDS with the packaged profile brings large best-effort images to another process."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import os
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,9 +15,8 @@ import pytest
 rclpy = pytest.importorskip('rclpy', reason='ROS 2 is not installed')
 
 from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
-from sensor_msgs.msg import Image  # noqa: E402
-
 from rtformer_ros.files.fastdds_profile import profile_variables  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
 
 COUNT = 30
 # As it comes, FastDDS delivers few of these or none.

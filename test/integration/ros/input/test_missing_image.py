@@ -1,10 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Where no image comes, log and diagnostics name what there is instead."""
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from ros_peer import Camera, NODE, noise, qos
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
-
-from ros_peer import NODE, Camera, noise, qos
 
 
 def warning_of(peer, node) -> str:

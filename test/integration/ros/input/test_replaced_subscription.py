@@ -1,15 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """While a subscription is replaced, each image comes once, whatever its stamp."""
 
 import numpy as np
 import pytest
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.qos import ReliabilityPolicy
-from sensor_msgs.msg import Image
-
 from ros_peer import noise, qos
 from rtformer_ros.ros.input.image_input import CameraInput
 from rtformer_ros.ros.input.image_messages import image_array, new_image
 from rtformer_ros.ros.interface.settings import DepthSettings, InputSettings, TopicQos
+from sensor_msgs.msg import Image
 
 QOS = TopicQos('auto', 50)
 SETTINGS = InputSettings(

@@ -1,8 +1,9 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Peers name files of the allowed folders alone, and read nothing in a refusal."""
 
-from std_srvs.srv import Trigger
-
 from ros_peer import NODE
+from std_srvs.srv import Trigger
 
 
 def test_peer_stays_in_the_allowed_folders(peer, camera, models, start_node, tmp_path):

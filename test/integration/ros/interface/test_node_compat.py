@@ -1,20 +1,21 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The node takes the place of others: it is heard under the names that their users listen to."""
 
 import json
 import os
-import sys
 from pathlib import Path
+import sys
 
+from closed_form_models import expected_class_map
 import numpy as np
 import pytest
 from rclpy.qos import qos_profile_sensor_data
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2
-
-from closed_form_models import expected_class_map
 from ros_peer import Camera, noise, number_of
 from rtformer_ros.files.packaged_files import find_topic_names
 from rtformer_ros.ros.input.image_messages import image_array, new_image
 from rtformer_ros.ros.interface.remaps import load_topic_names
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 LISTENER = Path(__file__).parents[2] / 'label_listener.py'
 
@@ -57,7 +58,9 @@ def test_outputs_are_heard_under_the_old_names(name, namespace, peer, start_node
             np.testing.assert_array_equal(image_array(message), expected_class_map(image))
 
 
-def test_the_semantic_costmap_layer_gets_what_it_checks(peer, start_node, start_child, vision_msgs):
+def test_the_semantic_costmap_layer_gets_what_it_checks(
+    peer, start_node, start_child, vision_msgs
+):
     start_node(*arguments('nav2_semantic_layer'), variables=vision_msgs)
     # The layer's own subscriptions: sensor data, and latched labels.
     kinds = {'mask': Image, 'confidence': Image, 'overlay': Image, 'points': PointCloud2}

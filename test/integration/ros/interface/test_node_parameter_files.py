@@ -1,17 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Parameters as people write them: in files for nodes by any of their names, and with slips."""
 
 import os
+from pathlib import Path
 import subprocess
 import sys
-from pathlib import Path
-
-import pytest
-import yaml
-from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
-from rclpy.parameter import parameter_dict_from_yaml_file, parameter_value_to_python
 
 from node_process import REPOSITORY
+import pytest
+from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
+from rclpy.parameter import parameter_dict_from_yaml_file, parameter_value_to_python
 from ros_peer import NODE
+import yaml
 
 ROBOT = '/robot/segmentation_node'
 

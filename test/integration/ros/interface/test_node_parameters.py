@@ -1,19 +1,20 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Parameters change from another process while frames flow, and take effect on the next frame."""
 
 from collections.abc import Callable
 from pathlib import Path
 
+from closed_form_models import expected_class_map
 import cv2
 import numpy as np
 import pytest
-from sensor_msgs.msg import CompressedImage, Image
-
-from closed_form_models import expected_class_map
 from ros_peer import NODE, number_of, values_of
 from rtformer_ros.ros.input.image_messages import image_array
-from rtformer_ros.ros.interface.parameters import SPECS, publish_parameter
+from rtformer_ros.ros.interface.parameters import publish_parameter, SPECS
 from rtformer_ros.ros.interface.projection_parameters import PROJECTION_GROUPS
 from rtformer_ros.ros.interface.topics import output_topics, tunable_topics
+from sensor_msgs.msg import CompressedImage, Image
 
 PARAMETER_FILE = Path(__file__).resolve().parents[4] / 'config' / 'seg.yaml'
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)

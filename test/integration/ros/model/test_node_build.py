@@ -1,14 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """A model that has to be built first is built in the background, while the node lives on."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
-
-import numpy as np
-import pytest
-from diagnostic_msgs.msg import DiagnosticStatus
+import time
 
 from closed_form_models import brightest_channel, expected_class_map
+from diagnostic_msgs.msg import DiagnosticStatus
+import numpy as np
+import pytest
 from ros_peer import NODE, noise, number_of, values_of
 from rtformer_ros.ros.input.image_messages import image_array
 

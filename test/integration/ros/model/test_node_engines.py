@@ -1,16 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The node runs a real RTFormer with either engine, and publishes just what the engine says."""
 
 import cv2
 import numpy as np
 import pytest
-import torch
-
 from ros_peer import number_of, values_of
 from rtformer_ros.deploy.export import export_onnx
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.labels.label_set import LabelSet
-from rtformer_ros.network import Checkpoint, build_rtformer, save_checkpoint
+from rtformer_ros.network import build_rtformer, Checkpoint, save_checkpoint
 from rtformer_ros.ros.input.image_messages import image_array
+import torch
 
 HEIGHT, WIDTH = 96, 128
 

@@ -1,9 +1,10 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """An engine that cannot be had here is replaced by the fallback, under a warning."""
 
-import numpy as np
-from diagnostic_msgs.msg import DiagnosticStatus
-
 from closed_form_models import expected_class_map
+from diagnostic_msgs.msg import DiagnosticStatus
+import numpy as np
 from ros_peer import noise, values_of
 from rtformer_ros.ros.input.image_messages import image_array
 

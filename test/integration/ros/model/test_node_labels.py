@@ -1,10 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Labels that are not the model's own reach nobody by accident."""
 
 from pathlib import Path
 
-import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
-
+import pytest
 from ros_peer import values_of
 
 ROADS = """

@@ -1,12 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The model is exchanged under load: no frame is lost, none is mixed."""
 
 import itertools
 import time
 
+from closed_form_models import brightest_channel, expected_class_map
 import numpy as np
 import pytest
-
-from closed_form_models import brightest_channel, expected_class_map
 from ros_peer import noise, number_of
 from rtformer_ros.ros.input.image_messages import image_array
 

@@ -1,25 +1,26 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Costmap and scan share the ground view of their camera, which is computed once."""
 
 from functools import cached_property
 
-import pytest
-from nav_msgs.msg import OccupancyGrid
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from sensor_msgs.msg import LaserScan
-
-import ros_peer
 from depth_camera import info_of
 from ground_scene import Lens
+from nav_msgs.msg import OccupancyGrid
+import pytest
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+import ros_peer
 from ros_peer import noise
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.geometry.ground_plane import GroundView
-from rtformer_ros.ros.frames.config import CurrentConfig, configure_frames
+from rtformer_ros.ros.frames.config import configure_frames, CurrentConfig
 from rtformer_ros.ros.interface.node_settings import NodeSettings
 from rtformer_ros.ros.interface.parameters import SPECS
 from rtformer_ros.ros.node.camera import Camera
 from rtformer_ros.ros.node.frame_worker import FrameWorker
 from rtformer_ros.stream.cached import Cached
 from rtformer_ros.stream.latest_queue import LatestQueue
+from sensor_msgs.msg import LaserScan
 
 NAMES = ('left', 'right')
 KINDS = {'costmap': OccupancyGrid, 'scan': LaserScan}

@@ -1,16 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Several cameras share one engine, and none of them disturbs another."""
 
 import itertools
 import threading
 
+from closed_form_models import brightest_channel, expected_class_map
+from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
 import pytest
-from diagnostic_msgs.msg import DiagnosticStatus
-from sensor_msgs.msg import CameraInfo, Image
-
-from closed_form_models import brightest_channel, expected_class_map
-from ros_peer import NODE, Camera, noise, number_of, values_of
+from ros_peer import Camera, NODE, noise, number_of, values_of
 from rtformer_ros.ros.input.image_messages import image_array
+from sensor_msgs.msg import CameraInfo, Image
 
 NAMES = ['front', 'left', 'right']
 

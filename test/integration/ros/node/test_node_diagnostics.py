@@ -1,11 +1,12 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The diagnostics say what is wrong."""
 
+from closed_form_models import brightest_channel
+from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
 import pytest
-from diagnostic_msgs.msg import DiagnosticStatus
-
-from closed_form_models import brightest_channel
-from ros_peer import NODE, Camera, noise, number_of, values_of
+from ros_peer import Camera, NODE, noise, number_of, values_of
 from rtformer_ros.stream.statistics import STAGES
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR

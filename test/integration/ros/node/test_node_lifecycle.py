@@ -1,13 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """A lifecycle manager has the node in its hands."""
 
 import os
-import sys
 from pathlib import Path
+import sys
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-
 from ros_peer import NODE, noise, number_of, values_of
 
 # lifecycle_msgs/msg/Transition: what may be asked for in each state, and all that there is.

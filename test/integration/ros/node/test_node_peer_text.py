@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """What peers write reaches log and diagnostics short, escaped, and not at each other's cost."""
 
 from rtformer_ros.ros.input.image_messages import new_image

@@ -1,17 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Nothing that a camera sends, and no signal, hurts the node."""
 
 import signal
 import struct
 import zlib
 
+from closed_form_models import expected_class_map
 import cv2
 import numpy as np
 import pytest
-from sensor_msgs.msg import CompressedImage, Image
-
-from closed_form_models import expected_class_map
-from ros_peer import NODE, Camera, noise, number_of, values_of
+from ros_peer import Camera, NODE, noise, number_of, values_of
 from rtformer_ros.ros.input.image_messages import image_array
+from sensor_msgs.msg import CompressedImage, Image
 
 
 def broken_images() -> dict[str, Image]:
@@ -108,7 +109,8 @@ def test_other_codecs_and_huge_pictures_never_reach_a_decoder(peer, camera, star
         return number
 
     for count, (data, reason) in enumerate(
-        [(jpeg_2000(), 'expected a whole JPEG or PNG file'), (large_png(), '20000x20000 pixels')], 1
+        [(jpeg_2000(), 'expected a whole JPEG or PNG file'), (large_png(), '20000x20000 pixels')],
+        1,
     ):
         send(data)
         status = peer.wait_for_diagnostic(

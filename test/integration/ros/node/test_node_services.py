@@ -1,18 +1,19 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The node is paused and asked for a snapshot by another process."""
 
-import json
 from collections.abc import Callable
+import json
 from pathlib import Path
 
+from closed_form_models import expected_class_map, RGB_LABELS
 import cv2
+from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
 import pytest
-from diagnostic_msgs.msg import DiagnosticStatus
+from ros_peer import Camera, NODE, noise, number_of, values_of
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import SetBool, Trigger
-
-from closed_form_models import RGB_LABELS, expected_class_map
-from ros_peer import NODE, Camera, noise, number_of, values_of
 
 COLORS = np.array([each.color_rgb for each in RGB_LABELS.classes], np.uint8)
 

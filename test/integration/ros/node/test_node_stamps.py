@@ -1,15 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """No stamp costs a frame: negative, absurd, jumping back or standing still."""
-
-import numpy as np
-import pytest
-from nav_msgs.msg import OccupancyGrid
-from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import Image, LaserScan, PointCloud2
 
 from depth_camera import info_of
 from ground_scene import Lens
+from nav_msgs.msg import OccupancyGrid
+import numpy as np
+import pytest
 from ros_peer import noise, values_of
+from rosgraph_msgs.msg import Clock
 from rtformer_ros.ros.input.image_messages import image_array, new_image
+from sensor_msgs.msg import Image, LaserScan, PointCloud2
 
 LENS = Lens('plumb_bob', (0.0, 0.0, 0.0, 0.0, 0.0), 48, 64, 60.0)
 EXTREMES = [

@@ -1,17 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """What the ids of a mask mean reaches other processes, late ones too, once for each change."""
 
 import json
 import os
-import sys
 from pathlib import Path
+import sys
 
 import numpy as np
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import Image
-from std_msgs.msg import String
-
 from ros_peer import NODE, noise, values_of
 from rtformer_ros.ros.input.image_messages import image_array
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
 
 LISTENER = Path(__file__).parents[2] / 'label_listener.py'
 LATCHED = QoSProfile(

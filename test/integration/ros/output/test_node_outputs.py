@@ -1,14 +1,15 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """What goes in as an image comes out as masks and pictures, in another process."""
 
+from closed_form_models import expected_class_map, RGB_LABELS
 import cv2
+from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
 import pytest
-from diagnostic_msgs.msg import DiagnosticStatus
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-
-from closed_form_models import RGB_LABELS, expected_class_map
-from ros_peer import NODE, Camera, noise, number_of, values_of
+from ros_peer import Camera, NODE, noise, number_of, values_of
 from rtformer_ros.ros.input.image_messages import image_array
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 PALETTE = np.array([label.color_rgb for label in RGB_LABELS.classes], np.uint8)
 OUTPUTS = {
@@ -39,7 +40,9 @@ def unpack(message: CompressedImage, flag: int) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(message.data, np.uint8), flag)
 
 
-def test_every_output_has_the_input_header_and_the_engine_result(peer, camera, start_node, connect):
+def test_every_output_has_the_input_header_and_the_engine_result(
+    peer, camera, start_node, connect
+):
     start_node(overlay_alpha=0.25)
     received = {topic: connect(topic, kind) for topic, kind in OUTPUTS.items()}
     info = camera_info(48, 64)
@@ -47,7 +50,9 @@ def test_every_output_has_the_input_header_and_the_engine_result(peer, camera, s
     for seed in range(5):
         image = cv2.GaussianBlur(noise(seed=seed), (9, 9), 0)
         number = camera.publish(image)
-        peer.wait_for(lambda n=seed + 1: all(len(m) >= n for m in received.values()), 'all outputs')
+        peer.wait_for(
+            lambda n=seed + 1: all(len(m) >= n for m in received.values()), 'all outputs'
+        )
         latest = {topic: messages[-1] for topic, messages in received.items()}
         assert {number_of(message) for message in latest.values()} == {number}
         ids = expected_class_map(image)

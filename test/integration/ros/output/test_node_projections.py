@@ -1,17 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Costmaps, scans and points that reach another process show the world that the camera saw."""
-
-import numpy as np
-import pytest
-from diagnostic_msgs.msg import DiagnosticStatus
-from nav_msgs.msg import OccupancyGrid
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import LaserScan, PointCloud2, PointField
 
 from closed_form_models import brightest_channel
 from depth_camera import DepthCamera, info_of
-from ground_scene import BOX, GROUND, PLUMB_BOB, SLANTED, Extrinsics, Lens, Scene, tangents
+from diagnostic_msgs.msg import DiagnosticStatus
+from ground_scene import BOX, Extrinsics, GROUND, Lens, PLUMB_BOB, Scene, SLANTED, tangents
+from nav_msgs.msg import OccupancyGrid
+import numpy as np
+import pytest
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from ros_peer import NODE, number_of
 from rtformer_ros.ros.interface.projection_parameters import PROJECTION_GROUPS
+from sensor_msgs.msg import LaserScan, PointCloud2, PointField
 
 SCENE = Scene(PLUMB_BOB, SLANTED[1])
 # The closed-form model's classes: 0 red, an obstacle; 1 green, drivable; 2 blue, sky.
@@ -147,7 +148,9 @@ def test_each_camera_has_its_own(peer, camera, depth_camera, start_node):
     names = ('image', 'camera_info', 'depth/image')
     remaps = [word for name in names for word in ('-r', f'front/{name}:={name}')]
     start_node(*remaps, cameras="['front', 'left']", **{'camera.height_m': 1.0})
-    received = {topic: peer.collect(f'{NODE}/front/{topic}', kind) for topic, kind in KINDS.items()}
+    received = {
+        topic: peer.collect(f'{NODE}/front/{topic}', kind) for topic, kind in KINDS.items()
+    }
     others = [peer.collect(f'{NODE}/left/{topic}', kind) for topic, kind in KINDS.items()]
     peer.wait_for(camera.images.get_subscription_count, 'the node to hear the camera')
     depth_camera.see(SMALL)

@@ -1,16 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The demo's camera as a process: what it publishes, and how it ends."""
 
 import math
 import signal
 
+from camera_bag import calibrated_bag
+from node_process import NodeProcess, REPOSITORY
 import numpy as np
 import pytest
-from sensor_msgs.msg import CameraInfo, Image
-
-from camera_bag import calibrated_bag
-from node_process import REPOSITORY, NodeProcess
 from rtformer_ros.imaging.codecs import encode_png
 from rtformer_ros.ros.input.image_messages import image_array
+from sensor_msgs.msg import CameraInfo, Image
 
 MODULE = 'rtformer_ros.ros.programs.image_source'
 PICTURES = np.random.default_rng(6).integers(0, 256, (6, 48, 64, 3), dtype=np.uint8)
@@ -58,7 +59,9 @@ def stamp_s(message):
 
 def test_every_picture_comes_once_with_its_calibration(peer, start_source, folder):
     started_s = peer.node.get_clock().now().nanoseconds * 1e-9
-    images, infos, code = play(peer, start_source, folder, frame_id='front', field_of_view_deg=90.0)
+    images, infos, code = play(
+        peer, start_source, folder, frame_id='front', field_of_view_deg=90.0
+    )
 
     assert code == 0
     assert len(images) == len(infos) == len(PICTURES)

@@ -1,10 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """When `engine: auto` takes OpenVINO, and what it is asked for, on CPUs of every kind."""
 
 import re
 
-import pytest
-
 from foreign_onnx import ForeignModel
+import pytest
 from rtformer_ros.engines import EngineRequest
 from rtformer_ros.engines.openvino.engine import reason_against, settings_for
 from rtformer_ros.errors import ConfigError

@@ -1,16 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """OpenVINO on this machine's CPU: right classes, what is kept between starts, errors."""
 
 import logging
 import os
+from pathlib import Path
 import stat
 import threading
-from pathlib import Path
 
 import numpy as np
 import onnx
-import pytest
 from onnx import helper, numpy_helper
-
+import pytest
 from rtformer_ros.deploy.quantize import quantize
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.engines.openvino import cache
@@ -18,7 +19,7 @@ from rtformer_ros.engines.reduced_precision.cpu_features import computes_bf16, c
 from rtformer_ros.errors import EngineClosed, EngineError
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.model_metadata import InputFormat, ModelMetadata
-from street_images import CAMVID, ROOT, camvid, samples
+from street_images import CAMVID, camvid, ROOT, samples
 
 SHIPPED = ROOT / 'models' / 'rtformer_slim_camvid_360x480.onnx'
 SIZE = (360, 480)

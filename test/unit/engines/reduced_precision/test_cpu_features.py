@@ -1,7 +1,8 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The features of a CPU are those that the system names."""
 
 import pytest
-
 from rtformer_ros.engines.reduced_precision.cpu_features import (
     computes_bf16,
     computes_int8,

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """`precision: int8` opens the INT8 file that was made from the very model that is named."""
 
 import re
@@ -5,13 +7,12 @@ import re
 import numpy as np
 import onnx
 import pytest
-
 from rtformer_ros.deploy.onnx_file import read_onnx
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.engines.reduced_precision.int8_file import (
     CPU_ENDING,
-    TENSORRT_ENDING,
     int8_file,
+    TENSORRT_ENDING,
 )
 from rtformer_ros.errors import ConfigError, EngineUnavailable, ModelError
 from rtformer_ros.model_metadata import QUANTISED_FROM

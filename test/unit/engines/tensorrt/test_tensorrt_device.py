@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The GPU's name is read from the driver's library, by its published interface."""
 
 import ctypes.util
@@ -5,10 +7,9 @@ import shutil
 import subprocess
 
 import pytest
-
 from rtformer_ros.engines import EngineRequest
 from rtformer_ros.engines.tensorrt.build.find_or_build import find_target
-from rtformer_ros.engines.tensorrt.device import Gpu, find_gpu
+from rtformer_ros.engines.tensorrt.device import find_gpu, Gpu
 from rtformer_ros.errors import EngineUnavailable
 from rtformer_ros.files.packaged_files import find_model
 

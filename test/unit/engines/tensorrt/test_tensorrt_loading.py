@@ -1,10 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Where TensorRT does not load, the message names the cause and the fix."""
 
 import importlib.util
 import sys
 
 import pytest
-
 from rtformer_ros.engines.tensorrt.bindings import is_strongly_typed, load_tensorrt, version_of
 from rtformer_ros.errors import EngineUnavailable
 
@@ -30,7 +31,9 @@ def missing(library):
 def test_not_installed(monkeypatch):
     if importlib.util.find_spec('tensorrt'):
         pytest.skip('TensorRT is installed here')
-    with pytest.raises(EngineUnavailable, match=r'not installed .*apt-get install python3-libnvin'):
+    with pytest.raises(
+        EngineUnavailable, match=r'not installed .*apt-get install python3-libnvin'
+    ):
         load_tensorrt()
 
 

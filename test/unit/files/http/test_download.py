@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Files arrive whole or not at all, whatever the server does."""
 
 import hashlib
@@ -7,11 +9,10 @@ import socket
 import threading
 import urllib.request
 
-import pytest
-
 from http_files import CERTIFICATE, FileServer
+import pytest
 from rtformer_ros.errors import ConfigError, DownloadError
-from rtformer_ros.files.http.download import Patience, download
+from rtformer_ros.files.http.download import download, Patience
 from rtformer_ros.files.http.line import Redirects
 from rtformer_ros.tools.download import main
 
@@ -359,7 +360,9 @@ def test_the_command_line(server, tmp_path, capsys):
     assert main([server.url, str(tmp_path / 'other'), '--sha256', '0' * 64]) == 1
     assert main(['http://127.0.0.1/', str(tmp_path)]) == 1
     assert main([server.url, str(tmp_path / 'other'), '--max-mib', '0.5']) == 1
-    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith('download:')]
+    errors = [
+        line for line in capsys.readouterr().err.splitlines() if line.startswith('download:')
+    ]
     assert ['expected ' + '0' * 64 in errors[0], 'names no file' in errors[1]] == [True, True]
     assert files(tmp_path) == ['weights.bin']
 

@@ -1,12 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Of an mcap file that was cut off anywhere, all is read that was whole before the cut."""
 
-import random
 from contextlib import suppress
+import random
 
+from mcap_files import Form, MAGIC, mcap_file
 import pytest
 from rosbags.rosbag2 import Reader
-
-from mcap_files import MAGIC, Form, mcap_file
 from rtformer_ros.media.recovery.recovered_mcap import RecoveredMcap
 
 TOPICS = {'/a': 'std_msgs/msg/String', '/b': 'std_msgs/msg/Empty', '/rare': 'std_msgs/msg/Bool'}

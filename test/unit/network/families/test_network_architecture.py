@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Variants, sizes, DropPath, initial weights and refusals of the network."""
 
 import subprocess
@@ -5,14 +7,13 @@ import sys
 
 import numpy as np
 import pytest
-import torch
-import torch.nn.functional as F
-
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.network import ImageSegmenter, build_rtformer
+from rtformer_ros.network import build_rtformer, ImageSegmenter
 from rtformer_ros.network.blocks import BatchNorm, DropPath
 from rtformer_ros.network.families.attention import CrossResolutionAttention, GpuFriendlyAttention
 from rtformer_ros.network.image_segmenter import decide
+import torch
+import torch.nn.functional as F
 
 ADE20K = {'injection': (True, False), 'drop_path_rate': 0.1}
 TINY = {'base_channels': 8, 'head_channels': 8}

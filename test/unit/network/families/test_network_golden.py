@@ -1,12 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The network computes what the reference computes: PaddleSeg's outputs, see oracle.py."""
 
 import numpy as np
+import oracle
 import pytest
+from rtformer_ros.network import build_rtformer
 import torch
 import torch.nn.functional as F
-
-import oracle
-from rtformer_ros.network import build_rtformer
 
 LOGIT_TOLERANCE = 5e-5
 ARGMAX_SHARE = 1.2e-5

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Weights are read from our files and PaddleSeg's, and nothing else is."""
 
 import codecs
@@ -8,20 +10,19 @@ import pickle
 import struct
 
 import numpy as np
-import pytest
-import safetensors.torch
-import torch
-
 import oracle
+import pytest
 from rtformer_ros.errors import CheckpointError, ModelError
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.network import (
-    Checkpoint,
     build_from_checkpoint,
     build_rtformer,
+    Checkpoint,
     load_checkpoint,
     save_checkpoint,
 )
+import safetensors.torch
+import torch
 
 TINY = {'base_channels': 8, 'head_channels': 8}
 
@@ -314,7 +315,10 @@ def described(header, **changes):
         (lambda header: '{', 'no JSON'),
         (lambda header: '[]', 'no JSON object'),
         (lambda header: {**header, 'notes': 3}, "object 'notes'"),
-        (lambda header: {**header, 'architecture': {'injection': [True, True]}}, 'no network that'),
+        (
+            lambda header: {**header, 'architecture': {'injection': [True, True]}},
+            'no network that',
+        ),
         (lambda header: {**header, 'architecture': {'injection': 3}}, 'describes no network'),
         (lambda header: {**header, 'architecture': 'slim'}, 'describes no network'),
         (lambda header: {**header, 'labels': LabelSet.generic(4).to_dict()}, '4 classes.* has 3'),

@@ -1,27 +1,28 @@
-"""The class prior moves each class's logits by tau * log(its share), here and in exported files."""
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""The class prior moves a class's logits by tau * log(its share), here and in exported files."""
 
+from functools import partial
 import json
 import subprocess
 import sys
-from functools import partial
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import safetensors.torch
-import torch
-
 from rtformer_ros.deploy.export import export_onnx
 from rtformer_ros.errors import CheckpointError, ConfigError
 from rtformer_ros.network import (
+    build_rtformer,
     Checkpoint,
     ImageSegmenter,
-    build_rtformer,
     load_checkpoint,
     save_checkpoint,
 )
 from rtformer_ros.network.weights.class_prior import LEAST_SHARE, with_class_prior
+import safetensors.torch
+import torch
 
 SHARES = (0.55, 0.25, 0.1499, 0.0001, 0.05)
 SIZE = (64, 96)
@@ -62,7 +63,9 @@ def test_exported_logits_are_those_of_the_network_plus_the_prior(tmp_path, check
         tmp_path / 'w.safetensors', tmp_path / 'prior.onnx', *SIZE, prior_tau=tau
     )
     expected = logits_of(checkpoint) + tau * np.log(np.array(SHARES)).reshape(1, 5, 1, 1)
-    np.testing.assert_allclose(logits_of_onnx(tmp_path / 'prior.onnx'), expected, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(
+        logits_of_onnx(tmp_path / 'prior.onnx'), expected, rtol=0, atol=1e-4
+    )
     assert metadata.description == f'class prior with tau {tau:g}'
 
 

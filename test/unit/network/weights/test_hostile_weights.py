@@ -1,14 +1,15 @@
-"""Loading weights takes at most four times the memory of the file and 64 MiB, whatever is in it."""
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""Loading weights takes at most four times the memory of the file and 64 MiB, whatever it is."""
 
+from contextlib import suppress
 import json
 import pickle
-from contextlib import suppress
-
-import numpy as np
-import pytest
 
 from hostile_weights import PICKLES, SAFETENSORS, whole_weights
 from limited_process import run_limited
+import numpy as np
+import pytest
 from rtformer_ros.errors import CheckpointError
 from rtformer_ros.network.weights.paddleseg import read_pdparams
 

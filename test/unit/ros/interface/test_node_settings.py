@@ -1,7 +1,8 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 import math
 
 import pytest
-
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.geometry.costmap import GroupCosts
 from rtformer_ros.ros.interface.node_settings import NodeSettings

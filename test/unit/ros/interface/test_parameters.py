@@ -1,8 +1,10 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Each parameter is declared once and fills one field of the settings."""
 
-import math
 from dataclasses import fields, is_dataclass
 from functools import reduce
+import math
 
 import pytest
 
@@ -12,7 +14,7 @@ from rtformer_ros.ros.interface.node_settings import NodeSettings
 from rtformer_ros.ros.interface.parameters import GROUPS, SETTINGS_FIELDS, SPECS
 
 DEFAULTS = {name: spec.default for name, spec in SPECS.items()}
-# Filled by no parameter alone: max_batch by the number of cameras, shown_ids once labels are known.
+# Filled by no parameter alone: max_batch by the number of cameras, shown_ids by the labels.
 DERIVED = {'model.build.max_batch', 'frame.points.shown_ids', 'values'}
 
 
@@ -46,7 +48,9 @@ def test_every_field_is_filled_by_one_parameter():
     assert filled == sorted(leaves(NodeSettings.from_values(DEFAULTS)) - DERIVED)
 
 
-@pytest.mark.parametrize('name', [name for name, spec in SPECS.items() if spec.minimum is not None])
+@pytest.mark.parametrize(
+    'name', [name for name, spec in SPECS.items() if spec.minimum is not None]
+)
 def test_the_number_that_is_set_is_in_the_field_in_its_unit(name):
     spec, path = SPECS[name], SETTINGS_FIELDS[name]
     # Near the default, so that it goes with the limits of the others.

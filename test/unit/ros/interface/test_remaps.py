@@ -1,17 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The files that give the topics other packages' names are right and say how to use them."""
 
+from pathlib import Path
 import re
 import shlex
-from pathlib import Path
 
 import pytest
-import yaml
-
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.packaged_files import find_topic_names
 from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.ros.interface.remaps import load_topic_names, one_camera, several_cameras
 from rtformer_ros.ros.interface.topics import output_topics
+import yaml
 
 CONFIG = Path(__file__).resolve().parents[4] / 'config'
 PACKAGED = sorted(path.stem for path in CONFIG.glob('compat/*.yaml'))

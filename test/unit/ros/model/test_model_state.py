@@ -1,23 +1,24 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The states of the model loader, and what their status says."""
 
 import pytest
-
 from rtformer_ros.engines import BuildProgress
 from rtformer_ros.ros.interface.node_settings import NodeSettings
 from rtformer_ros.ros.interface.parameters import SPECS
 from rtformer_ros.ros.model.state import (
-    Building,
-    NoModel,
-    Running,
-    RunningWhileBuilding,
     activate,
     activate_fallback,
+    Building,
     cancel_build,
     clear_errors,
     fail_build,
     keep_model,
+    NoModel,
     pending_build,
     release,
+    Running,
+    RunningWhileBuilding,
     start_build,
     update_frame_settings,
 )

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """What a snapshot leaves on the disk."""
 
 import json
@@ -5,11 +7,10 @@ import json
 import cv2
 import numpy as np
 import pytest
-
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.ros.node.snapshot import (
-    FrameSnapshot,
     default_snapshot_folder,
+    FrameSnapshot,
     write_snapshot,
 )
 
@@ -18,7 +19,9 @@ from rtformer_ros.ros.node.snapshot import (
 def frame() -> FrameSnapshot:
     random = np.random.default_rng(1)
     image, overlay = random.integers(0, 256, (2, 6, 8, 3), np.uint8)
-    return FrameSnapshot('', image, random.integers(0, 256, (3, 4), np.uint8), overlay, {'hz': 9.5})
+    return FrameSnapshot(
+        '', image, random.integers(0, 256, (3, 4), np.uint8), overlay, {'hz': 9.5}
+    )
 
 
 def test_pictures_and_facts_are_read_back_by_others(frame, tmp_path):

@@ -1,15 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Frames brought together by their stamps, and the picture made of one."""
 
 import numpy as np
 import pytest
-
 from rtformer_ros.drawing.legend import ROW_HEIGHT_PX
 from rtformer_ros.drawing.panels import CAPTION_HEIGHT_PX, GAP_PX
 from rtformer_ros.ros.programs.frame_picture import (
-    GROUND_PARTS,
     FrameCollector,
     FramePicture,
     Ground,
+    GROUND_PARTS,
 )
 
 PARTS = ('image', 'mask', 'color_mask', 'overlay')

@@ -1,7 +1,9 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Parameter file and documentation say what the node declares."""
 
-import re
 from pathlib import Path
+import re
 
 import pytest
 import yaml

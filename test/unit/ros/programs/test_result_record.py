@@ -1,8 +1,9 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Figures of a run; the module lives beside the nodes but needs no ROS."""
 
 import numpy as np
 import pytest
-
 from rtformer_ros.ros.programs.result_record import ResultRecord
 
 MS = 1_000_000

@@ -1,9 +1,10 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check that augmentation keeps image and label together and does what it says."""
 
 import cv2
 import numpy as np
 import pytest
-
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.training.data import corruptions
 from rtformer_ros.training.data.augment import Augmenter, paste
@@ -15,7 +16,7 @@ from rtformer_ros.training.data.color import (
 )
 from rtformer_ros.training.data.crop import cut, random_crop
 from rtformer_ros.training.data.sample_store import SampleStore
-from rtformer_ros.training.datasets.dataset import IGNORED, Dataset, plain_id_table
+from rtformer_ros.training.datasets.dataset import Dataset, IGNORED, plain_id_table
 from rtformer_ros.training.recipe import (
     ColorRecipe,
     CopyPasteRecipe,
@@ -23,7 +24,7 @@ from rtformer_ros.training.recipe import (
     CropRecipe,
     Recipe,
 )
-from training_scenes import COLORS_RGB, SCENES, scene
+from training_scenes import COLORS_RGB, scene, SCENES
 
 WILD_CROP = CropRecipe(48, 80, 0.5, 2.0, aspect_jitter=0.3, rotation_deg=20, focus_chance=0.5)
 EFFECTS = [
@@ -131,7 +132,9 @@ def test_colours_stay_where_nothing_is_to_change():
     image, label = scene(5)
     none = ColorRecipe(1.0, brightness=0, contrast=0, saturation=0)
     for recipe in (none, ColorRecipe(chance=0.0)):
-        assert np.array_equal(distort_colors(image, label, recipe, np.random.default_rng(0)), image)
+        assert np.array_equal(
+            distort_colors(image, label, recipe, np.random.default_rng(0)), image
+        )
 
 
 def test_grey_pictures_are_grey_and_wild_ones_keep_grey():

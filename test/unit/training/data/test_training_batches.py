@@ -1,17 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check the order of samples and that crops do not depend on who makes them."""
 
 from collections import Counter
 
 import numpy as np
 import pytest
-import torch
-
 from rtformer_ros.training.data.augment import Augmenter
 from rtformer_ros.training.data.batches import BatchOrder, load_batches
 from rtformer_ros.training.data.sample_store import SampleStore
 from rtformer_ros.training.datasets.dataset import Dataset, plain_id_table
 from rtformer_ros.training.recipe import CorruptionRecipe, CropRecipe, Recipe
-from training_scenes import SCENES, scene
+import torch
+from training_scenes import scene, SCENES
 
 
 @pytest.fixture

@@ -1,15 +1,16 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """A split file says by name what is trained on and what is scored."""
 
 import numpy as np
 import pytest
-import yaml
-
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.packaged_files import find_split
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.training.datasets.open_dataset import open_dataset
-from rtformer_ros.training.datasets.predefined_split import PredefinedSplit, load_split
+from rtformer_ros.training.datasets.predefined_split import load_split, PredefinedSplit
 from training_scenes import write_picture
+import yaml
 
 LABELS = LabelSet.generic(2, 'camvid')
 # Names as CamVid's: three drives, the third of which supplies val too.

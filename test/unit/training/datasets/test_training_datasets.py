@@ -1,17 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check every data set's reader on small trees, whole and broken."""
 
-import shutil
 from pathlib import Path
+import shutil
 
 import numpy as np
 import pytest
-
 from rtformer_ros.errors import ConfigError, ImageError
 from rtformer_ros.labels.label_set import LabelSet
-from rtformer_ros.training.data.sample_store import SampleStore, fill_store
+from rtformer_ros.training.data.sample_store import fill_store, SampleStore
 from rtformer_ros.training.datasets.dataset import IGNORED
-from rtformer_ros.training.datasets.open_dataset import READERS, open_dataset
-from training_scenes import SCENES, scene, write_picture, write_scenes
+from rtformer_ros.training.datasets.open_dataset import open_dataset, READERS
+from training_scenes import scene, SCENES, write_picture, write_scenes
 
 CAMVID = Path(__file__).resolve().parents[5] / 'shared' / 'camvid'
 

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check what a run keeps: its setup, its state, its tables."""
 
 import csv
@@ -7,16 +9,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
-
 from rtformer_ros.errors import CheckpointError, ConfigError
 from rtformer_ros.training.metrics import Scores
 from rtformer_ros.training.recipe import Recipe
 from rtformer_ros.training.run.pictures import draw_rows
 from rtformer_ros.training.run.run_log import RunLog
-from rtformer_ros.training.run.run_setup import RunSetup, load_setup
-from rtformer_ros.training.run.run_state import STATE_FILE, RunState, load_state
-from training_scenes import COLORS_RGB, SCENES, scene
+from rtformer_ros.training.run.run_setup import load_setup, RunSetup
+from rtformer_ros.training.run.run_state import load_state, RunState, STATE_FILE
+import torch
+from training_scenes import COLORS_RGB, scene, SCENES
 
 CPU = torch.device('cpu')
 
@@ -84,7 +85,9 @@ def test_log_writes_tables_and_pictures(tmp_path, capsys):
         log.scores(2, Scores(np.array([[3, 1], [0, 4]])))
         log.picture('seen', picture, 2)
     with (tmp_path / 'steps.csv').open() as file:
-        rows = [[float(row[key]) for key in ('step', 'loss', 'lr')] for row in csv.DictReader(file)]
+        rows = [
+            [float(row[key]) for key in ('step', 'loss', 'lr')] for row in csv.DictReader(file)
+        ]
     assert rows == [[1, 0.25, 1e-3], [2, 0.125, 1e-4]]
     with (tmp_path / 'validation.csv').open() as file:
         (row,) = csv.DictReader(file)

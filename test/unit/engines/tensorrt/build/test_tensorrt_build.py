@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Whatever becomes of the compiler, its caller gets a plan that is right, or hears why not."""
 
 import os
@@ -6,14 +8,13 @@ import sys
 import tempfile
 import textwrap
 
-import onnx
-import pytest
-
 from foreign_onnx import write_raw
+import onnx
 from plan_workbench import write_model
+import pytest
 from rtformer_ros.engines import BuildWatch
 from rtformer_ros.engines.tensorrt.build.job import CompileJob
-from rtformer_ros.engines.tensorrt.build.parent import COMPILER, compile_in_child
+from rtformer_ros.engines.tensorrt.build.parent import compile_in_child, COMPILER
 from rtformer_ros.errors import (
     ConfigError,
     EngineBuildCancelled,
@@ -59,7 +60,9 @@ def test_a_plan_that_is_wrong_in_half_precision_is_built_in_single(bench):
     assert bench.builds() == ['fp16@3', 'fp16@1', 'fp32@3']
     assert prepared.record.precision == 'fp32'
     assert len(prepared.record.notes) == 2
-    assert any(phase.startswith('FP32 at optimisation level 3, attempt 3 of 3') for phase in phases)
+    assert any(
+        phase.startswith('FP32 at optimisation level 3, attempt 3 of 3') for phase in phases
+    )
 
 
 def test_no_plan_that_is_wrong_is_ever_given_out(bench):
@@ -194,7 +197,9 @@ IN_REAL_COMPILER = (
 @pytest.mark.parametrize('library', ['onnx', 'onnxruntime'])
 def test_libraries_that_building_needs_are_named(bench, library):
     code = IN_REAL_COMPILER.format(f'sys.modules[{library!r}] = None')
-    with pytest.raises(EngineUnavailable, match=rf'but {library} does.* pip install onnx onnxrunt'):
+    with pytest.raises(
+        EngineUnavailable, match=rf'but {library} does.* pip install onnx onnxrunt'
+    ):
         compile_with(bench, [sys.executable, '-c', code])
 
 
@@ -276,7 +281,9 @@ def test_a_watch_that_fails_ends_the_compiler_too(bench):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bench.prepare(bench.request(watch=BuildWatch(report)), wait_for=str(bench.folder / 'never'))
+        bench.prepare(
+            bench.request(watch=BuildWatch(report)), wait_for=str(bench.folder / 'never')
+        )
     [compiler_id] = bench.compiler_ids()
     with pytest.raises(ProcessLookupError):
         os.kill(compiler_id, 0)

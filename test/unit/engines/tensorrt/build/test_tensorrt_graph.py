@@ -1,11 +1,12 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """The graph that is compiled: what no TensorRT takes is brought to a form that it does."""
 
+from foreign_onnx import write_raw
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
-
-from foreign_onnx import write_raw
 from rtformer_ros.deploy.operators.check import check_operators
 from rtformer_ros.engines.tensorrt.build.graph import compile_graph
 from rtformer_ros.labels.label_set import LabelSet

@@ -1,9 +1,10 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Progress of a build: the arithmetic of nested phases, and when a caller hears of it."""
 
 import threading
 
 import pytest
-
 from rtformer_ros.engines.request import BuildWatch
 from rtformer_ros.engines.tensorrt.build.progress import BuildReporter, PhaseTree
 from rtformer_ros.engines.tensorrt.messages import MessageLog

@@ -1,9 +1,10 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """A plan is measured against what ONNX Runtime says of real photographs."""
 
 import numpy as np
 import onnxruntime
 import pytest
-
 from rtformer_ros.engines import EngineRequest
 from rtformer_ros.engines.tensorrt.build.verification import Reference, reference_of
 from rtformer_ros.errors import ModelError

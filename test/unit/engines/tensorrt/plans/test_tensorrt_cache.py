@@ -1,19 +1,20 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Whatever happened to a cached plan, what is given out is the plan that was built for it."""
 
 import hashlib
 import json
 import os
+from pathlib import Path
 import signal
 import stat
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import onnx
+from plan_workbench import other_machine, TARGET, write_model
 import pytest
-
-from plan_workbench import TARGET, other_machine, write_model
 from rtformer_ros.engines import BuildWatch
 from rtformer_ros.engines.tensorrt.plans.cache import PlanCache
 from rtformer_ros.engines.tensorrt.plans.record import read_record

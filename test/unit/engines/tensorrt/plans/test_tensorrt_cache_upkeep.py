@@ -1,16 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """What the plan cache forgets, remembers and makes room for, and where it lies."""
 
+from dataclasses import replace
 import os
+from pathlib import Path
 import pwd
 import tempfile
 import time
-from dataclasses import replace
-from pathlib import Path
 
 import onnx
-import pytest
-
 from plan_workbench import other_machine
+import pytest
 from rtformer_ros.engines.tensorrt.build.find_or_build import discard_plan
 from rtformer_ros.engines.tensorrt.plans.cache import PlanCache
 from rtformer_ros.engines.tensorrt.plans.cache_folder import default_cache_folder
@@ -53,7 +54,10 @@ def test_plans_that_nobody_uses_make_room_for_new_ones(tmp_path, prepared):
     assert [cache.load(record.key) is not None for record in records[:4]] == [1, 0, 1, 1]
     # One that is larger than all that may be kept is kept alone.
     PlanCache(tmp_path, most_bytes=size - 1).store(prepared.plan, records[4])
-    assert [path.suffixes for path in sorted(tmp_path.iterdir())] == [['.plan'], ['.plan', '.json']]
+    assert [path.suffixes for path in sorted(tmp_path.iterdir())] == [
+        ['.plan'],
+        ['.plan', '.json'],
+    ]
     assert cache.load(records[4].key)
 
 

@@ -1,10 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check which plan files are trusted, and where what is known of them comes from."""
 
 import hashlib
 import os
 
 import pytest
-
 from rtformer_ros.engines.tensorrt.device import Gpu
 from rtformer_ros.engines.tensorrt.plans.file import open_plan_file
 from rtformer_ros.engines.tensorrt.plans.key import PlanKey, Target
@@ -80,7 +81,9 @@ def test_a_broken_record_is_refused(plan):
 def test_a_plan_of_somebody_else_is_refused(plan, monkeypatch):
     me = os.geteuid()
     monkeypatch.setattr(os, 'geteuid', lambda: me + 1)
-    with pytest.raises(ModelError, match=f'belongs to user {me} and this process to user {me + 1}'):
+    with pytest.raises(
+        ModelError, match=f'belongs to user {me} and this process to user {me + 1}'
+    ):
         open_plan_file(plan, HERE)
 
 

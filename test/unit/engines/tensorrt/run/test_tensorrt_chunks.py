@@ -1,9 +1,10 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Check how many images are divided into calls of a plan."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
+import pytest
 from rtformer_ros.engines.tensorrt.run.runner import Chunk, chunks
 
 
