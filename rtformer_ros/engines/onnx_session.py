@@ -11,6 +11,8 @@ from typing import Any, TYPE_CHECKING
 import numpy as np
 import onnxruntime
 from rtformer_ros.deploy.external_data import external_files
+from rtformer_ros.engines.preparation.optimized_model import optimized_model
+from rtformer_ros.engines.preparation.session_options import LOG_FATAL_ONLY, session_options
 from rtformer_ros.errors import EngineError, EngineUnavailable, ModelError, RtformerError
 
 if TYPE_CHECKING:
@@ -30,8 +32,6 @@ _ELEMENT_TYPES: dict[str, np.dtype[Any]] = {
     'tensor(float)': np.dtype(np.float32),
     'tensor(float16)': np.dtype(np.float16),
 }
-# Whatever the library would log as an error is raised as one.
-_LOG_FATAL_ONLY = 4
 
 
 class OnnxSession:
@@ -56,7 +56,7 @@ class OnnxSession:
         self.provider: str = session.get_providers()[0]
         self.properties: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
         self._options = onnxruntime.RunOptions()
-        self._options.log_severity_level = _LOG_FATAL_ONLY
+        self._options.log_severity_level = LOG_FATAL_ONLY
         self._input_name, self.input_shape, self.input_dtype = _only_input(session, request.model)
 
     def run(self, tensor: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
@@ -117,24 +117,25 @@ def _load_on_cuda(request: EngineRequest) -> onnxruntime.InferenceSession:
 
 
 def _load(request: EngineRequest, providers: list[_Provider]) -> onnxruntime.InferenceSession:
-    options = _session_options(request.thread_count)
-    with _translated(f'{request.model} cannot be loaded as an ONNX model', ModelError):
+    with _translated(_cannot_load(request), ModelError):
         external_files(request.model)
-        return onnxruntime.InferenceSession(str(request.model), options, providers=providers)
+    if request.gives_way and providers == [CPU]:
+        with optimized_model(request.model, request.watch.is_cancelled) as optimized:
+            if optimized is not None:
+                return _session(request, optimized, providers, is_optimized=True)
+    return _session(request, request.model, providers)
 
 
-def _session_options(threads: int) -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    # Idle threads sleep: a robot has other work for the cores between two frames.
-    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
-    options.log_severity_level = _LOG_FATAL_ONLY
-    # Only what was checked is read: not the library's own format under the same suffix.
-    options.add_session_config_entry('session.load_model_format', 'ONNX')
-    return options
+def _session(
+    request: EngineRequest, path: Path, providers: list[_Provider], *, is_optimized: bool = False
+) -> onnxruntime.InferenceSession:
+    options = session_options(request.thread_count, is_optimized=is_optimized)
+    with _translated(_cannot_load(request), ModelError):
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+
+
+def _cannot_load(request: EngineRequest) -> str:
+    return f'{request.model} cannot be loaded as an ONNX model'
 
 
 def _only_input(

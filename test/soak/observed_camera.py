@@ -4,16 +4,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
 import time
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import Any
 
-from closed_form_models import expected_class_map
 import numpy as np
-from ros_peer import Camera, NODE, RosPeer
-from rtformer_ros.ros.input.image_messages import image_array
 from sensor_msgs.msg import CompressedImage, Image
+
+from closed_form_models import expected_class_map
+from ros_peer import NODE, Camera, RosPeer
+from rtformer_ros.ros.input.image_messages import image_array
 
 UNLABELED = 255
 STALL_S = 1.0
@@ -83,6 +84,12 @@ class ObservedCamera:
         is_raw = isinstance(message, Image)
         (self.camera.images if is_raw else self.camera.compressed).publish(message)
         return frame_id
+
+    def allow(self, rules: MaskRules) -> None:
+        """Let these rules hold, too, for all that is under way: the node is being changed."""
+        for frame_id, sent in self._sent.items():
+            if frame_id not in self.answered:
+                self._sent[frame_id] = replace(sent, rules=sent.rules | {rules})
 
     def send_depth(self, message: Image) -> None:
         """Publish a depth image, for the latest image unless it has a stamp."""

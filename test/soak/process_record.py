@@ -4,9 +4,20 @@
 
 from __future__ import annotations
 
+import statistics
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-import statistics
+
+
+def starved_s(*process_ids: int) -> float:
+    """Return how long the threads of processes have waited for a core so far, all together."""
+    total_ns = 0
+    for each in process_ids:
+        for path in Path(f'/proc/{each}/task').glob('*/schedstat'):
+            with suppress(OSError):
+                total_ns += int(path.read_text().split()[1])
+    return total_ns / 1e9
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,7 @@ def table(soak: Soak, minutes: float, load: float) -> list[str]:
         '|---|---|',
         f'| masks, all compared | {count["masks"]} |',
         *(f'| {name} | {count[name]} |' for name in FAULTS),
+        f'| over 1 s because no core was free | {count["waits for a core"]} |',
         f'| refused as malformed | {count["dropped: malformed"]} |',
         f'| overtaken by a newer frame | {count["dropped: newer frame"]} |',
         f'| slowest mask (ms) | {count["slowest ms"]} |',

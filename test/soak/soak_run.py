@@ -4,14 +4,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
 import itertools
 import os
-from pathlib import Path
 import random
 import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+
+from nav_msgs.msg import OccupancyGrid
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo, LaserScan, PointCloud2
 
 from closed_form_models import brightest_channel
 from fuzzed_messages import (
@@ -24,15 +29,11 @@ from fuzzed_messages import (
     picture,
     raw_image,
 )
-from nav_msgs.msg import OccupancyGrid
 from node_process import NodeProcess
-from observed_camera import MaskRules, ObservedCamera, STALL_S
+from observed_camera import STALL_S, MaskRules, ObservedCamera
 from parameter_sets import HARMLESS_SETS
-from process_record import ProcessRecord
-from rcl_interfaces.srv import SetParameters
-from rclpy.parameter import Parameter
-from ros_peer import NODE, noise, RosPeer, values_of
-from sensor_msgs.msg import CameraInfo, LaserScan, PointCloud2
+from process_record import ProcessRecord, starved_s
+from ros_peer import NODE, RosPeer, noise, values_of
 
 SEED = 7
 FRAMES, FUZZED, SWAPS, SETS = 1000, 400, 3, 10
@@ -151,23 +152,25 @@ class Soak:
             message = raw_image(image) if self.is_raw else picture(image)
             waiting[each] = each.send(message, image, rules)
             self.count['frames'] += 1
-        sent_s, is_late = time.monotonic(), False
+        processes = (self.node.process.pid, os.getpid())
+        sent_s, starved_before_s = time.monotonic(), starved_s(*processes)
         while any(number not in each.answered for each, number in waiting.items()):
             assert self.node.is_alive, f'the node ended: {self.node.output[-2000:]}'
             self.peer.executor.spin_once(timeout_sec=0.02)
-            waited_s = time.monotonic() - sent_s
-            if waited_s > STALL_S and not is_late:
-                is_late = True
-                self._note('stalls', f'no mask of {sorted(waiting.values())} for {waited_s:.1f} s')
-            if waited_s > LOST_S:
+            if time.monotonic() - sent_s > LOST_S:
                 self._note('lost frames', f'no mask of {sorted(waiting.values())}')
                 break
+        waited_s = time.monotonic() - sent_s
+        if waited_s > STALL_S:
+            core_s = starved_s(*processes) - starved_before_s
+            what = f'{waited_s:.2f} s, of which {core_s:.2f} s without a core'
+            self._note('stalls' if waited_s - core_s > STALL_S else 'waits for a core', what)
         self._attend()
 
     def _note(self, kind: str, what: str) -> None:
         self.count[kind] += 1
-        load = os.getloadavg()[0]
-        self.faults.append(f'{kind}: {what}; load {load:.1f}; pending {self._pending}')
+        if kind != 'waits for a core':
+            self.faults.append(f'{kind}: {what}; load average {os.getloadavg()[0]:.1f}')
 
     def _fuzz(self) -> Iterator[None]:
         """Send broken messages, one of each kind that is listened to at a time."""
@@ -178,10 +181,7 @@ class Soak:
             make = fuzzed_image if self.is_raw else fuzzed_picture
             fuzzed = make(self.rng, image)
             each.send(
-                fuzzed.message,
-                fuzzed.image_hwc,
-                rules,
-                self.rng.choice(('', '\x1b[2J', 'x' * 500)),
+                fuzzed.message, fuzzed.image_hwc, rules, self.rng.choice(('', '\x1b[2J', 'x' * 500))
             )
             self.count['fuzzed images' if self.is_raw else 'fuzzed compressed images'] += 1
             if self.rng.random() < 0.5:
@@ -235,6 +235,9 @@ class Soak:
             if result.successful:
                 self.rules = new
 
+        # Broken messages are not waited for: some may still be on their way.
+        for each in self.active:
+            each.allow(new)
         self._pending = (self._future(name, value), settle, frozenset({self.rules, new}))
 
     def _future(self, name: str, value: Any) -> Any:

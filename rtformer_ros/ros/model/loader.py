@@ -238,7 +238,7 @@ class ModelLoader:
         return not is_compiled and not needs_build(engine_request(settings))
 
     def _change_model(self, config: FrameConfig, settings: NodeSettings) -> None:
-        request = engine_request(settings.model)
+        request = replace(engine_request(settings.model), gives_way=True)
         if not needs_build(request):
             self._exchange(config, open_engine(request), settings)
             self._background.cancel()
