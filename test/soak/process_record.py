@@ -4,10 +4,15 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+
+_END = 2.0
+"""A share after the last: the last round ends after its time."""
 
 
 def starved_s(*process_ids: int) -> float:
@@ -50,7 +55,7 @@ class ProcessRecord:
     def memory_growth(self) -> float:
         """Return the growth of memory after the first tenth, in shares of what it was then."""
         before = max(each.resident_mib for each in self._part(0, 0.1))
-        return max(each.resident_mib for each in self._part(0.1, 1)) / before - 1
+        return max(each.resident_mib for each in self._part(0.1, _END)) / before - 1
 
     def gained(self, name: str) -> float:
         """Return how much more of 'threads' or 'handles' there are at the end than early on."""
@@ -58,7 +63,7 @@ class ProcessRecord:
         for state in {each.state for each in self.samples}:
             early, late = (
                 [getattr(each, name) for each in self._part(*part) if each.state == state]
-                for part in ((0.0, 0.2), (0.8, 1.0))
+                for part in ((0.0, 0.2), (0.8, _END))
             )
             if early and late:
                 gains.append(statistics.median(late) - statistics.median(early))
@@ -66,7 +71,8 @@ class ProcessRecord:
 
     def memory_by_tenths(self) -> list[float]:
         """Return the highest resident memory of each tenth, in MiB."""
-        parts = [self._part(n / 10, (n + 1) / 10) for n in range(10)]
+        ends = [*(n / 10 for n in range(10)), _END]
+        parts = [self._part(first, last) for first, last in itertools.pairwise(ends)]
         return [max(each.resident_mib for each in part) for part in parts if part]
 
     def _part(self, first: float, last: float) -> list[Sample]:
