@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 """
-Processes of ours: children that end with their parent.
+Processes of ours: children that end with their parent, and give way to it.
 
 Imports only errors, so that every room can use it. Knows nothing of what the processes do.
 """

@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
 _END = 2.0
 """A share after the last: the last round ends after its time."""
 

@@ -22,10 +22,10 @@ from tempfile import TemporaryDirectory
 
 from rtformer_ros.errors import EngineBuildCancelled, ModelError
 from rtformer_ros.processes.lifeline import end_with_standard_input
+from rtformer_ros.processes.priority import step_back
 
 _logger = logging.getLogger(__name__)
 
-_NICENESS = 5
 _POLL_S = 0.02
 _OPTIMIZED, _AS_IT_IS = 0, 3
 _REPORTED_CHARACTERS = 300
@@ -114,5 +114,5 @@ def main(model: str, output: str) -> int:
 
 if __name__ == '__main__':
     end_with_standard_input(lambda: os._exit(1))
-    os.nice(_NICENESS)
+    step_back()
     sys.exit(main(*sys.argv[1:]))

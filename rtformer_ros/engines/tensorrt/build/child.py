@@ -37,6 +37,7 @@ from rtformer_ros.errors import (
     RtformerError,
 )
 from rtformer_ros.processes.lifeline import end_with_standard_input
+from rtformer_ros.processes.priority import step_back
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,8 +46,7 @@ if TYPE_CHECKING:
     from rtformer_ros.engines.request import BuildOptions
     from rtformer_ros.engines.tensorrt.build.graph import CompileGraph
 
-# The node goes first: for the processor, and for the memory when there is too little.
-_NICENESS = 5
+# The node goes first when there is too little memory.
 _OOM_SCORE = b'800'
 
 
@@ -62,7 +62,8 @@ def serve(build_plan: PlanBuilderFn, run_plan: PlanRunnerFn) -> int:
     # Ours may be killed; the parent removes this folder, and all that is in it, in any case.
     tempfile.tempdir = job.work_folder
     end_with_standard_input(partial(_leave, job.work_folder))
-    _step_back()
+    step_back()
+    _offer_to_be_killed()
     try:
         result = compile_model(job, _reporting(answers), build_plan, run_plan)
     except Exception as error:  # noqa: BLE001
@@ -135,9 +136,7 @@ def _leave(work_folder: str) -> None:
     os._exit(1)
 
 
-def _step_back() -> None:
-    with suppress(OSError):
-        os.nice(_NICENESS)
+def _offer_to_be_killed() -> None:
     with suppress(OSError):
         Path('/proc/self/oom_score_adj').write_bytes(_OOM_SCORE)
 
