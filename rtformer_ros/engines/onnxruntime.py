@@ -56,7 +56,8 @@ class OnnxRuntimeEngine(Engine):
         metadata = metadata_of(request.model, session.properties)
         height, width = input_size(session, metadata, request)
         warm_up = np.zeros((1, height, width, 3), np.uint8)
-        outputs = run_in_chunks(session, metadata, warm_up)
+        with request.watch.interrupts(session.interrupt):
+            outputs = run_in_chunks(session, metadata, warm_up)
         chosen = check_outputs(outputs, metadata, (height, width), request)
         description = EngineDescription(
             engine='onnxruntime',

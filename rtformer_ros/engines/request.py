@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, KW_ONLY
 import os
 import re
-from typing import get_args, TYPE_CHECKING
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, get_args
 
 from rtformer_ros.engines.precision import EnginePrecision
 from rtformer_ros.errors import ConfigError, ModelError
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 
 OPTIMIZATION_LEVELS = range(6)
+
+_CANCEL_POLL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,34 @@ class BuildWatch:
     Callbacks of the caller of a build.
 
     report: called about once a second, from any thread. is_cancelled: called as often; once it
-    returns True the build ends soon with EngineBuildCancelled.
+    returns True a build ends soon with EngineBuildCancelled, and an opening with some EngineError
+    where the library can be interrupted.
     """
 
     report: Callable[[BuildProgress], None] = _ignore
     is_cancelled: Callable[[], bool] = _never
+
+    @contextmanager
+    def interrupts(self, interrupt: Callable[[], None]) -> Iterator[None]:
+        """Call `interrupt` once, from another thread, if this is cancelled during the block."""
+        if self.is_cancelled is _never:
+            yield
+            return
+        is_over = threading.Event()
+
+        def attend() -> None:
+            while not is_over.wait(_CANCEL_POLL_S):
+                if self.is_cancelled():
+                    interrupt()
+                    return
+
+        thread = threading.Thread(target=attend, name='cancellation', daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
 
 
 DEFAULT_NETWORK_SIZE = (360, 480)
@@ -123,9 +150,7 @@ class EngineRequest:
                 'OpenVINO, gpu, gpu:N or npu'
             )
         if self.threads < 0:
-            raise ConfigError(
-                f'threads is {self.threads}; expected 0 (one core left free) or more'
-            )
+            raise ConfigError(f'threads is {self.threads}; expected 0 (one core left free) or more')
         if self.network_size is not None and min(self.network_size) < 1:
             raise ConfigError(
                 f'network_size is {self.network_size}; expected (height, width), each 1 or more'
@@ -174,7 +199,7 @@ def fixed_size(height: int, width: int, request: EngineRequest) -> tuple[int, in
     for own, asked in zip((height, width), wanted or (height, width), strict=True):
         if own and own != asked:
             raise ConfigError(
-                f'network_size is {wanted}, but {request.model.name} is for {height or "any"} '
+                f'network_size is {wanted}, but {request.model.name} is made for {height or "any"} '
                 f'x {width or "any"} pixels (height x width); leave network_size out'
             )
     default_height, default_width = wanted or DEFAULT_NETWORK_SIZE

@@ -138,3 +138,31 @@ def _busy_nodes(busy_loops: int) -> list[onnx.NodeProto]:
 def expected_class_map(image_hwc: np.ndarray, order: tuple[int, ...] = (0, 1, 2)) -> np.ndarray:
     """Return what the model says of an RGB image, uint8 [H, W, 3]."""
     return np.argmax(image_hwc[..., list(order)], axis=2).astype(np.uint8)
+
+
+def slow_to_load(path: Path, multiplications: int = 5000) -> Path:
+    """
+    Write brightest_channel whose loading takes minutes, for a constant that is 0 in the end.
+
+    ONNX Runtime computes constants while it loads a model: that many products of matrices.
+    """
+    model = onnx.load(brightest_channel(path))
+    size = onnx.numpy_helper.from_array(np.array([1024, 1024], np.int64), 'size')
+    nodes = [helper.make_node('ConstantOfShape', ['size'], ['power0'])]
+    nodes += [
+        helper.make_node('MatMul', [f'power{i}', f'power{i}'], [f'power{i + 1}'])
+        for i in range(multiplications)
+    ]
+    nodes += [
+        helper.make_node('ReduceMax', [f'power{multiplications}'], ['late_nil'], keepdims=0),
+        helper.make_node('Add', ['floats', 'late_nil'], ['late_values']),
+    ]
+    place = next(i for i, each in enumerate(model.graph.node) if each.output[0] == 'values')
+    model.graph.node[place].input[0] = 'late_values'
+    kept = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend([*kept[:place], *nodes, *kept[place:]])
+    model.graph.initializer.append(size)
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+    return path

@@ -69,7 +69,8 @@ class OpenVinoEngine(Engine):
             wanted, AgreementTrial(model, metadata, size, request), request
         )
         compiled = model.compile(device, settings, size)
-        outputs = run_in_chunks(compiled, metadata, np.zeros((1, *size, 3), np.uint8))
+        with request.watch.interrupts(compiled.interrupt):
+            outputs = run_in_chunks(compiled, metadata, np.zeros((1, *size, 3), np.uint8))
         chosen = check_outputs(outputs, metadata, size, request)
         description = EngineDescription(
             engine='openvino',

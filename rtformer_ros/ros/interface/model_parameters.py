@@ -95,6 +95,17 @@ MODEL_GROUP = ParameterGroup(
             convert=read_engine_fallback,
         ),
         ParameterSpec(
+            'model_open_timeout_s',
+            60.0,
+            'Seconds after which the opening of a model is given up; what runs continues',
+            1.0,
+            3600.0,
+            unit='s',
+            details='Building has no limit. A model named while the node runs is loaded in another '
+            'process first.',
+            settings_field='model_open_timeout_s',
+        ),
+        ParameterSpec(
             'build.workspace_mib',
             1024,
             'Scratch memory in MiB that the compiler of an engine may take',

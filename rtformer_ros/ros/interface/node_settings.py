@@ -43,6 +43,7 @@ class NodeSettings:
 
     model: ModelSettings
     engine_fallback: str
+    model_open_timeout_s: float
     frame: FrameSettings
     cameras: tuple[str, ...]
     camera: CameraSettings

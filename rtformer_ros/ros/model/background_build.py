@@ -105,7 +105,7 @@ class BuildThread:
         if self._cancelled.is_set():
             return None, EngineBuildCancelled('the build was cancelled before it began')
         try:
-            return open_engine(engine_request(self.settings, watch)), None
+            return open_engine(engine_request(self.settings, watch, gives_way=True)), None
         except RtformerError as error:
             return None, error
         except Exception as error:  # noqa: BLE001  it must end with a result, whatever happens

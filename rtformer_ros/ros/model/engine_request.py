@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from rtformer_ros.ros.interface.settings import ModelSettings
 
 
-def engine_request(settings: ModelSettings, watch: BuildWatch | None = None) -> EngineRequest:
+def engine_request(
+    settings: ModelSettings, watch: BuildWatch | None = None, *, gives_way: bool = False
+) -> EngineRequest:
     """
     Find the model and label files that the settings name, and return what to open.
 
+    watch, gives_way: as of EngineRequest.
     Raises ModelError where there is no such model, ConfigError for labels that cannot be read or
     a value that cannot be.
     """
@@ -33,4 +36,5 @@ def engine_request(settings: ModelSettings, watch: BuildWatch | None = None) -> 
         precision=settings.precision,
         build=settings.build,
         watch=watch or BuildWatch(),
+        gives_way=gives_way,
     )

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rtformer_ros.engines import compiles, needs_build, open_engine
+from rtformer_ros.engines import compiles
 from rtformer_ros.errors import ConfigError, EngineUnavailable, RtformerError
 from rtformer_ros.files.packaged_files import model_licence
 from rtformer_ros.ros.frames.config import configure_frames, CurrentConfig
 from rtformer_ros.ros.interface.node_settings import FRAME_CONFIG_PARAMETERS, NodeSettings
 from rtformer_ros.ros.model.background_build import BackgroundBuild
-from rtformer_ros.ros.model.engine_request import engine_request
+from rtformer_ros.ros.model.opening import ModelOpener
 from rtformer_ros.ros.model.state import (
     activate,
     activate_fallback,
@@ -55,9 +55,16 @@ class ModelLoader:
     read at any time.
     """
 
-    def __init__(self, logger: RcutilsLogger, on_build_done: Callable[[], None]) -> None:
-        """Start without a model; on_build_done: called from another thread, see `adopt_build`."""
+    def __init__(
+        self, logger: RcutilsLogger, on_build_done: Callable[[], None], trusted: ModelSettings
+    ) -> None:
+        """
+        Start without a model.
+
+        on_build_done: called from another thread, see `adopt_build`. trusted: see ModelOpener.
+        """
         self.current = CurrentConfig()
+        self._opener = ModelOpener(trusted)
         self._background = BackgroundBuild(logger, on_build_done)
         self._logger = logger
         self._state: LoaderState = NoModel()
@@ -153,7 +160,7 @@ class ModelLoader:
         and changes nothing for settings that cannot be.
         """
         state, model = self._open_state, settings.model
-        if self._is_active(config, model):
+        if self._is_active(config, settings):
             self._update_frames(config, settings)
             self._state = keep_model(state, settings)
             self._background.cancel()
@@ -174,19 +181,22 @@ class ModelLoader:
     def _configure(self, settings: NodeSettings) -> bool:
         if pending_build(self._state) == settings.model:
             return self._use_build_or_fallback(settings)
-        request = engine_request(settings.model)
-        if needs_build(request):
-            self._start_build(settings.model)
-            return self._use_fallback(settings)
-        self.cancel_build()
         try:
-            engine = open_engine(request)
+            engine = self._opener.open(settings.model, settings.model_open_timeout_s)
         except EngineUnavailable as error:
+            self.cancel_build()
             if not settings.engine_fallback:
                 raise
             self._use_substitute(settings, error)
-        else:
-            self._activate(_config_or_close(engine, settings.frame), settings)
+            return True
+        except RtformerError:
+            self.cancel_build()
+            raise
+        if engine is None:
+            self._start_build(settings.model)
+            return self._use_fallback(settings)
+        self.cancel_build()
+        self._activate(_config_or_close(engine, settings.frame), settings)
         return True
 
     def _use_build_or_fallback(self, settings: NodeSettings) -> bool:
@@ -202,7 +212,7 @@ class ModelLoader:
         if not settings.engine_fallback:
             return False
         try:
-            fallback, config = _open_fallback(settings)
+            fallback, config = self._open_fallback(settings)
         except RtformerError as error:
             self._logger.warning(f'engine_fallback cannot run during the build: {error}')
             return False
@@ -218,7 +228,7 @@ class ModelLoader:
     def _use_substitute(self, settings: NodeSettings, unavailable: EngineUnavailable) -> None:
         """Run the fallback engine in place of one that cannot be had; raises EngineUnavailable."""
         try:
-            fallback, config = _open_fallback(settings)
+            fallback, config = self._open_fallback(settings)
         except RtformerError as error:
             raise EngineUnavailable(
                 f'{unavailable}; engine_fallback cannot run either: {error}'
@@ -227,20 +237,32 @@ class ModelLoader:
         self._state = activate_substitute(fallback, settings.model, str(unavailable))
         self._logger.warning(f'{unavailable}; engine_fallback runs instead: {_text(config)}')
 
-    def _is_active(self, config: FrameConfig, settings: ModelSettings) -> bool:
+    def _open_fallback(self, settings: NodeSettings) -> tuple[NodeSettings, FrameConfig]:
+        """Open the engine that fills in, for the same frames; raises RtformerError."""
+        changes = {'engine': settings.engine_fallback, **_FALLBACK_VALUES}
+        fallback = NodeSettings.from_values({**settings.values, **changes})
+        engine = self._opener.open(fallback.model, settings.model_open_timeout_s)
+        if engine is None:
+            raise EngineUnavailable(
+                f'{settings.engine_fallback} would have to build the model, too'
+            )
+        return fallback, _config_or_close(engine, settings.frame)
+
+    def _is_active(self, config: FrameConfig, settings: NodeSettings) -> bool:
         """Tell whether the current engine is what these settings would open."""
-        active = self._open_state.settings.model
-        if settings == active:
+        active, wanted = self._open_state.settings.model, settings.model
+        if wanted == active:
             return True
-        if replace(settings, build=active.build) != active:
+        if replace(wanted, build=active.build) != active:
             return False
-        is_compiled = compiles(config.engine.description.engine)
-        return not is_compiled and not needs_build(engine_request(settings))
+        if compiles(config.engine.description.engine):
+            return False
+        return not self._opener.needs_build(wanted, settings.model_open_timeout_s)
 
     def _change_model(self, config: FrameConfig, settings: NodeSettings) -> None:
-        request = replace(engine_request(settings.model), gives_way=True)
-        if not needs_build(request):
-            self._exchange(config, open_engine(request), settings)
+        engine = self._opener.open(settings.model, settings.model_open_timeout_s)
+        if engine is not None:
+            self._exchange(config, engine, settings)
             self._background.cancel()
             return
         new, old = settings.model, self._open_state.settings.model
@@ -311,13 +333,6 @@ class ModelLoader:
             self._logger.error(
                 f'{what}. {_text(config)} continues to run, and the parameters are set back to it'
             )
-
-
-def _open_fallback(settings: NodeSettings) -> tuple[NodeSettings, FrameConfig]:
-    """Open the engine that fills in, for the same frames; raises RtformerError."""
-    changes = {'engine': settings.engine_fallback, **_FALLBACK_VALUES}
-    fallback = NodeSettings.from_values({**settings.values, **changes})
-    return fallback, _config_or_close(open_engine(engine_request(fallback.model)), settings.frame)
 
 
 def _text(config: FrameConfig) -> str:

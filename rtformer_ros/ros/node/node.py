@@ -57,7 +57,9 @@ class SegmentationNode(ManagedNode):
         self._log_handler = bridge_logs(self.get_logger())
         # In the default group, like all that changes the model.
         self._build_done = self.create_guard_condition(self._use_build)
-        self._models = ModelLoader(self.get_logger(), self._build_done.trigger)
+        self._models = ModelLoader(
+            self.get_logger(), self._build_done.trigger, self._settings.model
+        )
         self._current = self._models.current
         self._camera_group = MutuallyExclusiveCallbackGroup()
         self._cameras = Cameras(

@@ -5,31 +5,33 @@
 from __future__ import annotations
 
 import array
-import math
 import threading
-import time
 from typing import TYPE_CHECKING
+
+from sensor_msgs.msg import CompressedImage, Image
 
 from rtformer_ros.errors import GeometryError, shown
 from rtformer_ros.imaging.codecs import encode_jpeg, encode_png
 from rtformer_ros.ros.input.image_messages import image_array, new_image
-from rtformer_ros.ros.interface.qos import output_profile, PublisherEventCallbacks, unmet_policies
+from rtformer_ros.ros.interface.qos import PublisherEventCallbacks, output_profile, unmet_policies
 from rtformer_ros.ros.interface.topics import COMPRESSED, FRAME_OUTPUTS, qos_topic
 from rtformer_ros.ros.output.classes import ClassPublishers
 from rtformer_ros.ros.output.converters import IMAGE_OUTPUTS, MESSAGE_OUTPUTS
-from sensor_msgs.msg import CompressedImage, Image
+from rtformer_ros.stream.message_throttle import MessageThrottle
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from rclpy.node import Node
     from rclpy.publisher import Publisher
+
     from rtformer_ros.ros.frames.config import FrameConfig
     from rtformer_ros.ros.frames.result import FrameResult
     from rtformer_ros.ros.interface.settings import OutputSettings, TopicQos
     from rtformer_ros.ros.output.converters import ImageOutput
 
 _LOG_PERIOD_S = 5.0
+_MOST_IN_PERIOD = 10
 _MOST_CHARACTERS = 500
 
 
@@ -57,7 +59,8 @@ class Outputs:
         self._classes = ClassPublishers(node, self._prefix)
         self._incompatible: dict[str, str] = {}
         self._unmakable: dict[str, str] = {}
-        self._warned_s: dict[str, float] = {}
+        # rclpy's own throttle would let one topic of one camera silence all others.
+        self._throttle = MessageThrottle(_LOG_PERIOD_S, _MOST_IN_PERIOD)
 
     @property
     def unserved_topics(self) -> dict[str, str]:
@@ -159,11 +162,9 @@ class Outputs:
             message = self._converters[name](frame)
         except GeometryError as error:
             reason = self._unmakable[name] = shown(str(error), _MOST_CHARACTERS)
-            # rclpy's own throttle would let one topic of one camera silence all others.
-            now_s = time.monotonic()
-            if now_s - self._warned_s.get(name, -math.inf) >= _LOG_PERIOD_S:
-                self._warned_s[name] = now_s
-                self._node.get_logger().warning(f'cannot make {self._prefix}{name}: {reason}')
+            message = f'cannot make {self._prefix}{name}: {reason}'
+            if self._throttle.is_due(message):
+                self._node.get_logger().warning(message)
             return
         self._unmakable.pop(name, None)
         if message is not None:
