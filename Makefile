@@ -5,6 +5,7 @@
 PYTHON ?=
 SOURCE ?=
 VIEW ?=
+MINUTES ?= 30
 ARGS ?=
 export PYTHON
 
@@ -41,7 +42,7 @@ benchmark: find-python
 	@$(prepared) demo python -m rtformer_ros.processes.executables benchmark $(ARGS)
 
 soak: find-python
-	@SOAK_MINUTES='$(or $(MINUTES),30)' $(prepared) test \
+	@SOAK_MINUTES='$(MINUTES)' $(prepared) test \
 	  python -m pytest -q --timeout 0 test/soak/soak.py $(ARGS)
 
 parameters: find-python

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, KW_ONLY
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING, get_args
+from typing import get_args, TYPE_CHECKING
 
 from rtformer_ros.engines.precision import EnginePrecision
 from rtformer_ros.errors import ConfigError, ModelError
@@ -122,8 +122,8 @@ class EngineRequest:
     file; labels_override: also where they have other names. network_size: (height, width) in
     pixels for a model that takes any size. precision: for engines that choose it when they open;
     'int8' opens the INT8 file beside the model. build, watch: for engines that compile the model
-    first, see `needs_build`. gives_way: another engine is at work meanwhile and keeps its core, for
-    which opening may take longer.
+    first, see `needs_build`. gives_way: another engine is at work meanwhile and keeps its core,
+    for which opening may take longer.
     Raises ModelError where there is no such file, ConfigError for a value that cannot be.
     """
 
@@ -150,7 +150,9 @@ class EngineRequest:
                 'OpenVINO, gpu, gpu:N or npu'
             )
         if self.threads < 0:
-            raise ConfigError(f'threads is {self.threads}; expected 0 (one core left free) or more')
+            raise ConfigError(
+                f'threads is {self.threads}; expected 0 (one core left free) or more'
+            )
         if self.network_size is not None and min(self.network_size) < 1:
             raise ConfigError(
                 f'network_size is {self.network_size}; expected (height, width), each 1 or more'
@@ -199,7 +201,7 @@ def fixed_size(height: int, width: int, request: EngineRequest) -> tuple[int, in
     for own, asked in zip((height, width), wanted or (height, width), strict=True):
         if own and own != asked:
             raise ConfigError(
-                f'network_size is {wanted}, but {request.model.name} is made for {height or "any"} '
+                f'network_size is {wanted}, but {request.model.name} is for {height or "any"} '
                 f'x {width or "any"} pixels (height x width); leave network_size out'
             )
     default_height, default_width = wanted or DEFAULT_NETWORK_SIZE

@@ -1,9 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Priority of a process that works beside one that must not wait."""
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
+import os
 from pathlib import Path
 
 _NICENESS = 5

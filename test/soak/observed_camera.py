@@ -4,17 +4,16 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import dataclass, replace
+import time
 from typing import Any
 
-import numpy as np
-from sensor_msgs.msg import CompressedImage, Image
-
 from closed_form_models import expected_class_map
-from ros_peer import NODE, Camera, RosPeer
+import numpy as np
+from ros_peer import Camera, NODE, RosPeer
 from rtformer_ros.ros.input.image_messages import image_array
+from sensor_msgs.msg import CompressedImage, Image
 
 UNLABELED = 255
 STALL_S = 1.0

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-import itertools
-import statistics
 from contextlib import suppress
 from dataclasses import dataclass, field
+import itertools
 from pathlib import Path
+import statistics
 
 _END = 2.0
 """A share after the last: the last round ends after its time."""

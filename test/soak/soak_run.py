@@ -4,19 +4,14 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-import random
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+import itertools
+import os
 from pathlib import Path
+import random
+import time
 from typing import Any
-
-from nav_msgs.msg import OccupancyGrid
-from rcl_interfaces.srv import SetParameters
-from rclpy.parameter import Parameter
-from sensor_msgs.msg import CameraInfo, LaserScan, PointCloud2
 
 from closed_form_models import brightest_channel
 from fuzzed_messages import (
@@ -29,11 +24,15 @@ from fuzzed_messages import (
     picture,
     raw_image,
 )
+from nav_msgs.msg import OccupancyGrid
 from node_process import NodeProcess
-from observed_camera import STALL_S, MaskRules, ObservedCamera
+from observed_camera import MaskRules, ObservedCamera, STALL_S
 from parameter_sets import HARMLESS_SETS
 from process_record import ProcessRecord, starved_s
-from ros_peer import NODE, RosPeer, noise, values_of
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+from ros_peer import NODE, noise, RosPeer, values_of
+from sensor_msgs.msg import CameraInfo, LaserScan, PointCloud2
 
 SEED = 7
 FRAMES, FUZZED, SWAPS, SETS = 1000, 400, 3, 10
@@ -181,7 +180,10 @@ class Soak:
             make = fuzzed_image if self.is_raw else fuzzed_picture
             fuzzed = make(self.rng, image)
             each.send(
-                fuzzed.message, fuzzed.image_hwc, rules, self.rng.choice(('', '\x1b[2J', 'x' * 500))
+                fuzzed.message,
+                fuzzed.image_hwc,
+                rules,
+                self.rng.choice(('', '\x1b[2J', 'x' * 500)),
             )
             self.count['fuzzed images' if self.is_raw else 'fuzzed compressed images'] += 1
             if self.rng.random() < 0.5:

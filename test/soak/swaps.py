@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 Frames at 15 Hz while the model is exchanged every two seconds: which are lost, how late they come.
 
@@ -13,10 +15,9 @@ import os
 import shutil
 import time
 
+from node_process import NodeProcess, REPOSITORY
 import numpy as np
-
-from node_process import REPOSITORY, NodeProcess
-from ros_peer import NODE, Camera, RosPeer, noise, number_of
+from ros_peer import Camera, NODE, noise, number_of, RosPeer
 from rtformer_ros.deploy.export import export_onnx
 
 SWAPS = int(os.environ.get('SWAPS', '100'))
@@ -41,7 +42,7 @@ class Stream:
         self._peer.spin_for(2.0)
 
     def send_for(self, seconds: float, models: list[str]) -> tuple[int, int, list[float]]:
-        """Return frames sent, frames lost and the sorted latencies in ms; swap unless no models."""
+        """Return frames sent, frames lost, the sorted latencies in ms; swap unless no models."""
         self._sent_s.clear()
         self._late_ms.clear()
         self.masks.clear()

@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """
 ONNX Runtime's optimised form of a model, made by another process that gives way to this one.
 
@@ -10,15 +12,15 @@ its parent.
 
 from __future__ import annotations
 
-import logging
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+import logging
+import os
 from pathlib import Path
+import subprocess
+import sys
 from tempfile import TemporaryDirectory
+import time
 
 from rtformer_ros.errors import EngineBuildCancelled, ModelError
 from rtformer_ros.processes.lifeline import end_with_standard_input
@@ -63,7 +65,7 @@ def _run(model: Path, output: Path, report: Path, is_cancelled: Callable[[], boo
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            # It finds the modules that this process finds, and none that lie where we were started.
+            # It finds the modules that this process finds, none that lie where we were started.
             env={**os.environ, 'PYTHONPATH': _module_folders()},
             cwd='/',
             start_new_session=True,
@@ -93,7 +95,6 @@ def main(model: str, output: str) -> int:
     """Write the optimised form of a model; return the exit code."""
     # Here, as whoever waits for this process does without.
     import onnxruntime
-
     from rtformer_ros.engines.preparation.session_options import session_options
 
     options = session_options(threads=1)

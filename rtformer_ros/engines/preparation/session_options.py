@@ -1,3 +1,5 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Options with which ONNX Runtime loads a model, here and in the process that prepares it."""
 
 from __future__ import annotations

@@ -101,8 +101,8 @@ MODEL_GROUP = ParameterGroup(
             1.0,
             3600.0,
             unit='s',
-            details='Building has no limit. A model named while the node runs is loaded in another '
-            'process first.',
+            details='Building has no limit. A model named while the node runs is loaded in '
+            'another process first.',
             settings_field='model_open_timeout_s',
         ),
         ParameterSpec(

@@ -1,11 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """Opening of models in threads that can be abandoned, so that no file can hold the node up."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import logging
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TYPE_CHECKING, TypeVar
 
 from rtformer_ros.engines import BuildWatch, needs_build, open_engine
 from rtformer_ros.errors import EngineError, RtformerError

@@ -8,23 +8,21 @@ import array
 import threading
 from typing import TYPE_CHECKING
 
-from sensor_msgs.msg import CompressedImage, Image
-
 from rtformer_ros.errors import GeometryError, shown
 from rtformer_ros.imaging.codecs import encode_jpeg, encode_png
 from rtformer_ros.ros.input.image_messages import image_array, new_image
-from rtformer_ros.ros.interface.qos import PublisherEventCallbacks, output_profile, unmet_policies
+from rtformer_ros.ros.interface.qos import output_profile, PublisherEventCallbacks, unmet_policies
 from rtformer_ros.ros.interface.topics import COMPRESSED, FRAME_OUTPUTS, qos_topic
 from rtformer_ros.ros.output.classes import ClassPublishers
 from rtformer_ros.ros.output.converters import IMAGE_OUTPUTS, MESSAGE_OUTPUTS
 from rtformer_ros.stream.message_throttle import MessageThrottle
+from sensor_msgs.msg import CompressedImage, Image
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from rclpy.node import Node
     from rclpy.publisher import Publisher
-
     from rtformer_ros.ros.frames.config import FrameConfig
     from rtformer_ros.ros.frames.result import FrameResult
     from rtformer_ros.ros.interface.settings import OutputSettings, TopicQos

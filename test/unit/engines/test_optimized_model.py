@@ -1,12 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """A model that is prepared in another process is the same model; one that cannot be says why."""
 
 from dataclasses import replace
 from pathlib import Path
 
+from closed_form_models import brightest_channel
 import numpy as np
 import pytest
-
-from closed_form_models import brightest_channel
 from rtformer_ros.engines import BuildWatch, EngineRequest, open_engine
 from rtformer_ros.errors import EngineBuildCancelled, ModelError
 from warden import marked_processes
@@ -39,7 +40,9 @@ def test_the_model_is_loaded_as_it_is_where_there_is_no_room_for_another_form(
 
 
 def test_a_file_that_is_no_model_is_refused_with_the_librarys_reason(tmp_path):
-    (tmp_path / 'odd.onnx').write_bytes(brightest_channel(tmp_path / 'rgb.onnx').read_bytes()[:900])
+    (tmp_path / 'odd.onnx').write_bytes(
+        brightest_channel(tmp_path / 'rgb.onnx').read_bytes()[:900]
+    )
     with pytest.raises(ModelError, match=r'odd.onnx cannot be loaded as an ONNX model: .{10}'):
         open_engine(EngineRequest(tmp_path / 'odd.onnx', 'onnxruntime', gives_way=True))
 

@@ -1,9 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """A process that steps back does so for its whole session, and not for ours."""
 
 import os
+from pathlib import Path
 import subprocess
 import sys
-from pathlib import Path
 
 PROGRAM = """
 import os

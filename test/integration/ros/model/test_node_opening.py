@@ -1,10 +1,11 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
 """A model file that takes too long is given up; the node goes on with what it has."""
 
 from pathlib import Path
 
-import pytest
-
 from closed_form_models import brightest_channel, expected_class_map, slow_to_load
+import pytest
 from ros_peer import noise, number_of
 from rtformer_ros.ros.input.image_messages import image_array
 
