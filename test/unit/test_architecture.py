@@ -30,7 +30,6 @@ SMALL_BUT_APART = {
     'ros.process.log_bridge': 'fits any node',
     'ros.programs.segmentation_node': 'an executable',
     'stream.batch_gain': 'a concept',
-    'stream.message_throttle': 'a concept',
     'stream.rate_limit': 'a concept',
     'training.datasets.ade20k': 'a reader, one row of a table',
     'training.datasets.cityscapes': 'a reader, one row of a table',
