@@ -72,7 +72,7 @@ ENGINES = {
         precisions=('fp32', 'fp16', 'bf16', 'int8'),
     ),
     'onnxruntime': EngineEntry(
-        'onnxruntime', 'OnnxRuntimeEngine', ('.onnx',), 'pip install onnxruntime'
+        'onnxruntime', 'OnnxRuntimeEngine', ('.onnx',), "pip install 'numpy<2' onnxruntime"
     ),
     'torch': EngineEntry(
         'torch',

@@ -55,5 +55,6 @@ def without_half_quantisers(model: Path) -> Iterator[Path]:
     except ImportError as error:
         raise EngineUnavailable(
             f'{model.name} quantises from half precision, which a CPU gets wrong; it is '
-            f'rewritten in single precision first, which needs onnx ({error}): pip install onnx'
+            f'rewritten in single precision first, which needs onnx ({error}): '
+            "pip install 'numpy<2' onnx"
         ) from error

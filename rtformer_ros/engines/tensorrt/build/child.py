@@ -86,7 +86,8 @@ def _translated(error: Exception, job: CompileJob) -> RtformerError:
         return EngineUnavailable(
             'models are brought to the form that TensorRT takes with onnx, and plans are compared '
             f'with ONNX Runtime, but {error.name or "one of them"} does not load here ({error}); '
-            'install both: pip install onnx onnxruntime'
+            "install both, and keep NumPy below 2 for ROS: pip install 'numpy<2' onnx onnxruntime "
+            '(on Ubuntu 24.04 in a venv with --system-site-packages)'
         )
     if isinstance(error, OSError):
         return EngineError(
