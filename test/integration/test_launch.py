@@ -149,6 +149,8 @@ def test_arguments_reach_the_node_and_empty_ones_leave_the_file(
     values = peer.parameters(node, *names)
     assert values == [str(model), 'onnxruntime', 42, 'cpu', '', False]
     peer.wait_for(lambda: peer.state(node) == 'active', 'the node to activate itself')
+    # A node that nobody listens to does not subscribe.
+    peer.node.create_subscription(Image, f'{node}/mask', lambda _: None, 5)
     count = peer.node.count_subscribers
     peer.wait_for(lambda: count('/robot/front/image_raw'), 'a subscription to the camera')
     peer.wait_for(lambda: count('/robot/front/camera_info'), 'a subscription to its camera_info')
