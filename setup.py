@@ -64,6 +64,7 @@ setup(
             'evaluate = rtformer_ros.processes.executables:main',
             'convert = rtformer_ros.processes.executables:main',
             'download = rtformer_ros.processes.executables:main',
+            'models = rtformer_ros.processes.executables:main',
         ],
     },
 )

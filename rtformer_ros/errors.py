@@ -18,6 +18,7 @@ Define every error this package raises on purpose.
     |   `-- EngineBuildCancelled  the building was called off
     |-- GeometryError         a calibration or pose from which nothing can be projected
     `-- DownloadError         a file cannot be fetched, written or trusted
+        `-- DigestError       ... as it is not the file that was expected
 
 Errors of other libraries are translated into one of these where the library is called, so that
 a caller who catches RtformerError has caught everything that bad input can cause.
@@ -138,3 +139,7 @@ class GeometryError(RtformerError, ValueError):
 
 class DownloadError(RtformerError):
     """Report a file that cannot be fetched, written or trusted."""
+
+
+class DigestError(DownloadError):
+    """Report a file that came whole and is another one than was expected."""

@@ -11,14 +11,23 @@ from pathlib import Path
 import re
 
 from rtformer_ros.errors import ConfigError, listed, ModelError, quoted, shown, shown_path
+from rtformer_ros.files.known_models import (
+    fetched_model,
+    is_model_name,
+    known_models,
+    KnownModel,
+    models_folder,
+    models_list,
+)
 from rtformer_ros.files.yaml_file import read_yaml
 
 DEFAULT_MODEL = 'models/rtformer_slim_camvid_360x480.onnx'
 """What runs when nobody names a model, relative to the package's share folder."""
 
 _PACKAGE = 'rtformer_ros'
+_WEIGHTS_SUFFIXES = ('.safetensors', '.pdparams')
 # Best first: what a name without one of these means.
-_MODEL_SUFFIXES = ('.onnx', '.safetensors', '.pdparams', '.engine', '.plan')
+_MODEL_SUFFIXES = ('.onnx', *_WEIGHTS_SUFFIXES, '.engine', '.plan')
 # No other variable: an error message would show its value to whoever may set a parameter.
 _HOME = re.compile(r'\$(HOME\b|\{HOME\})')
 
@@ -75,19 +84,86 @@ def find_model(text: str, allowed: Sequence[Path] = ()) -> Path:
     Return the model file that a user means.
 
     text: a path, absolute, from the home folder (~, $HOME), from the current folder or from the
-    package's share folder ('models/x.onnx', 'x.onnx' or just 'x'); '' means DEFAULT_MODEL.
-    allowed: see check_allowed.
-    Raises ModelError, naming where was looked, and ConfigError for a file that is not allowed.
+    package's share folder ('models/x.onnx', 'x.onnx' or just 'x'); the name of a known model that
+    was fetched, or of a file among the fetched ones; '' means DEFAULT_MODEL.
+    allowed: see check_allowed; fetched models lie in models_folder().
+    Raises ModelError, naming where was looked, or the command that fetches a known model, and
+    ConfigError for a file that is not allowed.
     """
     wanted = text.strip() or DEFAULT_MODEL
-    tried = _candidates(wanted, 'models', _MODEL_SUFFIXES, allowed, 'model')
-    for path in tried:
+    for path in _candidates(wanted, 'models', _MODEL_SUFFIXES, allowed, 'model'):
         if _is_file(path):
             return path
+    known = _known(wanted)
+    if known is not None and known.is_backbone:
+        raise ModelError(
+            f'{known.name} is a backbone, which segments nothing by itself; it is for train --init'
+        )
+    if known is not None:
+        check_allowed(models_folder(), allowed, 'the folder of fetched models')
+    for path in (*_exported(wanted), *_fetched(wanted, _MODEL_SUFFIXES)):
+        if _is_allowed(path, allowed) and _is_file(path):
+            return path
+    if known is not None:
+        raise ModelError(f'the model {known.name} is not here; fetch it: {known.command}')
     raise ModelError(
         f'there is no model file {quoted(wanted)}; looked in {_places(wanted, "models")}. Give an '
         f'absolute path, or leave the model empty for {DEFAULT_MODEL}'
     )
+
+
+def find_weights(text: str) -> Path:
+    """
+    Return the weights that a user means: a path, or the name of packaged or fetched ones.
+
+    Raises ModelError, naming where was looked, or the command that fetches known weights.
+    """
+    wanted = text.strip()
+    packaged = _candidates(wanted, 'models', _WEIGHTS_SUFFIXES, (), 'weights')
+    for path in (*packaged, *_fetched(wanted, _WEIGHTS_SUFFIXES)):
+        if _is_file(path):
+            return path
+    known = _known(wanted)
+    if known is not None:
+        raise ModelError(f'{known.name} is not here; fetch it: {known.command}')
+    raise ModelError(
+        f'there are no weights {quoted(wanted)}; looked in {_places(wanted, "models")}. Give the '
+        'path of a .safetensors or .pdparams file, or a name that `ros2 run rtformer_ros models` '
+        'lists'
+    )
+
+
+def _is_allowed(path: Path, allowed: Sequence[Path]) -> bool:
+    try:
+        check_allowed(path, allowed, '')
+    except ConfigError:
+        return False
+    return True
+
+
+def _known(text: str) -> KnownModel | None:
+    """Return the known model of a name; None where the list itself is missing or broken."""
+    with suppress(ConfigError):
+        models = known_models(models_list(share_directories()))
+        return next((each for each in models if each.name == text), None)
+    return None
+
+
+def _exported(name: str) -> list[Path]:
+    """Return the file that was made last from a fetched model, if any."""
+    fetched = None
+    # A record that is broken is told by `models get`.
+    with suppress(ConfigError):
+        fetched = fetched_model(name) if is_model_name(name) else None
+    return [models_folder() / fetched.model] if fetched and fetched.model else []
+
+
+def _fetched(text: str, suffixes: tuple[str, ...]) -> list[Path]:
+    """Return the files that a name may mean among the fetched ones."""
+    if not is_model_name(text):
+        return []
+    endings = ('',) if Path(text).suffix in suffixes else suffixes
+    return [models_folder() / f'{text}{each}' for each in endings]
 
 
 def model_licence(model: Path) -> str:

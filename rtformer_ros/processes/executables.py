@@ -34,6 +34,7 @@ TOOLS = {
     'download': 'rtformer_ros.tools.download',
     'evaluate': 'rtformer_ros.tools.evaluate.__main__',
     'export': 'rtformer_ros.tools.export',
+    'models': 'rtformer_ros.tools.models.__main__',
     'process_bag': 'rtformer_ros.tools.process_bag',
     'train': 'rtformer_ros.tools.train.__main__',
     'verify_gpu': 'rtformer_ros.tools.verify_gpu.__main__',

@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     target = _target(options.url, options.output)
     limits = Patience(total_s=options.max_seconds, most_bytes=round(options.max_mib * (1 << 20)))
-    _download(options.url, target, options.sha256, limits)
+    download_with_bar(options.url, target, options.sha256, limits)
     print(f'wrote {target}: {target.stat().st_size} bytes')
     return 0
 
@@ -68,7 +68,8 @@ def _target(url: str, output: Path) -> Path:
     return output / name
 
 
-def _download(url: str, target: Path, sha256: str | None, patience: Patience) -> None:
+def download_with_bar(url: str, target: Path, sha256: str | None, patience: Patience) -> None:
+    """Fetch a file with a progress bar; raises as download does."""
     from tqdm import tqdm
 
     with tqdm(desc=target.name, unit='B', unit_scale=True, unit_divisor=1024) as bar:

@@ -17,7 +17,7 @@ import urllib.error
 from urllib.parse import urlsplit
 import urllib.request
 
-from rtformer_ros.errors import ConfigError, DownloadError
+from rtformer_ros.errors import ConfigError, DigestError, DownloadError
 from rtformer_ros.files.file_lock import take_lock
 from rtformer_ros.files.http.line import HttpLine
 from rtformer_ros.files.http.partial_download import PartialDownload, Version
@@ -297,7 +297,7 @@ def _check_digest(url: str, partial: PartialDownload, wanted: str | None) -> Non
     came = sha256_of(partial.content)
     if came != wanted:
         partial.clear()
-        raise DownloadError(
+        raise DigestError(
             f'{url} has the sha256 {came}; expected {wanted}. It was thrown away: the file is '
             'another version or was tampered with'
         )

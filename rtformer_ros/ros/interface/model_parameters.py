@@ -22,7 +22,8 @@ MODEL_GROUP = ParameterGroup(
             'model',
             '',
             'Model file: .onnx, a .safetensors / .pdparams checkpoint, or a TensorRT plan '
-            "(.engine, .plan); a path or the name of a packaged model; '' is the packaged default",
+            "(.engine, .plan); a path or the name of a packaged or fetched model; '' is the "
+            'packaged default',
         ),
         ParameterSpec(
             'engine',

@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-import json
 import os
 from pathlib import Path
 from statistics import median
 import tempfile
 from typing import Any, TYPE_CHECKING
 
+from rtformer_ros.files.json_text import parse_json
 from rtformer_ros.tools.processes import (
     ChildProcesses,
     isolated_environment,
@@ -104,5 +104,7 @@ def _run(program: str, case: NodeCase, model: Path, threads: int) -> dict[str, A
             )
             frame_s = 1 / case.rate_hz if case.rate_hz else 2.0
             wait_for_workload(processes, program, _WORKLOAD, case.frames * frame_s)
-        report: dict[str, Any] = json.loads((logs / 'report.json').read_text(encoding='utf-8'))
+        report: dict[str, Any] = parse_json(
+            (logs / 'report.json').read_text(encoding='utf-8'), 'the report of the naive node'
+        )
         return report

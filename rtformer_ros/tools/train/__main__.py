@@ -16,7 +16,7 @@ import sys
 from typing import Any, TYPE_CHECKING
 
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.files.packaged_files import find_labels, find_split
+from rtformer_ros.files.packaged_files import find_labels, find_split, find_weights
 from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.tools.command_line import run_tool
 from rtformer_ros.tools.train.options import parse_train_options, TrainOptions
@@ -61,7 +61,8 @@ def _train_in(options: TrainOptions, group: ProcessGroup) -> int:
     setup = _setup(options, group)
     data = _run_data(setup, options.workers, group)
     setup = replace(setup, recipe=_recipe(options, setup.recipe, len(data.train)))
-    run = TrainingRun(setup, data, options.output, group, init=options.init, resume=options.resume)
+    init = find_weights(options.init) if options.init else None
+    run = TrainingRun(setup, data, options.output, group, init=init, resume=options.resume)
     if group.is_first:
         setup.save(options.output)
         _introduce(run)

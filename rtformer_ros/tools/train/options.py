@@ -28,7 +28,7 @@ class TrainOptions:
     split: str | None
     variant: str | None
     network: str | None
-    init: Path | None
+    init: str | None
     output: Path
     resume: bool
     recipe: str | None
@@ -85,7 +85,11 @@ def _add_subject(what: Any) -> None:
         '--variant', choices=('slim', 'base'), help='size of RTFormer (default: slim)'
     )
     which.add_argument('--network', help='any network by name, as rtformer_slim')
-    what.add_argument('--init', type=Path, help='weights to start from: .safetensors, .pdparams')
+    what.add_argument(
+        '--init',
+        metavar='WEIGHTS',
+        help='weights to start from: .safetensors, .pdparams, or a name that `models` lists',
+    )
     what.add_argument('--output', type=Path, required=True, help='folder of the run')
     what.add_argument('--resume', action='store_true', help='continue the run in --output')
 

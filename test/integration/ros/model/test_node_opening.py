@@ -5,7 +5,6 @@
 from pathlib import Path
 
 from closed_form_models import brightest_channel, expected_class_map, slow_to_load
-import pytest
 from ros_peer import noise, number_of
 from rtformer_ros.ros.input.image_messages import image_array
 
@@ -32,11 +31,10 @@ def test_frames_flow_while_a_model_is_given_up(peer, camera, tmp_path, start_nod
     assert 'was given up' in node.output
 
 
-@pytest.mark.parametrize('engine', ['onnxruntime', 'openvino'])
-def test_a_model_that_never_answers_is_interrupted(engine, peer, tmp_path, start_node):
+def test_a_model_that_never_answers_is_interrupted(peer, tmp_path, start_node):
     endless = brightest_channel(tmp_path / 'endless.onnx', busy_loops=10**12)
     start_node(model_open_timeout_s=2.0)
-    wanted = {'model': str(endless), 'engine': engine}
+    wanted = {'model': str(endless), 'engine': 'onnxruntime'}
     # More often than openings that nothing could interrupt are let run.
     for _ in range(3):
         result = peer.set_atomically(wanted)
