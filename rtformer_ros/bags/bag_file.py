@@ -9,44 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 import shutil
 import sqlite3
-from typing import Any, Literal, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
-from rtformer_ros.errors import ConfigError, listed
-from rtformer_ros.media.bag import COMPRESSED_IMAGE, IMAGE
+from rtformer_ros.bags.bag_writer import bag_writer
+from rtformer_ros.errors import ConfigError
 from rtformer_ros.media.bag_reader import BagReader
 
 if TYPE_CHECKING:
-    from rosbags.interfaces import Connection
     from rosbags.rosbag2 import Writer
-    from rosbags.typesys.store import Typestore
     from rtformer_ros.bags.job import BagJob
 
-_VERSION: Literal[9] = 9
 _PLUGINS = {'.mcap': 'MCAP', '.db3': 'SQLITE3'}
 
 
 def open_bag(job: BagJob) -> BagReader:
     """Return a reader of a job's source, to be used in a `with` block; see BagReader."""
     return BagReader(job.source, is_strict=job.is_strict, work_folder=job.work_folder)
-
-
-def image_topics(reader: BagReader, path: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """
-    Return the topics to segment, sorted; a raw topic goes before its compressed form.
-
-    Raises ConfigError where a wanted one is missing or there is none.
-    """
-    kinds = {c.topic: c.msgtype for c in reader.connections}
-    images = sorted(topic for topic, kind in kinds.items() if kind in (IMAGE, COMPRESSED_IMAGE))
-    missing = [topic for topic in wanted if topic not in images]
-    if missing or not images:
-        raise ConfigError(
-            f'{path} has no images on {listed(missing) or "any topic"}; its image topics are: '
-            f'{listed(images) or "none"}'
-        )
-    if wanted:
-        return tuple(sorted(set(wanted)))
-    return tuple(t for t in images if t.removesuffix('/compressed') not in set(images) - {t})
 
 
 @contextmanager
@@ -57,7 +35,7 @@ def new_bag(output: Path, like: Path) -> Iterator[Writer]:
     output: a folder, or a file whose suffix names the storage. like: the bag whose storage a
     folder gets. Raises ConfigError where the output exists or cannot be written.
     """
-    from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
+    from rosbags.rosbag2 import StoragePlugin, WriterError
 
     if output.exists():
         raise ConfigError(f'{output} exists already; remove it or choose another name')
@@ -67,36 +45,13 @@ def new_bag(output: Path, like: Path) -> Iterator[Writer]:
     shutil.rmtree(folder, ignore_errors=True)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with Writer(folder, version=_VERSION, storage_plugin=plugin) as writer:
+        with bag_writer(folder, plugin) as writer:
             yield writer
         _put_in_place(folder, output, as_file=as_file)
     except (WriterError, OSError, sqlite3.Error) as error:
         raise ConfigError(f'{output} cannot be written: {error}') from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def copy_connection(writer: Writer, connection: Connection, types: Typestore) -> Connection:
-    """Offer a topic of the source in the new bag, definition, hash and QoS as they were."""
-    extra: Any = connection.ext
-    definition, digest = connection.msgdef.data, connection.digest
-    if not definition and connection.msgtype in types.fielddefs:
-        definition, _ = types.generate_msgdef(connection.msgtype, ros_version=2)
-    return writer.add_connection(
-        connection.topic,
-        connection.msgtype,
-        msgdef=definition,
-        # Bags from before Iron know no hashes; readers take an unknown one for no check.
-        rihs01=digest or _hash(connection.msgtype, types),
-        serialization_format=extra.serialization_format,
-        offered_qos_profiles=extra.offered_qos_profiles,
-    )
-
-
-def _hash(message_type: str, types: Typestore) -> str:
-    if message_type in types.fielddefs:
-        return types.hash_rihs01(message_type)
-    return f'RIHS01_{"0" * 64}'
 
 
 def _suffix(path: Path) -> str:

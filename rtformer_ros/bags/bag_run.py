@@ -6,15 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import shutil
 
 from rtformer_ros.bags.assembly import assemble
-from rtformer_ros.bags.bag_file import image_topics, open_bag
+from rtformer_ros.bags.bag_file import open_bag
 from rtformer_ros.bags.job import BagJob, Task, TimeSlice
-from rtformer_ros.bags.slice_file import holds_messages
-from rtformer_ros.errors import ConfigError
+from rtformer_ros.bags.slice_file import Kind, kinds_made
+from rtformer_ros.errors import ConfigError, listed
 from rtformer_ros.files.file_lock import take_lock
+from rtformer_ros.media.bag_reader import BagReader
+from rtformer_ros.media.image_topics import find_image_topics
 from rtformer_ros.media.recovery.recovered_sqlite import RECOVERED_PREFIX
 
 _JOB_FILE = 'job.sha256'
@@ -28,7 +30,8 @@ class BagRun:
     """
     A job with its slices, those still to be made, and how many images the bag has.
 
-    losses: sentences on what is missing of a bag that was not closed.
+    losses: sentences on what is missing of a bag that was not closed. is_done: its output is there
+    already, of a run that was stopped afterwards.
     """
 
     job: BagJob
@@ -36,6 +39,7 @@ class BagRun:
     missing: tuple[TimeSlice, ...]
     images: int
     losses: tuple[str, ...] = ()
+    is_done: bool = False
 
 
 @contextmanager
@@ -65,20 +69,29 @@ def prepare_run(job: BagJob) -> BagRun:
     """
     Look into a bag and at what an earlier run left.
 
-    Slices of an earlier run count if bag, model and options are the same; else they are removed:
-    call it in locked_work_folder(). Raises ConfigError and ImageError where the bag cannot be
-    segmented.
+    Its image topics are chosen and their messages counted: slices follow these, not the length
+    that the bag claims. Slices of an earlier run, and its output, count if bag, model and options
+    are the same; else slices are removed: call it in locked_work_folder(). Raises ConfigError and
+    ImageError where the bag cannot be segmented, or the output is another's.
     """
-    if job.output.exists():
+    mark = job.work_folder / _JOB_FILE
+    if job.output.exists() and not mark.is_file():
         raise ConfigError(f'{job.output} exists already; remove it or choose another name')
     with open_bag(job) as reader:
-        topics = image_topics(reader, job.source, job.topics)
-        images = sum(c.msgcount for c in reader.connections if c.topic in topics)
-        slices = job.slices(reader.start_time, reader.end_time)
+        found = find_image_topics(reader, job.namespace)
+        job = replace(job, topics=found.chosen(job.source, job.topics))
+        _check_outputs(job, found.topics)
+        wanted = [each for each in reader.connections if each.topic in job.topics]
+        times_ns = [time_ns for _, time_ns, _ in reader.messages(wanted)]
         losses = tuple(reader.losses)
+    if job.output.exists():
+        if not _is_mark_of(job):
+            raise ConfigError(f'{job.output} exists already; remove it or choose another name')
+        return BagRun(job, (), (), len(times_ns), losses, is_done=True)
+    slices = job.slices(times_ns)
     _remove_other_slices(job)
     missing = tuple(each for each in slices if not (job.work_folder / each.file_name).is_file())
-    return BagRun(job, slices, missing, images, losses)
+    return BagRun(job, slices, missing, len(times_ns), losses)
 
 
 def run_bags(
@@ -91,29 +104,59 @@ def run_bags(
     0 where no image could be used and nothing was written.
     """
     open_slices = {run.job: set(run.missing) for run in runs}
-    added = {run.job: _finish(run) for run in runs if not run.missing}
+    added = {
+        run.job: _count_added(run.job) if run.is_done else _finish(run)
+        for run in runs
+        if not run.missing
+    }
     by_job = {run.job: run for run in runs}
     for job, done in run_tasks([(run.job, each) for run in runs for each in run.missing]):
         on_slice((job, done))
         open_slices[job].discard(done)
         if not open_slices[job]:
             added[job] = _finish(by_job[job])
+    # Not before: if it is stopped, the next run tells by them which outputs are its own.
+    for run in runs:
+        shutil.rmtree(run.job.work_folder, ignore_errors=True)
     return added
+
+
+def _check_outputs(job: BagJob, present: Sequence[str]) -> None:
+    """Raise ConfigError where an output's topic is in the bag already, or that of another."""
+    outputs = list(job.output_topics().values())
+    taken = sorted({each for each in outputs if each in present or outputs.count(each) > 1})
+    if taken:
+        raise ConfigError(
+            f'{job.source}: {listed(taken)} would be written, which the bag has already, or '
+            'twice; choose another --namespace, other --outputs or fewer --topics'
+        )
 
 
 def _remove_other_slices(job: BagJob) -> None:
     """Empty the work folder unless what is in it was made for the same job."""
-    folder, fingerprint = job.work_folder, job.fingerprint()
+    folder = job.work_folder
     try:
-        mark = folder / _JOB_FILE
-        if not mark.is_file() or mark.read_text() != fingerprint:
+        if not _is_mark_of(job):
             # Not the folder itself: this run's lock is on it.
             for path in folder.iterdir():
                 if not path.name.startswith(RECOVERED_PREFIX):
                     path.unlink()
-            mark.write_text(fingerprint)
+            (folder / _JOB_FILE).write_text(job.fingerprint())
     except OSError as error:
         raise ConfigError(f'{folder} cannot be written: {error}') from error
+
+
+def _is_mark_of(job: BagJob) -> bool:
+    """Return whether what is in the work folder, or was, was made for this very job."""
+    mark = job.work_folder / _JOB_FILE
+    return mark.is_file() and mark.read_text() == job.fingerprint()
+
+
+def _count_added(job: BagJob) -> int:
+    """Return how many messages of a finished output were added."""
+    topics = set(job.output_topics().values())
+    with BagReader(job.output) as reader:
+        return sum(each.msgcount for each in reader.connections if each.topic in topics)
 
 
 def _finish(run: BagRun) -> int:
@@ -122,7 +165,11 @@ def _finish(run: BagRun) -> int:
 
     Nothing is written where that would be none.
     """
-    has_images = any(holds_messages(run.job.work_folder / each.file_name) for each in run.slices)
-    added = assemble(run.job, run.slices) if has_images else 0
-    shutil.rmtree(run.job.work_folder, ignore_errors=True)
+    finished = (kinds_made(run.job.work_folder / each.file_name) for each in run.slices)
+    kinds = set[Kind]().union(*finished)
+    added = assemble(run.job, run.slices, kinds) if kinds else 0
+    with suppress(OSError):
+        for path in run.job.work_folder.iterdir():
+            if path.name != _JOB_FILE:
+                path.unlink()
     return added

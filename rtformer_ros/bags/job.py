@@ -1,28 +1,32 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Job of one bag: what is to be added to it, and the time slices that are worked on one by one."""
+"""Job of one bag: what is to be added to it, and the slices that are worked on one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 import json
 from pathlib import Path
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.sha256 import sha256_of_bytes
+from rtformer_ros.media.image_topics import IMAGE_OUTPUTS, NODE_NAMESPACE
 
-OUTPUTS = ('mask', 'color_mask', 'overlay', 'confidence')
-_NS_PER_S = 1_000_000_000
+OUTPUTS = IMAGE_OUTPUTS
 
 
 @dataclass(frozen=True)
 class TimeSlice:
-    """A piece of a bag: its number from 0 and its times in nanoseconds, stop_ns excluded."""
+    """
+    A piece of a bag: its number from 0 and its times in nanoseconds, stop_ns excluded.
+
+    None: the first slice has no start, the last one no end.
+    """
 
     index: int
-    start_ns: int
-    stop_ns: int
+    start_ns: int | None
+    stop_ns: int | None
 
     @property
     def file_name(self) -> str:
@@ -36,10 +40,10 @@ class BagJob:
     One bag to segment.
 
     source: a bag's folder or its only file (.mcap, .db3). output: a folder that does not exist
-    yet, or a file of the same kind. topics: of images; () is every image topic of the bag.
-    outputs: names from OUTPUTS. namespace: what the added topics are under. slice_s: seconds of
-    the bag that are segmented at a time. model, engine, device, threads: as EngineRequest takes
-    them. is_strict: refuse a bag that is not whole.
+    yet, or a file of the same kind. topics: of images; () is every camera of the bag. outputs:
+    names from OUTPUTS. namespace: what the added topics are under. slice_images: how many images
+    are segmented at a time. model, engine, device, threads: as EngineRequest takes them.
+    is_strict: refuse a bag that is not whole.
     Raises ConfigError for a value that cannot be.
     """
 
@@ -48,8 +52,8 @@ class BagJob:
     model: Path
     topics: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ('mask',)
-    namespace: str = '/segmentation_node'
-    slice_s: float = 20.0
+    namespace: str = NODE_NAMESPACE
+    slice_images: int = 500
     engine: str = 'auto'
     device: str = 'auto'
     threads: int = 1
@@ -63,8 +67,8 @@ class BagJob:
                 f'outputs are {", ".join(self.outputs) or "none"}; expected some of '
                 f'{", ".join(OUTPUTS)}'
             )
-        if not self.slice_s > 0:
-            raise ConfigError(f'slice_s is {self.slice_s}; expected seconds, above 0')
+        if self.slice_images < 1:
+            raise ConfigError(f'a slice has {self.slice_images} images; expected at least 1')
         if not self.namespace.startswith('/'):
             raise ConfigError(
                 f"namespace is '{self.namespace}'; expected one that begins with '/'"
@@ -80,29 +84,32 @@ class BagJob:
         """Return where finished slices wait for the others; a second run continues from there."""
         return self.output.with_name(f'{self.output.name}.partial')
 
-    def slices(self, start_ns: int, stop_ns: int) -> tuple[TimeSlice, ...]:
+    def slices(self, times_ns: Iterable[int]) -> tuple[TimeSlice, ...]:
         """
-        Return slices that cover every message from start_ns to stop_ns (excluded) exactly once.
+        Return slices that cover all time exactly once, cut where images were recorded.
 
-        Each covers slice_s seconds; the last one may be shorter.
+        times_ns: of the images, in any order. Each slice holds slice_images of them, the last one
+        fewer, and more where several were recorded at one moment.
         """
-        step_ns = max(1, round(self.slice_s * _NS_PER_S))
-        return tuple(
-            TimeSlice(index, start, min(start + step_ns, stop_ns))
-            for index, start in enumerate(range(start_ns, stop_ns, step_ns))
-        )
+        images = sorted(times_ns)
+        cuts = sorted(set(images[self.slice_images :: self.slice_images]) - set(images[:1]))
+        starts, stops = [None, *cuts], [*cuts, None]
+        pairs = zip(starts, stops, strict=True)
+        return tuple(TimeSlice(index, *pair) for index, pair in enumerate(pairs))
 
-    def output_topic(self, output: str, topic: str, topics: Sequence[str]) -> str:
+    def output_topics(self) -> dict[tuple[str, str], str]:
         """
-        Return the topic of an output made from the images on `topic`, one of `topics`.
+        Return the topic of each output of each of the job's topics, by (topic, output).
 
         It is NAMESPACE/OUTPUT for a bag of one camera, as the node's; for several it has the
         camera's own namespace between: /front/image_raw gives NAMESPACE/front/mask.
         """
         namespace = self.namespace.rstrip('/')
-        if len(topics) == 1:
-            return f'{namespace}/{output}'
-        return f'{namespace}/{_camera_name(topic, topics)}/{output}'
+        return {
+            (topic, output): '/'.join([namespace, *_camera_parts(topic, self.topics), output])
+            for topic in self.topics
+            for output in self.outputs
+        }
 
     def fingerprint(self) -> str:
         """Return a digest of all that decides what slices hold: bag, model and options."""
@@ -117,12 +124,14 @@ Task = tuple[BagJob, TimeSlice]
 """A slice to be made."""
 
 
-def _camera_name(topic: str, topics: Sequence[str]) -> str:
+def _camera_parts(topic: str, topics: Sequence[str]) -> list[str]:
     """Return a topic without its last part where that still tells it from the others."""
+    if len(topics) == 1:
+        return []
     own = _raw_topic(topic)
     parents = [_raw_topic(each).rpartition('/')[0] for each in topics]
     parent = own.rpartition('/')[0]
-    return parent if parent and parents.count(parent) == 1 else own
+    return [parent if parent and parents.count(parent) == 1 else own]
 
 
 def _raw_topic(topic: str) -> str:

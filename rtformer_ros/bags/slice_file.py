@@ -16,6 +16,9 @@ from rtformer_ros.errors import ConfigError
 _TABLE = 'CREATE TABLE made (topic TEXT, number INTEGER, output TEXT, data BLOB)'
 _INDEX = 'CREATE INDEX by_source ON made (topic, number)'
 
+Kind = tuple[str, str]
+"""Topic of the images and name of the output made of them."""
+
 
 @dataclass(frozen=True)
 class MadeMessage:
@@ -53,10 +56,10 @@ def write_slice(path: Path, messages: Iterable[MadeMessage]) -> None:
         partial.unlink(missing_ok=True)
 
 
-def holds_messages(path: Path) -> bool:
-    """Return whether a finished slice holds any message; raises ConfigError as SliceFile does."""
+def kinds_made(path: Path) -> set[Kind]:
+    """Return the kinds of a finished slice's messages; raises ConfigError as SliceFile does."""
     with SliceFile(path) as made:
-        return made.is_filled
+        return made.kinds()
 
 
 class SliceFile:
@@ -78,10 +81,9 @@ class SliceFile:
         query = 'SELECT output, data FROM made WHERE topic = ? AND number = ? ORDER BY rowid'
         return list(self._database.execute(query, (topic, number)))
 
-    @property
-    def is_filled(self) -> bool:
-        """Tell whether there is any message."""
-        return next(iter(self._database.execute('SELECT 1 FROM made LIMIT 1')), None) is not None
+    def kinds(self) -> set[Kind]:
+        """Return the kinds of its messages."""
+        return set(self._database.execute('SELECT DISTINCT topic, output FROM made'))
 
     def __enter__(self) -> SliceFile:
         """Return itself."""

@@ -1,23 +1,25 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Segmentation of one slice: the images of a bag within its time span become messages."""
+"""Segmentation of slices: the images of a bag within a time span become messages."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 import logging
 from typing import Any, TYPE_CHECKING
 
 import numpy as np
-from rtformer_ros.bags.bag_file import image_topics, open_bag
+from rtformer_ros.bags.bag_file import open_bag
 from rtformer_ros.bags.slice_file import MadeMessage, write_slice
 from rtformer_ros.drawing.rendering import Rendering, RenderSettings
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.errors import ImageError
 from rtformer_ros.labels.palette import palette_rgb
-from rtformer_ros.media.bag import IMAGE, image_of
+from rtformer_ros.media.bag import image_of
 from rtformer_ros.media.bag_reader import message_types
+from rtformer_ros.media.image_topics import IMAGE
 from rtformer_ros.segmenter import Segmenter, SegmentSettings
 
 if TYPE_CHECKING:
@@ -37,38 +39,59 @@ _DRAWN: dict[str, tuple[str, int, _Draw]] = {
 }
 
 
-def segment_slice(
-    job: BagJob, part: TimeSlice, on_image: Callable[[], None] = lambda: None
-) -> None:
+class SliceSegmenter:
     """
-    Segment the images of one slice into its file in the job's work folder.
+    Segments slices of bags; keeps bag and engine open between slices of one job.
 
-    on_image: called after each image. An image that cannot be read is left out, and the log says
-    so. Raises RtformerError where bag, model or folder cannot be used.
+    Close it, or use it in a `with` block.
     """
-    engine = open_engine(
-        EngineRequest(job.model, job.engine, device=job.device, threads=job.threads)
-    )
-    try:
-        segmenter = Segmenter(engine, SegmentSettings())
-        palette = RenderSettings(palette_rgb(engine.description.labels))
-        made = _made(job, part, segmenter, palette, on_image)
-        write_slice(job.work_folder / part.file_name, made)
-    finally:
-        engine.close()
 
+    def __init__(self) -> None:
+        """Open nothing yet."""
+        self._opened = ExitStack()
+        self._job: BagJob | None = None
 
-def _made(
-    job: BagJob,
-    part: TimeSlice,
-    segmenter: Segmenter,
-    palette: RenderSettings,
-    on_image: Callable[[], None],
-) -> Iterator[MadeMessage]:
-    types, numbers = message_types(), Counter[str]()
-    with open_bag(job) as reader:
-        topics = image_topics(reader, job.source, job.topics)
-        wanted = [c for c in reader.connections if c.topic in topics]
+    def segment(
+        self, job: BagJob, part: TimeSlice, on_image: Callable[[], None] = lambda: None
+    ) -> None:
+        """
+        Segment the images of one slice into its file in the job's work folder.
+
+        on_image: called after each image. An image that cannot be read is left out, and the log
+        says so. Raises RtformerError where bag, model or folder cannot be used.
+        """
+        if job != self._job:
+            self._open(job)
+        write_slice(job.work_folder / part.file_name, self._made(job, part, on_image))
+
+    def close(self) -> None:
+        """Close bag and engine; the next slice opens them again."""
+        self._job = None
+        self._opened.close()
+
+    def __enter__(self) -> SliceSegmenter:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def _open(self, job: BagJob) -> None:
+        self.close()
+        self._reader = self._opened.enter_context(open_bag(job))
+        request = EngineRequest(job.model, job.engine, device=job.device, threads=job.threads)
+        engine = open_engine(request)
+        self._opened.callback(engine.close)
+        self._segmenter = Segmenter(engine, SegmentSettings())
+        self._palette = RenderSettings(palette_rgb(engine.description.labels))
+        self._job = job
+
+    def _made(
+        self, job: BagJob, part: TimeSlice, on_image: Callable[[], None]
+    ) -> Iterator[MadeMessage]:
+        types, numbers, reader = message_types(), Counter[str](), self._reader
+        wanted = [c for c in reader.connections if c.topic in job.topics]
         for connection, _, data in reader.messages(wanted, part.start_ns, part.stop_ns):
             topic, number = connection.topic, numbers[connection.topic]
             numbers[topic] += 1
@@ -78,7 +101,7 @@ def _made(
             except ImageError as error:
                 _logger.warning('%s, image %d is left out: %s', topic, number, error)
             else:
-                rendering = Rendering(palette, image_hwc, segmenter.segment(image_hwc))
+                rendering = Rendering(self._palette, image_hwc, self._segmenter.segment(image_hwc))
                 for output in job.outputs:
                     cdr = _message(types, message.header, rendering, output)
                     yield MadeMessage(topic, number, output, cdr)

@@ -12,22 +12,31 @@ import signal
 import socket
 from typing import Any, TYPE_CHECKING
 
-from rtformer_ros.bags.slice_segmentation import segment_slice
+from rtformer_ros.bags.slice_segmentation import SliceSegmenter
 from rtformer_ros.errors import ConfigError, EngineUnavailable, RtformerError
 from rtformer_ros.processes.lifeline import end_with_parent
 
 if TYPE_CHECKING:
-    from rtformer_ros.bags.job import Task
+    from rtformer_ros.bags.job import BagJob, Task, TimeSlice
+
+# Of a worker process, which opens a model once for all its slices.
+_OF_THIS_PROCESS = SliceSegmenter()
 
 _RAY_RETRIES = 3
 _KNOCK_TIMEOUT_S = 5.0
 
 
+def segment_slice(job: BagJob, part: TimeSlice) -> None:
+    """Make a slice in a worker process, which keeps bag and engine open for its next one."""
+    _OF_THIS_PROCESS.segment(job, part)
+
+
 def run_here(tasks: Sequence[Task], on_image: Callable[[], None]) -> Iterator[Task]:
     """Make slices one after the other."""
-    for job, part in tasks:
-        segment_slice(job, part, on_image)
-        yield job, part
+    with SliceSegmenter() as segmenter:
+        for job, part in tasks:
+            segmenter.segment(job, part, on_image)
+            yield job, part
 
 
 def run_in_processes(tasks: Sequence[Task], workers: int) -> Iterator[Task]:

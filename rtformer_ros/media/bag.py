@@ -5,21 +5,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+import logging
 from pathlib import Path
 from typing import Any, TYPE_CHECKING
 
-from rtformer_ros.errors import ConfigError, ImageError, listed
+from rtformer_ros.errors import ImageError
 from rtformer_ros.imaging.codecs import decode_compressed
 from rtformer_ros.imaging.encodings import colour_encoding, decode_image
 from rtformer_ros.media.bag_reader import BagReader
 from rtformer_ros.media.calibration import Calibration, RegionOfInterest
 from rtformer_ros.media.frames import SourceFrame
+from rtformer_ros.media.image_topics import (
+    COMPRESSED_IMAGE,
+    find_image_topics,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-IMAGE, COMPRESSED_IMAGE = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
+_logger = logging.getLogger(__name__)
+
 _CALIBRATION = 'sensor_msgs/msg/CameraInfo'
 _USUAL_RATE_HZ = 10.0
 
@@ -37,13 +44,16 @@ class BagImages:
         """
         Open a bag: its folder or its only file.
 
-        topic: of Image or CompressedImage messages; '' is the first such topic by name.
+        topic: of Image or CompressedImage messages; '' is the first by name of those that a camera
+        in colour gives, of the others where there is none; depth and masks only where named.
         Raises ImageError when there is no bag to read, ConfigError when it lacks the topic.
         """
         self._path = path
         with BagReader(path) as reader:
             kinds = {each.topic: each.msgtype for each in reader.connections}
-            self.topic = _choose_topic(kinds, path, topic)
+            topics = find_image_topics(reader)
+            chosen = topics.chosen(path, (topic,) if topic else ())
+            self.topic = next((each for each in topics.pictures if each in chosen), chosen[0])
             self._calibration_topic = _calibration_topic(kinds, self.topic)
             count = sum(each.msgcount for each in reader.connections if each.topic == self.topic)
             duration_s = (reader.end_time - reader.start_time) * 1e-9
@@ -61,29 +71,39 @@ class BagImages:
         """
         Return the images in the order of recording, each with the latest calibration before it.
 
-        An image before all calibrations gets the first. Raises ImageError for a broken one.
+        An image before all calibrations gets the first. One that is broken is left out, and the
+        log says so; raises ImageError where all are.
         """
         first_ns = None
         topics = {self.topic, self._calibration_topic}
+        failure = f'{self._path}: no image of {self.topic} can be read'
         with BagReader(self._path) as reader:
             calibration = self._first_calibration(reader)
             wanted = [c for c in reader.connections if c.topic in topics]
             for connection, time_ns, data in reader.messages(wanted):
-                message = reader.deserialize(data, connection.msgtype)
-                if connection.msgtype == _CALIBRATION:
-                    calibration = _calibration(message)
+                try:
+                    message = reader.deserialize(data, connection.msgtype)
+                    if connection.msgtype == _CALIBRATION:
+                        calibration = _calibration(message)
+                        continue
+                    image = image_of(message, connection.msgtype)
+                except ImageError as error:
+                    _logger.warning('%s: a message is left out: %s', connection.topic, error)
+                    failure = f'{self._path}: no image of {self.topic} can be read: {error}'
                     continue
                 first_ns = time_ns if first_ns is None else first_ns
-                image = image_of(message, connection.msgtype)
                 seconds = (time_ns - first_ns) * 1e-9
                 yield SourceFrame(image, seconds, calibration=calibration)
+        if first_ns is None:
+            raise ImageError(failure)
 
     def _first_calibration(self, reader: BagReader) -> Calibration | None:
         connections = [c for c in reader.connections if c.topic == self._calibration_topic]
         if not connections:
             return None
         for connection, _, data in reader.messages(connections):
-            return _calibration(reader.deserialize(data, connection.msgtype))
+            with suppress(ImageError):
+                return _calibration(reader.deserialize(data, connection.msgtype))
         return None
 
 
@@ -104,20 +124,6 @@ def image_of(message: Any, message_type: str) -> npt.NDArray[np.uint8]:
         message.step,
         bool(message.is_bigendian),
     )
-
-
-def _choose_topic(kinds: Mapping[str, str], path: Path, wanted: str) -> str:
-    images = sorted(topic for topic, kind in kinds.items() if kind in (IMAGE, COMPRESSED_IMAGE))
-    if not images:
-        raise ConfigError(
-            f'{path} has no topic of type {IMAGE} or {COMPRESSED_IMAGE}; its topics are: '
-            f'{listed(sorted(kinds)) or "none"}'
-        )
-    if not wanted:
-        return images[0]
-    if wanted not in images:
-        raise ConfigError(f"{path} has no images on '{wanted}'; expected {listed(images)}")
-    return wanted
 
 
 def _calibration_topic(kinds: Mapping[str, str], image_topic: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime, timezone
+from functools import cache
 import importlib
 from itertools import islice
 import logging
@@ -22,9 +23,11 @@ from rtformer_ros.media.recovery.bag_files import (
     bag_files,
     damaged_parts,
     METADATA,
+    packed_files,
     recover_file,
     unclosed,
 )
+from rtformer_ros.media.recovery.zstandard import decompressed, unpacked_file, ZSTD_MAGIC
 
 if TYPE_CHECKING:
     from rosbags.interfaces import Connection
@@ -46,6 +49,7 @@ RawMessage = tuple['Connection', int, bytes]
 """Where a message is from, when it was recorded (ns), and its bytes in CDR."""
 
 
+@cache
 def message_types() -> Typestore:
     """Return the definitions of ROS 2's own messages."""
     from rosbags.typesys import get_typestore, Stores
@@ -75,6 +79,8 @@ class BagReader:
         self._work_folder = work_folder
         self._stack, self._kept = ExitStack(), ExitStack()
         self._readers: list[Reader] = []
+        # Those whose messages are compressed one by one.
+        self._compressed: list[Reader] = []
         self._known: dict[tuple[str, str, str], Connection] = {}
         # By file: the starts of chunks that turned out to be damaged.
         self._left_out: dict[Path, set[int]] = {}
@@ -160,8 +166,20 @@ class BagReader:
             own = [each for each in reader.connections if _key(each) in wanted]
             ours = {each.id: self._known[_key(each)] for each in own}
             if own:
-                for connection, time_ns, data in reader.messages(own, start, stop):
+                for connection, time_ns, stored in reader.messages(own, start, stop):
+                    is_packed = reader in self._compressed or stored[:4] == ZSTD_MAGIC
+                    try:
+                        data = decompressed(stored) if is_packed else stored
+                    except ValueError as error:
+                        self._leave_out_message(connection.topic, time_ns, error)
+                        continue
                     yield ours[connection.id], time_ns, data
+
+    def _leave_out_message(self, topic: str, time_ns: int, error: ValueError) -> None:
+        reason = f'{topic}: the message of {time_ns} ns cannot be decompressed: {_text(error)}'
+        if self._is_strict:
+            raise ImageError(f'{shown_path(self._path)}: {reason}') from error
+        _logger.warning('%s; it is left out', reason)
 
     def _add(self, reader: Reader) -> None:
         self._open(reader)
@@ -174,9 +192,14 @@ class BagReader:
     def _open(self, reader: Reader) -> None:
         self._stack.enter_context(reader)
         self._readers.append(reader)
+        if reader.compression_mode == 'message':
+            # rosbags would end at the first message that is broken.
+            reader.storage.metadata = reader.storage.metadata._replace(compression_mode=None)
+            self._compressed.append(reader)
 
     def _close(self) -> None:
         self._readers.clear()
+        self._compressed.clear()
         with suppress(*_foreign_errors()):
             self._stack.close()
 
@@ -185,7 +208,7 @@ class BagReader:
     def _open_files(self, reason: str) -> bool:
         """Open what is whole of the files of a bag; returns whether it is anything."""
         losses = []
-        for path in bag_files(self._path):
+        for path in self._files():
             try:
                 reader, loss = self._reader_of(path)
                 self._add(reader)
@@ -213,6 +236,11 @@ class BagReader:
         recovered = recover_file(path, self._folder(), self._left_out.get(path, ()))
         return Reader(recovered.source), recovered.loss
 
+    def _files(self) -> list[Path]:
+        """Return the files of the bag; of compressed ones what can be unpacked."""
+        found = bag_files(self._path)
+        return found or [unpacked_file(each, self._folder()) for each in packed_files(self._path)]
+
     def _folder(self) -> Path:
         if self._work_folder is None:
             self._work_folder = Path(self._kept.enter_context(TemporaryDirectory()))
@@ -220,18 +248,16 @@ class BagReader:
 
     def _leave_out_damaged(self, start: int | None, stop: int | None) -> bool:
         """Open the files anew without what of that span is damaged; returns whether it is any."""
-        if any(reader.compression_mode for reader in self._readers):
-            return False
         span = (0 if start is None else start, _LATEST_NS if stop is None else stop)
         found = False
-        for path in bag_files(self._path):
+        for path in self._files():
             damaged = damaged_parts(path, *span) - self._left_out.get(path, set())
             if damaged:
                 found = True
                 self._left_out.setdefault(path, set()).update(damaged)
         if found:
             self._close()
-            for path in bag_files(self._path):
+            for path in self._files():
                 with suppress(*_foreign_errors()):
                     reader, loss = self._reader_of(path)
                     self._open(reader)

@@ -63,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
         '--strict', action='store_true', help='refuse bags that were not closed; else what is '
         'whole of them is processed'
     )  # fmt: skip
-    parser.add_argument('--slice-seconds', type=float, default=20.0, help='of a bag at a time')
+    parser.add_argument(
+        '--slice-images', type=int, default=500, help='of a bag at a time: what a worker takes'
+    )
     return parser
 
 
@@ -76,7 +78,7 @@ def _jobs(options: argparse.Namespace) -> list[BagJob]:
             topics=tuple(options.topics),
             outputs=tuple(options.outputs),
             namespace=options.namespace,
-            slice_s=options.slice_seconds,
+            slice_images=options.slice_images,
             engine=options.engine,
             device=options.device,
             threads=options.threads,

@@ -17,6 +17,7 @@ from rtformer_ros.media.recovery.recovered_sqlite import (
     is_readable,
     recover_sqlite,
 )
+from rtformer_ros.media.recovery.zstandard import SUFFIX
 
 BAG_SUFFIXES = frozenset({'.mcap', '.db3'})
 """Names of a bag's files end in one of these."""
@@ -39,7 +40,7 @@ class RecoveredFile:
 def is_bag(path: Path) -> bool:
     """Return whether a path is a bag's: its folder, also without description, or its file."""
     if path.is_dir():
-        return (path / METADATA).is_file() or bool(bag_files(path))
+        return (path / METADATA).is_file() or bool(bag_files(path) or packed_files(path))
     return path.suffix.lower() in BAG_SUFFIXES and path.is_file()
 
 
@@ -53,8 +54,16 @@ def bag_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path] if path.suffix in BAG_SUFFIXES else []
     found = [each for each in path.iterdir() if each.suffix in BAG_SUFFIXES and each.is_file()]
+    return sorted(found, key=_recording_order)
+
+
+def packed_files(path: Path) -> list[Path]:
+    """Return the files of a bag that were compressed as a whole, in the order of recording."""
+    if not path.is_dir():
+        return []
+    found = [each for each in path.iterdir() if each.suffix == SUFFIX and each.is_file()]
     return sorted(
-        found, key=lambda each: [_number(part) for part in re.split(r'(\d+)', each.name)]
+        (each for each in found if Path(each.stem).suffix in BAG_SUFFIXES), key=_recording_order
     )
 
 
@@ -100,6 +109,10 @@ def damaged_parts(path: Path, start_ns: int, stop_ns: int) -> set[int]:
         return set() if is_readable(path) else {0}
     except (OSError, ValueError):
         return set()
+
+
+def _recording_order(path: Path) -> list[tuple[int, str]]:
+    return [_number(part) for part in re.split(r'(\d+)', path.name)]
 
 
 def _number(part: str) -> tuple[int, str]:

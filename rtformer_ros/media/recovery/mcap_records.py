@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import struct
 from typing import Any, BinaryIO
 
+from rtformer_ros.media.recovery.zstandard import zstd_decompressor
+
 MAGIC = b'\x89MCAP0\r\n'
 HEADER, FOOTER, SCHEMA, CHANNEL, MESSAGE, CHUNK, MESSAGE_INDEX, CHUNK_INDEX = range(1, 9)
 STATISTICS, DATA_END = 0x0B, 0x0F
@@ -111,18 +113,10 @@ def _decompressed(stored: bytes, compression: str, size: int) -> bytes:
 
         decompressor: Any = LZ4FrameDecompressor()
     elif compression == 'zstd':
-        decompressor = _zstd_decompressor()
+        decompressor = zstd_decompressor()
     else:
         raise ValueError(f'a chunk of unknown compression {compression!r}')
     try:
         return bytes(decompressor.decompress(stored, max_length=size + 1))
     except Exception as error:
         raise ValueError(f'a chunk that is damaged ({error})') from error
-
-
-def _zstd_decompressor() -> Any:
-    try:
-        from compression import zstd
-    except ImportError:
-        from backports import zstd
-    return zstd.ZstdDecompressor()

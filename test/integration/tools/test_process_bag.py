@@ -48,9 +48,9 @@ def bag(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def done_alone(bag, model, tmp_path_factory):
-    """What one process makes of the bag, in slices of 0.5 s."""
+    """What one process makes of the bag, in slices of 5 images."""
     output = tmp_path_factory.mktemp('alone') / 'out.mcap'
-    log = process(model, bag, output, '--outputs', 'mask', 'confidence', '--slice-seconds', 0.5)
+    log = process(model, bag, output, '--outputs', 'mask', 'confidence', '--slice-images', 5)
     assert f'{2 * COUNT} messages added' in log
     return read(output)
 
@@ -92,7 +92,7 @@ def test_masks_are_the_engines_under_the_images_stamps(bag, model, done_alone):
 
 def test_several_processes_make_the_same(tmp_path, bag, model, done_alone):
     output = tmp_path / 'out.mcap'
-    options = ('--outputs', 'mask', 'confidence', '--slice-seconds', 0.5)
+    options = ('--outputs', 'mask', 'confidence', '--slice-images', 5)
     process(model, bag, output, *options, '--workers', 2)
     assert read(output) == done_alone
 
@@ -118,7 +118,7 @@ def wait_for(condition, process):
 
 def test_a_killed_run_goes_on_where_it_was(tmp_path, bag, model, done_alone):
     output = tmp_path / 'out.mcap'
-    options = ('--outputs', 'mask', 'confidence', '--slice-seconds', 0.5)
+    options = ('--outputs', 'mask', 'confidence', '--slice-images', 5)
     partial = tmp_path / 'out.mcap.partial'
     with subprocess.Popen(
         command(model, bag, output, *options), cwd=ROOT, stdout=subprocess.PIPE,
@@ -202,7 +202,7 @@ def test_messages_of_one_moment_keep_their_order_and_their_masks(tmp_path, model
         for index in range(COUNT):
             time_ns = START_NS + index // 6 * PERIOD_NS
             writer.write(cameras[index % 5 % 2], time_ns, TYPES.serialize_cdr(image(index), IMAGE))
-    process(model, source, output, '--slice-seconds', 0.2)
+    process(model, source, output, '--slice-images', 2)
     after = read(output)
     assert [row for row in after if not is_added(row)] == read(source)
     stamps = [TYPES.deserialize_cdr(row[4], IMAGE).header.stamp.sec for row in after]
@@ -277,7 +277,7 @@ def ray_workers():
 
 def test_a_ray_cluster_makes_the_same_though_a_worker_is_killed(tmp_path, bag, model, done_alone):
     output = tmp_path / 'out.mcap'
-    options = ('--outputs', 'mask', 'confidence', '--slice-seconds', 0.5, '--ray', 'local')
+    options = ('--outputs', 'mask', 'confidence', '--slice-images', 5, '--ray', 'local')
     environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'RAY_USAGE_STATS_ENABLED': '0'}
     with subprocess.Popen(
         command(model, bag, output, *options), cwd=ROOT, env=environment, text=True,

@@ -57,7 +57,7 @@ def test_what_is_whole_of_a_truncated_bag_is_done(tmp_path, model, as_file):
     refused = process(model, given, output, '--strict', exit_code=1)
     assert 'cannot be read as a ROS 2 bag' in refused
     assert not output.exists()
-    log = process(model, given, output, '--slice-seconds', 4, '--workers', 2)
+    log = process(model, given, output, '--slice-images', 40, '--workers', 2)
     after = read(output)
     kept = [(row[0], row[3], row[4]) for row in after if not is_added(row)]
     assert 300 < len(kept) < 500
@@ -85,7 +85,7 @@ def test_messages_in_the_log_of_a_database_are_done_too(tmp_path, model):
     shutil.copytree(source, killed)
     last.close()
     (killed / 'metadata.yaml').unlink()
-    log = process(model, killed, tmp_path / 'out', '--slice-seconds', 4, '--workers', 2)
+    log = process(model, killed, tmp_path / 'out', '--slice-images', 40, '--workers', 2)
     after = read(tmp_path / 'out')
     kept = [row for row in after if not is_added(row)]
     assert [(row[0], row[3], row[4]) for row in kept[:-1]] == [(r[0], r[3], r[4]) for r in before]
