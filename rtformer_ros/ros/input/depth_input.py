@@ -9,7 +9,11 @@ import time
 from typing import TYPE_CHECKING
 
 from rtformer_ros.ros.input.stamp import stamp_ns
-from rtformer_ros.ros.interface.qos import input_profile, SubscriptionEventCallbacks
+from rtformer_ros.ros.interface.qos import (
+    input_profile,
+    matched_policies,
+    SubscriptionEventCallbacks,
+)
 from rtformer_ros.ros.interface.topics import DEPTH_TOPIC
 from sensor_msgs.msg import Image
 
@@ -58,7 +62,8 @@ class DepthInput:
                 return
             profile = input_profile(self._settings.qos, self._node, self._topic)
             if self._subscription is not None:
-                if self._subscription.qos_profile.reliability == profile.reliability:
+                used = self._subscription.qos_profile
+                if matched_policies(used) == matched_policies(profile):
                     return
                 self._node.destroy_subscription(self._subscription)
             self._subscription = self._node.create_subscription(

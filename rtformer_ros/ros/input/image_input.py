@@ -19,6 +19,7 @@ from rtformer_ros.ros.input.image_hint import image_hint
 from rtformer_ros.ros.input.image_topic import ImageTopic
 from rtformer_ros.ros.interface.qos import (
     input_profile,
+    matched_policies,
     SubscriptionEventCallbacks,
     unmet_policies,
 )
@@ -198,12 +199,14 @@ class CameraInput:
                 self._topic.choose(self._settings.transport)
                 is_another = before != (self._topic.name, self._topic.kind)
                 profile = self._image_profile()
-                if is_another or _differ(profile, self._image.qos_profile):
+                if is_another or matched_policies(profile) != matched_policies(
+                    self._image.qos_profile
+                ):
                     self._replaced_image = self._image
                     self._subscribe_image(profile)
             if self._camera_info is not None:
                 profile = self._camera_info_profile()
-                if _differ(profile, self._camera_info.qos_profile):
+                if matched_policies(profile) != matched_policies(self._camera_info.qos_profile):
                     self._unsubscribe_camera_info()
                     self._subscribe_camera_info(profile)
             if self.is_resting:
@@ -337,7 +340,3 @@ def _fingerprint(message: Image | CompressedImage) -> int:
         return 0
     data = np.frombuffer(message.data, np.uint8)
     return zlib.crc32(data[:: max(1, data.size // _FINGERPRINT_BYTES)].tobytes())
-
-
-def _differ(wanted: QoSProfile, used: QoSProfile) -> bool:
-    return bool(wanted.reliability != used.reliability)

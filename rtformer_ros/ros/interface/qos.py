@@ -33,6 +33,7 @@ __all__ = [
     'PublisherEventCallbacks',
     'SubscriptionEventCallbacks',
     'input_profile',
+    'matched_policies',
     'output_profile',
     'unmet_policies',
 ]
@@ -67,16 +68,29 @@ def input_profile(policy: TopicQos, node: Node, topic: str) -> QoSProfile:
     Return the profile of a subscription.
 
     'auto' is reliable where all publishers of the topic are, and best effort, which takes messages
-    from both kinds, where one of them is not or none is known yet.
+    from both kinds, where one of them is not or none is known yet. Where all keep messages for
+    late subscribers (transient local), a reliable subscription asks for these: some publish once.
+    Deadline, liveliness and lifespan are never asked for, so any offer meets them.
     """
+    offered = [info.qos_profile for info in node.get_publishers_info_by_topic(topic)]
     reliability = _RELIABILITY.get(policy.reliability)
     if reliability is None:
-        offered = [
-            info.qos_profile.reliability for info in node.get_publishers_info_by_topic(topic)
-        ]
-        all_reliable = bool(offered) and all(r == ReliabilityPolicy.RELIABLE for r in offered)
+        all_reliable = bool(offered) and all(
+            each.reliability == ReliabilityPolicy.RELIABLE for each in offered
+        )
         reliability = ReliabilityPolicy.RELIABLE if all_reliable else ReliabilityPolicy.BEST_EFFORT
-    return _profile(reliability, policy.depth, node, topic, 'subscription')
+    is_latched = (
+        bool(offered)
+        and reliability == ReliabilityPolicy.RELIABLE
+        and all(each.durability == DurabilityPolicy.TRANSIENT_LOCAL for each in offered)
+    )
+    durability = DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE
+    return _profile(reliability, policy.depth, node, topic, 'subscription', durability)
+
+
+def matched_policies(profile: QoSProfile) -> tuple[object, object]:
+    """Return those policies of a subscription that `input_profile` matches to publishers."""
+    return profile.reliability, profile.durability
 
 
 def unmet_policies(offered: QoSProfile, asked: QoSProfile) -> list[str]:
