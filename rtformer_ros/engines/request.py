@@ -201,8 +201,9 @@ def fixed_size(height: int, width: int, request: EngineRequest) -> tuple[int, in
     for own, asked in zip((height, width), wanted or (height, width), strict=True):
         if own and own != asked:
             raise ConfigError(
-                f'network_size is {wanted}, but {request.model.name} is for {height or "any"} '
-                f'x {width or "any"} pixels (height x width); leave network_size out'
+                f'network_size is {wanted}, but {request.model.name} is made for '
+                f'{height or "any"} x {width or "any"} pixels (height x width); leave '
+                'network_size out'
             )
     default_height, default_width = wanted or DEFAULT_NETWORK_SIZE
     return height or default_height, width or default_width
