@@ -63,16 +63,15 @@ def listed(names: Iterable[object]) -> str:
 
 def kind_of(value: object) -> str:
     """
-    Return what a value from a file is, as 'a text of 7 characters', and nothing of what it holds.
+    Return what a value from a file is: a number itself, else as 'a text of 7 characters'.
 
     For files that strangers may name: whoever sets a path must not read the file in the refusal.
     """
     if value is None:
         return 'nothing'
-    if isinstance(value, bool):
-        return 'a truth value'
     if isinstance(value, int | float):
-        return 'a number'
+        # Digits of a long integer are text, too.
+        return f'{value}' if abs(value) < 1e9 or value != value else 'a number beyond 1e9'
     if isinstance(value, str):
         return f'a text of {len(value)} characters'
     if isinstance(value, list | tuple):

@@ -228,14 +228,15 @@ def test_requirements_are_exact_and_the_demo_needs_no_torch() -> None:
     assert 'torch' not in demo
     for path in (REPOSITORY / 'requirements').glob('*.txt'):
         for line in path.read_text().splitlines():
-            assert line.startswith(('#', '-c ')) or '==' in line, f'{path.name}: {line}'
+            assert line.startswith(('#', '-c ', '-r ')) or '==' in line, f'{path.name}: {line}'
 
 
 @pytest.mark.parametrize('is_there', [True, False])
 def test_the_last_line_of_make_test_says_what_was_left_out(is_there: bool, tmp_path: Path) -> None:
     recipe = subprocess.run(
-        ['make', '--dry-run', 'test'], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    ).stdout.splitlines()
+        ['make', '--dry-run', '--no-print-directory', 'test'],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
     command = recipe[-1].partition(' test ')[2].split()
     assert command[0] == 'python'
     # Without the paths of this environment, in which there may be a launch system.

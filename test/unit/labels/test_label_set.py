@@ -130,7 +130,7 @@ def test_what_no_class_is_called_is_refused_with_the_choices(text):
         ({'classes': [{'name': n, 'color': [0, 0, 0]} for n in ('a', 'B', 'A')]}, 'repeats .* a;'),
         (
             {'classes': [{'name': 'a', 'color': [0, 0, 0]}], 'ignore_id': 256},
-            'ignore_id is a number; expected 0 to 255',
+            'ignore_id is 256; expected 0 to 255',
         ),
     ],
 )

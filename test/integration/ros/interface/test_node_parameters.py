@@ -287,6 +287,8 @@ def test_input_qos_changes(topic, peer, camera, start_node):
 
     del camera
     start_node()
+    # An idle node does not ask for images.
+    peer.collect(f'{NODE}/mask')
 
     def asked() -> list:
         infos = peer.node.get_subscriptions_info_by_topic(f'/{topic}')
@@ -299,10 +301,10 @@ def test_input_qos_changes(topic, peer, camera, start_node):
 
 
 def test_every_parameter_that_can_change_has_a_test_above():
-    # What makes costmaps, scans and points is changed in test_node_projections, and channel_order
-    # in test_image_transport.
+    # What makes costmaps, scans and points is changed in test_node_projections, channel_order
+    # in test_image_transport and model_open_timeout_s in test_node_opening.
     projection = {spec.name for group in PROJECTION_GROUPS for spec in group.specs}
-    tested = {'model', 'channel_order', *VISIBLE, *OTHERS} | projection
+    tested = {'model', 'model_open_timeout_s', 'channel_order', *VISIBLE, *OTHERS} | projection
     tested |= {*map(publish_parameter, output_topics())}
     for topic in (*tunable_topics(), 'image', 'camera_info', 'depth'):
         tested |= {f'qos.{topic}.reliability', f'qos.{topic}.depth'}

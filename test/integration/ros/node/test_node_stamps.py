@@ -76,6 +76,7 @@ def all_outputs(start_node, peer, camera, connect):
         }
         peer.watch_diagnostics()
         camera.calibrate(info_of(LENS))
+        peer.wait_for(camera.images.get_subscription_count, 'the node to hear the camera')
         return outputs
 
     return start

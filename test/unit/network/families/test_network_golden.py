@@ -146,5 +146,7 @@ def test_gradients_equal_those_of_the_reference(step):
         # The reference's are sums in float32, in another order: up to 0.4 % from those in float64.
         assert np.linalg.norm(gradient) == pytest.approx(norm, rel=1e-2), key
         expected = golden[f'grad/{key}']
-        atol = 2e-2 * np.abs(expected).max()
-        np.testing.assert_allclose(oracle.sample(gradient, 64), expected, atol=atol, err_msg=key)
+        # As a whole, for single elements jump: some inputs of a ReLU are within 1e-7 of its kink,
+        # and which side a sum falls on depends on the CPU (float64 here differs by 3.5 %).
+        distance = np.linalg.norm(oracle.sample(gradient, 64) - expected)
+        assert distance <= 5e-2 * np.linalg.norm(expected), key
