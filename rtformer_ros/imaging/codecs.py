@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from rtformer_ros.errors import ImageError, quoted
+from rtformer_ros.imaging.codec_noise import codec_noise
 from rtformer_ros.imaging.compressed_format import CompressedFormat
 from rtformer_ros.imaging.encodings import decode_image, narrow
 from rtformer_ros.imaging.exif import upright, webp_orientation
@@ -124,7 +125,7 @@ def _decode(data: npt.NDArray[np.uint8], flags: int) -> npt.NDArray[np.uint8]:
 
 def _as_stored(data: npt.NDArray[np.uint8], flags: int) -> npt.NDArray[Any]:
     image = None
-    with contextlib.suppress(cv2.error):
+    with contextlib.suppress(cv2.error), codec_noise.bounded():
         image = cv2.imdecode(data, flags)
     if image is None:
         raise ImageError(
