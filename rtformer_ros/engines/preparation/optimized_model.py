@@ -6,8 +6,8 @@ ONNX Runtime's optimised form of a model, made by another process that gives way
     python -m rtformer_ros.engines.preparation.optimized_model MODEL OUTPUT
 
 ONNX Runtime holds Python's interpreter while it optimises: for 0.1 s no thread of ours moves. To
-load what has been optimised takes a quarter of that. The process has a low priority, and ends with
-its parent.
+load what has been optimised takes a quarter of that where the weights lie in a file of their own,
+which is mapped and not read. The process has a low priority, and ends with its parent.
 """
 
 from __future__ import annotations
@@ -99,6 +99,9 @@ def main(model: str, output: str) -> int:
 
     options = session_options(threads=1)
     options.optimized_model_filepath = output
+    options.add_session_config_entry(
+        'session.optimized_model_external_initializers_file_name', f'{Path(output).stem}.weights'
+    )
     try:
         onnxruntime.InferenceSession(model, options, providers=['CPUExecutionProvider'])
         return _OPTIMIZED

@@ -36,10 +36,12 @@ class ModelOpener:
         """
         Start with nothing abandoned.
 
-        trusted: the model that the node was started with. It is loaded in this process, any other
-        is prepared in another one first: a model file may make its library hold Python's lock.
+        trusted: the model that the node was started with. It is loaded in this process as long as
+        no engine is at work that would have to wait; any other is prepared in another one first:
+        a model file may make its library hold Python's lock.
         """
         self._trusted = trusted
+        self._has_opened = False
         self._abandoned: list[_Work[Any]] = []
 
     def open(self, settings: ModelSettings, timeout_s: float) -> Engine | None:
@@ -49,7 +51,9 @@ class ModelOpener:
         timeout_s: from the moment of the call. Raises EngineError where it takes longer, and what
         `engine_request`, `needs_build` and `open_engine` raise.
         """
-        return self._in_time(_open, settings, timeout_s)
+        engine = self._in_time(_open, settings, timeout_s)
+        self._has_opened = self._has_opened or engine is not None
+        return engine
 
     def needs_build(self, settings: ModelSettings, timeout_s: float) -> bool:
         """Return what `needs_build` says of a model; raises as `open`."""
@@ -64,7 +68,7 @@ class ModelOpener:
                 f'{len(self._abandoned)} models whose opening was given up still occupy the '
                 'processor; wait for them to end, or start the node anew'
             )
-        work = _Work(do, settings, gives_way=settings != self._trusted)
+        work = _Work(do, settings, gives_way=self._has_opened or settings != self._trusted)
         if not work.wait(timeout_s):
             self._abandoned.append(work)
             message = (
