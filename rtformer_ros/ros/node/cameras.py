@@ -14,15 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rclpy.callback_groups import CallbackGroup
-    from rclpy.node import Node
     from rtformer_ros.ros.frames.config import FrameConfig
     from rtformer_ros.ros.input.image_input import ReceivedImage
     from rtformer_ros.ros.interface.settings import CameraSettings
+    from rtformer_ros.ros.node.managed_node import ManagedNode
     from rtformer_ros.stream.latest_queue import LatestQueue
 
 
 # Below the period of a usual camera, so that its next frame is received.
 _WATCH_PERIOD_S = 0.03
+_PAUSE_AFTER_ERROR_S = 5.0
 
 
 class _Watch:
@@ -33,9 +34,17 @@ class _Watch:
     the node whenever it fires.
     """
 
-    def __init__(self, look: Callable[[], bool]) -> None:
-        """Start; look: wakes who is wanted, and returns whether any camera rests."""
+    def __init__(
+        self, look: Callable[[], bool], keep_error: Callable[[str, Exception], None]
+    ) -> None:
+        """
+        Start.
+
+        look: wakes who is wanted, and returns whether any camera rests. keep_error: takes what it
+        raises, after which it is called again.
+        """
         self._look = look
+        self._keep_error = keep_error
         self._begun, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name='watch', daemon=True)
         self._thread.start()
@@ -54,9 +63,18 @@ class _Watch:
         while self._begun.wait() and not self._ended.is_set():
             # Before the look, or what begins meanwhile would be forgotten.
             self._begun.clear()
-            if self._look():
+            if self._is_more_to_see():
                 self._begun.set()
                 self._ended.wait(_WATCH_PERIOD_S)
+
+    def _is_more_to_see(self) -> bool:
+        try:
+            return self._look()
+        except Exception as error:  # noqa: BLE001  a watch that has ended would wake nobody
+            self._keep_error('watch', error)
+            # Not a log line each time that it comes again.
+            self._ended.wait(_PAUSE_AFTER_ERROR_S)
+            return True
 
 
 class Cameras:
@@ -64,7 +82,7 @@ class Cameras:
 
     def __init__(
         self,
-        node: Node,
+        node: ManagedNode,
         callback_group: CallbackGroup,
         names: Sequence[str],
         settings: CameraSettings,
@@ -115,7 +133,7 @@ class Cameras:
             self._queue = queue
             for camera in self._cameras:
                 camera.start(queue)
-            self._watch = _Watch(self._wake)
+            self._watch = _Watch(self._wake, self._node.keep_error)
             self._watch.begin()
 
     def stop(self) -> None:

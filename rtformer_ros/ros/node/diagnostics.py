@@ -29,13 +29,15 @@ class NodeStatus:
     Status of the node at one moment.
 
     state: the lifecycle state's label. transition_error: the exception that ended the last
-    transition, '' where there was none. model: what runs and what is being built. frame_error:
+    transition, callback_error: of a callback or thread since then, each '' where there was none.
+    model: what runs and what is being built. frame_error:
     how the engine failed on the last frame, '' where it did not. busy_s: seconds that went into
     frames since the activation; engine_runs: runs since then, which may be fewer than frames.
     """
 
     state: str
     transition_error: str
+    callback_error: str
     model: ModelStatus
     frame_error: str
     busy_s: float
@@ -90,6 +92,7 @@ class Diagnostics:
             node.transition_error,
             node.model.error,
             node.frame_error,
+            node.callback_error,
             node.model.build_error,
         )
         values['last error'] = next(filter(None, errors), frames.last_error)
@@ -123,6 +126,8 @@ def _node_verdict(node: NodeStatus) -> Verdict | None:
     engine_error = node.model.error or node.frame_error
     if engine_error:
         return DiagnosticStatus.ERROR, f'engine failed: {engine_error}'
+    if node.callback_error:
+        return DiagnosticStatus.ERROR, f'an error that nobody expected: {node.callback_error}'
     if node.model.warning:
         return DiagnosticStatus.WARN, node.model.warning
     return None

@@ -5,16 +5,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import threading
 import traceback
 from typing import TYPE_CHECKING
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rtformer_ros.errors import quoted
+from rtformer_ros.stream.message_throttle import MessageThrottle
 
 if TYPE_CHECKING:
     from lifecycle_msgs.srv import ChangeState
 
     Transition = Callable[[LifecycleState], TransitionCallbackReturn]
+
+_LOG_PERIOD_S = 30.0
+_MOST_IN_PERIOD = 10
 
 
 class ManagedNode(LifecycleNode):
@@ -31,6 +36,10 @@ class ManagedNode(LifecycleNode):
         super().__init__(name)
         self.transition_error = ''
         """The exception that ended the last transition, '' where there was none."""
+        self.callback_error = ''
+        """The last exception of a callback or thread since then, '' where there was none."""
+        self._throttle = MessageThrottle(_LOG_PERIOD_S, _MOST_IN_PERIOD)
+        self._throttle_lock = threading.Lock()
         # rclpy has no hook for either: the callbacks of its transitions and of its service.
         self._callbacks = {state: self._watched(each) for state, each in self._callbacks.items()}
         self._change_state_by_rclpy = self._service_change_state.callback
@@ -40,6 +49,19 @@ class ManagedNode(LifecycleNode):
     def lifecycle_state(self) -> str:
         """Return the label of the present state: unconfigured, inactive, active or finalized."""
         return str(self._state_machine.current_state[1])
+
+    def keep_error(self, where: str, error: Exception) -> None:
+        """
+        Keep an exception that nobody expects, and log it with its traceback; from any thread.
+
+        One that comes again and again is logged once in half a minute.
+        """
+        self.callback_error = f'{where}: {type(error).__name__}: {error}'
+        with self._throttle_lock:
+            is_due = self._throttle.is_due(self.callback_error)
+        if is_due:
+            text = ''.join(traceback.format_exception(error))
+            self.get_logger().error(f'{where} failed:\n{text}')
 
     def _change_state(
         self, request: ChangeState.Request, response: ChangeState.Response
@@ -62,7 +84,7 @@ class ManagedNode(LifecycleNode):
         def watched(state: LifecycleState) -> TransitionCallbackReturn:
             # on_error follows a failure: it must not clear what it follows.
             if transition != self.on_error:
-                self.transition_error = ''
+                self.transition_error = self.callback_error = ''
             try:
                 return transition(state)
             except Exception as error:

@@ -266,6 +266,7 @@ class SegmentationNode(ManagedNode):
         return NodeStatus(
             state=self.lifecycle_state,
             transition_error=self.transition_error,
+            callback_error=self.callback_error,
             model=self._models.status,
             frame_error=worker.engine_error if worker else '',
             busy_s=worker.busy_s if worker else 0.0,

@@ -20,11 +20,11 @@ from rtformer_ros.ros.node.snapshot import (
 from std_srvs.srv import SetBool, Trigger
 
 if TYPE_CHECKING:
-    from rclpy.node import Node
     from rtformer_ros.ros.frames.next_frame import CapturedFrame
     from rtformer_ros.ros.interface.node_settings import NodeSettings
     from rtformer_ros.ros.node.camera import Camera
     from rtformer_ros.ros.node.cameras import Cameras
+    from rtformer_ros.ros.node.managed_node import ManagedNode
 
 
 class Services:
@@ -36,7 +36,7 @@ class Services:
 
     def __init__(
         self,
-        node: Node,
+        node: ManagedNode,
         cameras: Cameras,
         state: Callable[[], str],
         settings: Callable[[], NodeSettings],
@@ -76,6 +76,9 @@ class Services:
             response.success, response.message = self._snapshot()
         except RtformerError as error:
             response.success, response.message = False, str(error)
+        except Exception as error:  # noqa: BLE001  without an answer its caller waits for ever
+            self._node.keep_error('~/snapshot', error)
+            response.success, response.message = False, f'{type(error).__name__}: {error}'
         self._node.get_logger().info(f'~/snapshot: {response.message}')
         return response
 

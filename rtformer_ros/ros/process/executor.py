@@ -6,14 +6,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 import threading
-import traceback
 from typing import Any, TYPE_CHECKING
 
 from rclpy.exceptions import InvalidHandle
 from rclpy.executors import Executor, ShutdownException, TimeoutException
-from rclpy.logging import get_logger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Set as AbstractSet
 
     from rclpy.callback_groups import CallbackGroup
@@ -31,10 +30,19 @@ class DedicatedThreadExecutor(Executor):
     through all entities again and again while a callback waits for its thread.
     """
 
-    def __init__(self, slow_groups: AbstractSet[CallbackGroup]) -> None:
-        """Take the mutually exclusive callback groups whose callbacks may take long."""
+    def __init__(
+        self,
+        slow_groups: AbstractSet[CallbackGroup],
+        keep_error: Callable[[str, Exception], None],
+    ) -> None:
+        """
+        Take the mutually exclusive callback groups whose callbacks may take long.
+
+        keep_error: called with the kind of a callback and what it raised. The node outlives it.
+        """
         super().__init__()
         self._slow_groups = slow_groups
+        self._keep_error = keep_error
         self._threads = ThreadPoolExecutor(_SLOW_THREADS, thread_name_prefix='slow_callback')
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
@@ -48,20 +56,21 @@ class DedicatedThreadExecutor(Executor):
             return
         handler, entity, _ = ready
         if entity is None or entity.callback_group not in self._slow_groups:
-            handler()
-            handler.result()
+            self._run(handler, entity)
             return
         started = threading.Event()
-        self._threads.submit(self._run, handler, started)
+        self._threads.submit(self._run, handler, entity, started)
         # Until it has started, the next look at the node would find it ready once more.
         started.wait(_START_TIMEOUT_S)
 
-    def _run(self, handler: Task, started: threading.Event) -> None:
-        started.set()
+    def _run(self, handler: Task, entity: Any, started: threading.Event | None = None) -> None:
+        if started is not None:
+            started.set()
         handler()
         try:
             handler.result()
-        except Exception:  # noqa: BLE001  a node outlives each of its callbacks
+        except Exception as error:  # noqa: BLE001  a node outlives each of its callbacks
             # One that the end of the process cuts short is expected to fail.
             if self.context.ok():
-                get_logger('slow_callback').error(f'a callback failed:\n{traceback.format_exc()}')
+                kind = 'callback' if entity is None else f'{type(entity).__name__} callback'
+                self._keep_error(kind.lower(), error)

@@ -24,7 +24,7 @@ def main(args: list[str] | None = None) -> int:
         SegmentationNode,
         _serve,
         args,
-        make_executor=lambda node: DedicatedThreadExecutor(node.slow_groups),
+        make_executor=lambda node: DedicatedThreadExecutor(node.slow_groups, node.keep_error),
     )
 
 

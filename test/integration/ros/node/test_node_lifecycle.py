@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from ros_peer import NODE, noise, number_of, values_of
+from std_srvs.srv import SetBool, Trigger
 
 # lifecycle_msgs/msg/Transition: what may be asked for in each state, and all that there is.
 ALLOWED = {
@@ -155,3 +156,63 @@ def test_exception_in_a_transition_is_told_and_can_be_mended(peer, start_node):
     peer.wait_for_diagnostic(
         lambda status: status.level != DiagnosticStatus.ERROR, 'the error to be gone'
     )
+
+
+def failing(start_node, **parameters):
+    folders = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    return start_node(module='failing_node', variables={'PYTHONPATH': folders}, **parameters)
+
+
+def wait_for_error(peer, text):
+    status = peer.wait_for_diagnostic(
+        lambda status: status.level == DiagnosticStatus.ERROR and text in status.message, text
+    )
+    assert text in values_of(status)['last error']
+
+
+def test_exception_in_a_timer_is_told_and_frames_go_on(peer, camera, start_node, connect):
+    node = failing(start_node, overlay_alpha=0.25)
+    peer.watch_diagnostics()
+    wait_for_error(peer, 'timer callback: LookupError: a timer of the test')
+    masks = connect('mask')
+    camera.publish_until(lambda: masks, noise())
+    peer.spin_for(2.0)
+    assert node.output.count('in _report_build') == 1, 'each second the same traceback'
+    # A transition begins with a clean slate.
+    assert peer.set_parameter('overlay_alpha', 0.5).successful
+    assert peer.change_state('deactivate')
+    peer.diagnostics.clear()
+    peer.wait_for_diagnostic(
+        lambda status: status.level != DiagnosticStatus.ERROR, 'the error to be gone'
+    )
+
+
+def test_exception_in_a_service_is_answered_and_told(peer, camera, start_node, connect):
+    node = failing(start_node)
+    peer.watch_diagnostics()
+    masks = connect('mask')
+    camera.publish_until(lambda: masks, noise())
+    client = peer.node.create_client(Trigger, f'{NODE}/snapshot')
+    assert client.wait_for_service(10.0)
+    answer = client.call_async(Trigger.Request())
+    peer.wait_for(lambda: camera.publish(noise()) and answer.done(), 'an answer')
+    assert not answer.result().success
+    assert answer.result().message == 'BufferError: a service of the test'
+    wait_for_error(peer, '~/snapshot: BufferError: a service of the test')
+    assert 'in fail_to_write' in node.output
+    peer.node.destroy_client(client)
+
+
+def test_the_thread_that_wakes_cameras_outlives_an_exception(peer, camera, start_node):
+    failing(start_node)
+    peer.watch_diagnostics()
+    client = peer.node.create_client(SetBool, f'{NODE}/set_enabled')
+    assert client.wait_for_service(10.0)
+    for is_enabled in (False, True):
+        answer = client.call_async(SetBool.Request(data=is_enabled))
+        peer.wait_for(answer.done, 'an answer')
+        if not is_enabled:
+            wait_for_error(peer, 'watch: ArithmeticError: a thread of the test')
+    masks = peer.collect(f'{NODE}/mask')
+    camera.publish_until(lambda: masks, noise())
+    peer.node.destroy_client(client)
