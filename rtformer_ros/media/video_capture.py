@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+import math
 from pathlib import Path
 import time
 
@@ -14,10 +15,17 @@ from rtformer_ros.media.frames import SourceFrame
 
 _USUAL_RATE_HZ = 30.0
 _HIGHEST_RATE_HZ = 1000.0
+# Between two frames; a file that claims more is broken, and would be waited for.
+_LONGEST_GAP_S = 3600.0
 
 
 class VideoFile:
-    """A video file that OpenCV can decode (mp4, avi, mkv, webm and others)."""
+    """
+    A video file that OpenCV can decode (mp4, avi, mkv, webm and others).
+
+    Frames have the times of the file, which phones and time lapses do not space evenly, and are
+    turned as it says.
+    """
 
     is_live = False
 
@@ -33,19 +41,25 @@ class VideoFile:
     def __iter__(self) -> Iterator[SourceFrame]:
         """Return the frames from the start; raises ImageError when there is none."""
         capture = self._open()
-        index = 0
+        times = _FrameTimes(1 / self.rate_hz)
         try:
             while True:
                 succeeded, image_bgr = capture.read()
                 if not succeeded:
                     break
                 image = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB)
-                yield SourceFrame(image, index / self.rate_hz)  # type: ignore[arg-type]
-                index += 1
+                time_s = times.next(self._told_s(capture))
+                yield SourceFrame(image, time_s)  # type: ignore[arg-type]
         finally:
             capture.release()
-        if index == 0:
+        if times.is_empty:
             raise ImageError(f'{self._path}: not one frame of this video can be decoded')
+
+    def _told_s(self, capture: cv2.VideoCapture) -> float:
+        """Return when the file says that its latest frame is to be shown."""
+        told_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
+        # OpenCV counts from the file's begin; where it does not know that, in frames at its rate.
+        return told_s if told_s >= 0 else capture.get(cv2.CAP_PROP_PTS) / self.rate_hz
 
     def _open(self) -> cv2.VideoCapture:
         # CAP_IMAGES would give a picture of any format to OpenCV's codecs.
@@ -57,7 +71,31 @@ class VideoFile:
                 f'{self._path} cannot be read as a video; expected a file that OpenCV '
                 f'{cv2.__version__} decodes, such as H.264 in mp4'
             )
+        # Only some builds of OpenCV do so by themselves.
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         return capture
+
+
+class _FrameTimes:
+    """Times of a file's frames since its first one, in seconds; they rise, whatever it says."""
+
+    def __init__(self, period_s: float) -> None:
+        self._period_s = period_s
+        self._told_s = self._time_s = math.nan
+
+    @property
+    def is_empty(self) -> bool:
+        return math.isnan(self._time_s)
+
+    def next(self, told_s: float) -> float:
+        """Return the time of the next frame, at which the file says it is to be shown."""
+        gap_s, self._told_s = told_s - self._told_s, told_s
+        if self.is_empty:
+            self._time_s = 0.0
+        else:
+            # Files without times, and broken ones, have a rate all the same.
+            self._time_s += gap_s if 0 < gap_s <= _LONGEST_GAP_S else self._period_s
+        return self._time_s
 
 
 class CameraDevice:

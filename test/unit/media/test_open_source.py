@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every source of frames against files written by something else, and paths that are none."""
 
+from fractions import Fraction
 from pathlib import Path
+import struct
 
 import av
 import numpy as np
@@ -52,6 +54,68 @@ def test_video_file(clip):
         assert [frame.time_s for frame in frames] == pytest.approx([0, 0.04, 0.08, 0.12, 0.16])
         for level, frame in enumerate(frames):
             np.testing.assert_array_equal(frame.image_hwc, flat(16, 32, (level * 40, 7, 200)))
+
+
+def write_clip(path, times_ms, images, rate=30):
+    """Write an H.264 clip with a time for each frame, in ms."""
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('libx264', rate=rate, options={'crf': '4'})
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = 'yuv420p'
+        stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
+        for time_ms, image in zip(times_ms, images, strict=True):
+            frame = av.VideoFrame.from_ndarray(image, format='rgb24')
+            frame.pts, frame.time_base = time_ms, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+@pytest.mark.parametrize('suffix', ['.mp4', '.mkv'])
+@pytest.mark.parametrize(
+    'times_ms',
+    [
+        [0, 33, 66, 500, 2100, 2133, 7000],
+        [0, 60_000, 120_000, 180_000],
+        [1500, 1533, 1700],
+    ],
+)
+def test_frames_have_the_times_of_the_file(suffix, times_ms, tmp_path):
+    path = tmp_path / f'clip{suffix}'
+    images = [flat(32, 48, (level * 30, 100, 50)) for level in range(len(times_ms))]
+    write_clip(path, times_ms, images)
+    frames = list(open_source(str(path)))
+    times_s = [(each - times_ms[0]) / 1000 for each in times_ms]
+    assert [frame.time_s for frame in frames] == pytest.approx(times_s, abs=0.002)
+    for frame, image in zip(frames, images, strict=True):
+        np.testing.assert_allclose(frame.image_hwc, image, atol=12)
+
+
+def test_a_time_that_cannot_be_waited_for_is_a_frame_later(tmp_path):
+    path = tmp_path / 'clip.mkv'
+    write_clip(path, [0, 40, 400_000_000, 400_000_040], [flat(32, 48, 0)] * 4, rate=25)
+    times_s = [frame.time_s for frame in VideoFile(path)]
+    assert times_s == pytest.approx([0, 0.04, 0.08, 0.12], abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ('matrix', 'quarters'),
+    [((0, 1, -1, 0), -1), ((0, -1, 1, 0), 1), ((-1, 0, 0, -1), 2), ((1, 0, 0, 1), 0)],
+)
+def test_a_clip_is_turned_as_its_file_says(matrix, quarters, tmp_path):
+    path = tmp_path / 'clip.mp4'
+    image = flat(32, 48, (0, 0, 0))
+    image[:16, :24] = 250
+    write_clip(path, [0, 40], [image] * 2)
+    # ISO 14496-12, tkhd: rows (a, b, u), (c, d, v), (x, y, w) in fixed point.
+    content = path.read_bytes()
+    whole = struct.pack('>9i', 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    a, b, c, d = (value << 16 for value in matrix)
+    begin = content.index(whole, content.index(b'tkhd'))
+    turned = struct.pack('>9i', a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(content[:begin] + turned + content[begin + len(whole) :])
+    frames = list(VideoFile(path))
+    assert len(frames) == 2
+    np.testing.assert_allclose(frames[0].image_hwc, np.rot90(image, quarters), atol=24)
 
 
 def test_image_folder_sorts_by_name_and_leaves_other_files_out(tmp_path):
