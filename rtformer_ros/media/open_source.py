@@ -25,14 +25,16 @@ _EXPECTED = (
 )
 
 
-def open_source(path_or_device: str, topic: str = '', *, is_still: bool = False) -> FrameSource:
+def open_source(
+    path_or_device: str, topic: str = '', *, is_still: bool = False, pans: bool = False
+) -> FrameSource:
     """
     Open a source of frames, chosen by what is there.
 
-    path_or_device: a video file, a picture (panned and zoomed over), a folder of pictures, a
-    V4L2 device, a ROS 2 bag (its folder or its file); '' is the bundled playlist.
-    topic: the topic of images of a bag; '' is its first. is_still: show pictures as a whole and at
-    rest, the street alone of the bundled playlist.
+    path_or_device: a video file, a picture, a folder of pictures, a V4L2 device, a ROS 2 bag (its
+    folder or its file); '' is the bundled playlist. topic: the topic of images of a bag; '' is its
+    first. is_still: of the bundled playlist the street alone, at rest. pans: pan and zoom over a
+    single picture, instead of showing it as a whole.
     Raises ConfigError when there is no such thing, ImageError when it cannot be read.
     """
     if not path_or_device:
@@ -44,7 +46,7 @@ def open_source(path_or_device: str, topic: str = '', *, is_still: bool = False)
         return CameraDevice(path)
     if path.is_dir():
         return _open_bag(path, topic) if _is_bag(path) else ImageFolder(path)
-    return _open_file(path, topic, is_still)
+    return _open_file(path, topic, pans)
 
 
 def has_calibration(path_or_device: str, topic: str = '') -> bool:
@@ -67,16 +69,17 @@ def losses_of(path_or_device: str, topic: str = '') -> tuple[str, ...]:
     return BagImages(path, topic).losses if path_or_device and _is_bag(path) else ()
 
 
-def _open_file(path: Path, topic: str, is_still: bool) -> FrameSource:
+def _open_file(path: Path, topic: str, pans: bool) -> FrameSource:
     suffix = path.suffix.lower()
     if _is_bag(path):
         return _open_bag(path, topic)
     if suffix in PICTURE_SUFFIXES:
         photo = read_image_file(path)
-        if is_still:
+        if not pans:
             return StillPhoto(photo)
         # Even sizes suit every video format.
-        return MovingPhoto(photo, photo.shape[0] // 2 * 2, photo.shape[1] // 2 * 2)
+        height, width = (max(2, side // 2 * 2) for side in photo.shape[:2])
+        return MovingPhoto(photo, height, width)
     return VideoFile(path)
 
 

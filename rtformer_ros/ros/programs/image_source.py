@@ -55,7 +55,9 @@ class ImageSource(Node):
         """
         super().__init__('image_source')
         settings = self._settings = read_settings(self)
-        self._source = open_source(settings.source, settings.topic, is_still=settings.still)
+        self._source = open_source(
+            settings.source, settings.topic, is_still=settings.still, pans=settings.pan
+        )
         self._rate_hz = settings.rate_hz or self._source.rate_hz
         qos = QoSProfile(depth=_QUEUE_DEPTH, reliability=_RELIABILITY[settings.reliability])
         self._image_publisher = self.create_publisher(Image, 'image', qos)

@@ -18,16 +18,18 @@ _SPECS = (
     ParameterSpec(
         'source',
         '',
-        'Video file, picture (panned and zoomed over, see still), folder of pictures, V4L2 '
-        "device or ROS 2 bag; '' is the bundled clip",
+        'Video file, picture (see pan), folder of pictures, V4L2 device or ROS 2 bag; '
+        "'' is the bundled clip",
         read_only=True,
     ),
     ParameterSpec('topic', '', "Image topic of a bag; '' is its first", read_only=True),
     ParameterSpec(
         'rate_hz', 0.0, "Frames per second; 0: the source's own rate", 0.0, 1000.0, read_only=True
     ),
+    ParameterSpec('still', False, 'Of the bundled clip its street, at rest', read_only=True),
     ParameterSpec(
-        'still', False, 'Show pictures at rest, of the bundled clip its street', read_only=True
+        'pan', False, 'Pan and zoom over a single picture, instead of showing it as a whole',
+        read_only=True,
     ),
     ParameterSpec('loop', False, 'Start again at the end of the clip', read_only=True),
     ParameterSpec(
@@ -77,6 +79,7 @@ class ImageSourceSettings:
     topic: str
     rate_hz: float
     still: bool
+    pan: bool
     loop: bool
     duration_s: float
     frame_id: str

@@ -43,7 +43,8 @@ PLANNER_PICTURE = 'planner.png'
 
 _QUEUE_DEPTH = 10
 _INFO_DEPTH = 1000
-_PICTURE_S = 2.0
+# The bundled street is in view down to the ground then.
+_PICTURE_S = 3.1
 # A busy machine needs seconds to prepare the projections of a calibration.
 _FIRST_PROJECTION_TIMEOUT_S = 8.0
 _VIDEO_RATE_HZ = 10.0

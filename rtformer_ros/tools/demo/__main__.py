@@ -75,12 +75,13 @@ def _camera_arguments(options: DemoOptions) -> list[str]:
     parameters = {
         'source': options.source,
         'topic': options.topic,
+        'pan': options.pan,
         'duration_s': options.seconds,
         'wait_for_subscribers': 2,
         'wait_timeout_s': _START_TIMEOUT_S,
     }
     if options.view == 'planner':
-        # At rest: a projection takes a while to prepare, and each zoom or pan needs another.
+        # A projection takes a while to prepare, and each zoom or pan needs another.
         parameters |= {'still': True, 'field_of_view_deg': options.camera.field_of_view_deg}
     return ros_arguments(parameters)
 

@@ -45,7 +45,7 @@ class DemoOptions:
     source: as image_source takes it, '' for the bundled clip; topic: the image topic of a bag.
     model: a path or '' for the default; engine: a name or 'auto'; output: folder for the results;
     seconds: how long to play at most; domain_id: the ROS domain that the demo has for itself.
-    view: 'planner' shows costmap and scan too; camera: for these.
+    view: 'planner' shows costmap and scan too; camera: for these. pan: over a single picture.
     """
 
     source: str
@@ -56,6 +56,7 @@ class DemoOptions:
     seconds: float
     domain_id: int
     view: View
+    pan: bool
     camera: DemoCamera
 
     @property
@@ -81,7 +82,10 @@ RESULTS = ('planner.png', 'overlay.mp4', 'overlay.png', 'summary.json')
 
 def parse_options(description: str, arguments: Sequence[str] | None) -> DemoOptions:
     """Read the command line; ends the program where it is wrong, as argparse does."""
-    values = vars(_parser(description).parse_args(arguments))
+    parser = _parser(description)
+    values = vars(parser.parse_args(arguments))
+    if values['pan'] and values['view'] == 'planner':
+        parser.error('--pan is for --view pictures: projections need a camera at rest')
     camera = _camera(
         values['source'],
         values.pop('field_of_view_deg'),
@@ -129,6 +133,11 @@ def _parser(description: str) -> argparse.ArgumentParser:
         choices=('pictures', 'planner'),
         default='pictures',
         help='planner: costmap and scan too, of pictures at rest, for planner.png',
+    )
+    parser.add_argument(
+        '--pan',
+        action='store_true',
+        help='pan and zoom over a single picture, which is shown as a whole otherwise',
     )
     _add_camera_options(parser)
     return parser

@@ -172,9 +172,10 @@ def test_moving_photo_shows_the_photo_itself(size):
 
 
 def test_a_picture_becomes_a_moving_camera_of_even_size():
-    frames = list(open_source(str(SAMPLES / 'leuven_b.jpg')))
+    frames = list(open_source(str(SAMPLES / 'leuven_b.jpg'), pans=True))
     assert len(frames) == 50
     assert frames[0].image_hwc.shape == (562, 750, 3)
+    assert any(frame.region != (0, 0, 1, 1) for frame in frames)
 
 
 @pytest.mark.parametrize('source', ['', '/dev/null', '/absent.mcap', str(SAMPLES / 'walk.mp4')])
@@ -182,9 +183,9 @@ def test_sources_without_a_calibration(source):
     assert not has_calibration(source)
 
 
-def test_pictures_at_rest(tmp_path):
+def test_a_single_picture_is_shown_whole_and_at_rest(tmp_path):
     write_pictures(tmp_path / 'pictures', {'a.png': (1, 2, 3)})
-    still = open_source(str(tmp_path / 'pictures' / 'a.png'), is_still=True)
+    still = open_source(str(tmp_path / 'pictures' / 'a.png'))
     frames = list(still)
     assert [frame.time_s for frame in frames] == pytest.approx(np.arange(50) / 10)
     for frame in frames:

@@ -106,7 +106,7 @@ def test_a_view_over_a_picture_has_the_calibration_of_its_part(peer, start_sourc
     y, x = np.mgrid[0:120, 0:160]
     picture = np.stack([x, y, np.zeros_like(x)], -1).astype(np.uint8)
     (tmp_path / 'where.png').write_bytes(encode_png(picture).tobytes())
-    options = {'field_of_view_deg': 90.0, 'width': 80, 'height': 60}
+    options = {'pan': True, 'field_of_view_deg': 90.0, 'width': 80, 'height': 60}
     images, infos, _ = play(peer, start_source, tmp_path / 'where.png', **options)
     calibration_of = {stamp_s(info): info for info in infos}
     assert len(images) > 20
@@ -124,8 +124,8 @@ def test_a_view_over_a_picture_has_the_calibration_of_its_part(peer, start_sourc
     assert np.ptp(rays, axis=0).min() > 0.2
 
 
-def test_pictures_at_rest(peer, start_source, folder):
-    images, infos, _ = play(peer, start_source, folder / '0.png', still=True)
+def test_a_single_picture_is_shown_whole_and_at_rest(peer, start_source, folder):
+    images, infos, _ = play(peer, start_source, folder / '0.png')
     assert len(images) > 20
     assert all((image_array(image) == PICTURES[0]).all() for image in images)
     assert {info.k[0] for info in infos} == {32 / math.tan(math.radians(30))}
