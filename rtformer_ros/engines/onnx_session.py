@@ -54,10 +54,13 @@ class OnnxSession:
         session = _load_best(request)
         self._session = session
         self.provider: str = session.get_providers()[0]
-        self.properties: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+        # Texts that are none are found here, when they become Python's.
+        with _translated(_cannot_load(request), ModelError):
+            self.properties: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+            inputs = [(each.name, each.type, each.shape) for each in session.get_inputs()]
+        self._input_name, self.input_shape, self.input_dtype = _only_input(inputs, request.model)
         self._options = onnxruntime.RunOptions()
         self._options.log_severity_level = LOG_FATAL_ONLY
-        self._input_name, self.input_shape, self.input_dtype = _only_input(session, request.model)
 
     def run(self, tensor: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
         """Return all outputs for one input; raises EngineError when the library fails."""
@@ -131,7 +134,13 @@ def _session(
 ) -> onnxruntime.InferenceSession:
     options = session_options(request.thread_count, is_optimized=is_optimized)
     with _translated(_cannot_load(request), ModelError):
-        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+        return onnxruntime.InferenceSession(
+            str(path),
+            options,
+            providers=providers,
+            # Else a failure prints a banner, and the same is tried once more.
+            enable_fallback=0,
+        )
 
 
 def _cannot_load(request: EngineRequest) -> str:
@@ -139,14 +148,14 @@ def _cannot_load(request: EngineRequest) -> str:
 
 
 def _only_input(
-    session: onnxruntime.InferenceSession, model: Path
+    inputs: list[tuple[str, str, list[int | str | None]]], model: Path
 ) -> tuple[str, tuple[int, ...], np.dtype[Any]]:
-    inputs = session.get_inputs()
-    found = ', '.join(f'{i.name}: {i.type} {i.shape}' for i in inputs)
-    if len(inputs) != 1 or inputs[0].type not in _ELEMENT_TYPES or len(inputs[0].shape) != 4:
+    found = ', '.join(f'{name}: {kind} {shape}' for name, kind, shape in inputs)
+    if len(inputs) != 1 or inputs[0][1] not in _ELEMENT_TYPES or len(inputs[0][2]) != 4:
         raise ModelError(
             f'{model} has the inputs {found or "none"}; expected one batch of images with four '
             'dimensions, of uint8, float or float16'
         )
-    shape = tuple(size if isinstance(size, int) else 0 for size in inputs[0].shape)
-    return inputs[0].name, shape, _ELEMENT_TYPES[inputs[0].type]
+    [(name, kind, sizes)] = inputs
+    shape = tuple(size if isinstance(size, int) else 0 for size in sizes)
+    return name, shape, _ELEMENT_TYPES[kind]

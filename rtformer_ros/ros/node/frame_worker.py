@@ -27,11 +27,11 @@ from sensor_msgs.msg import CompressedImage
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    from rclpy.node import Node
     from rtformer_ros.engines.base import EngineDescription
     from rtformer_ros.ros.frames.config import CurrentConfig, FrameConfig
     from rtformer_ros.ros.input.image_input import ReceivedImage
     from rtformer_ros.ros.node.camera import Camera
+    from rtformer_ros.ros.node.managed_node import ManagedNode
     from rtformer_ros.segmentation import Segmentation
     from rtformer_ros.stream.latest_queue import LatestQueue
     from sensor_msgs.msg import Image
@@ -75,7 +75,7 @@ class FrameWorker:
 
     def __init__(
         self,
-        node: Node,
+        node: ManagedNode,
         queue: LatestQueue[Camera, ReceivedImage],
         current: CurrentConfig,
         batch_wait_s: float,
@@ -204,6 +204,7 @@ class FrameWorker:
                 self.engine_error = str(error)
             self._note_failure(camera, 'failed', str(error))
         except Exception as error:  # noqa: BLE001  the node outlives every frame
+            self._node.keep_error('frame', error)
             self._note_failure(camera, 'failed', f'{type(error).__name__}: {error}')
 
     def _note_failure(self, camera: Camera, cause: str, error: str) -> None:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import platform
-import traceback
 from typing import TYPE_CHECKING
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -215,7 +214,7 @@ class SegmentationNode(ManagedNode):
         except RtformerError as error:
             return SetParametersResult(successful=False, reason=str(error))
         except Exception as error:  # noqa: BLE001  a set that fails must not end the node
-            self.get_logger().error(f'cannot set {sorted(changes)}:\n{traceback.format_exc()}')
+            self.keep_error(f'set of {", ".join(sorted(changes))}', error)
             return SetParametersResult(successful=False, reason=f'{type(error).__name__}: {error}')
         return SetParametersResult(successful=True)
 

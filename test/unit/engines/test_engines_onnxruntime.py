@@ -3,6 +3,7 @@
 """Check what is particular to ONNX Runtime: interruption, threads, the properties of a file."""
 
 import logging
+import random
 import threading
 import time
 
@@ -12,7 +13,13 @@ import onnx
 from onnx import helper, numpy_helper, TensorProto
 import pytest
 from rtformer_ros.engines import EngineRequest, open_engine
-from rtformer_ros.errors import EngineClosed, EngineError, EngineUnavailable, ModelError
+from rtformer_ros.errors import (
+    EngineClosed,
+    EngineError,
+    EngineUnavailable,
+    ModelError,
+    RtformerError,
+)
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.model_metadata import InputFormat, ModelMetadata
 
@@ -131,6 +138,35 @@ def test_broken_properties_are_named(tmp_path):
     onnx.save(model, path)
     with pytest.raises(ModelError, match=r'm\.onnx: input is no JSON'):
         open_engine(EngineRequest(path, 'onnxruntime'))
+
+
+def test_properties_that_are_no_text_are_refused(tmp_path):
+    path = ForeignModel().write(tmp_path / 'm.onnx', None)
+    model = onnx.load(path)
+    helper.set_model_props(model, {'author': 'somebody'})
+    path.write_bytes(model.SerializeToString().replace(b'somebody', b'some\xffody'))
+    with pytest.raises(ModelError, match=r"m\.onnx cannot be loaded as an ONNX model: 'utf-8'"):
+        open_engine(EngineRequest(path, 'onnxruntime'))
+
+
+def test_files_with_random_faults_raise_our_own_errors(tmp_path, capfd):
+    sidecar = {'input': {'layout': 'nchw_float'}, 'output': 'logits'}
+    path = ForeignModel().write(tmp_path / 'm.onnx', sidecar)
+    whole = path.read_bytes()
+    rng, seen = random.Random(5), set()
+    for _ in range(300):
+        content = bytearray(whole)
+        for _ in range(rng.choice((1, 2, 8, 40))):
+            content[rng.randrange(len(content))] = rng.choice((rng.randrange(256), 255, 0, 127))
+        path.write_bytes(content)
+        try:
+            open_engine(EngineRequest(path, 'onnxruntime', threads=1)).close()
+        except RtformerError:
+            seen.add('refused')
+        else:
+            seen.add('opened')
+    assert seen == {'refused', 'opened'}
+    assert 'EP Error' not in capfd.readouterr().out
 
 
 def test_description_says_what_runs(tmp_path):

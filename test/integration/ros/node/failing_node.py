@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""The segmentation node with faults: a transition, a timer, a service, and a thread that raise."""
+"""The segmentation node with faults: transition, timer, service, thread and frames that raise."""
 
 import sys
 
-from rtformer_ros.ros.node import cameras, node, services
+from rtformer_ros.ros.node import cameras, frame_worker, node, services
 from rtformer_ros.ros.programs import segmentation_node
 
 
@@ -34,11 +34,20 @@ def fail_to_write(*_):
     raise BufferError('a service of the test')
 
 
+def fail_at_a_frame(camera, frame, *others):
+    """Raise for one frame."""
+    if frame.message.header.frame_id == 'fault':
+        raise TypeError('a frame of the test')
+    return PREPARE(camera, frame, *others)
+
+
 WAKE = cameras.Cameras._wake
+PREPARE = frame_worker._prepare
 
 
 if __name__ == '__main__':
     cameras.Cameras._wake = fail_while_paused
+    frame_worker._prepare = fail_at_a_frame
     services.write_snapshot = fail_to_write
     segmentation_node.SegmentationNode = FailingNode
     sys.exit(segmentation_node.main())

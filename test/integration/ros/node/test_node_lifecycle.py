@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from ros_peer import NODE, noise, number_of, values_of
+from rtformer_ros.ros.input.image_messages import new_image
 from std_srvs.srv import SetBool, Trigger
 
 # lifecycle_msgs/msg/Transition: what may be asked for in each state, and all that there is.
@@ -216,3 +217,20 @@ def test_the_thread_that_wakes_cameras_outlives_an_exception(peer, camera, start
     masks = peer.collect(f'{NODE}/mask')
     camera.publish_until(lambda: masks, noise())
     peer.node.destroy_client(client)
+
+
+def test_exception_at_a_frame_costs_that_frame_and_is_told(peer, camera, start_node, connect):
+    node = failing(start_node)
+    peer.watch_diagnostics()
+    masks = connect('mask')
+    camera.publish_until(lambda: masks, noise())
+    message = new_image(48, 64, 'rgb8')
+    camera.stamp(message.header)
+    message.header.frame_id = 'fault'
+    camera.images.publish(message)
+    wait_for_error(peer, 'frame: TypeError: a frame of the test')
+    assert 'in fail_at_a_frame' in node.output
+    masks.clear()
+    number = camera.publish(noise())
+    peer.wait_for(lambda: masks, 'the next mask')
+    assert number_of(masks[0]) == number
