@@ -28,6 +28,7 @@ from rtformer_ros.geometry.ground_plane import GroundView
 from rtformer_ros.imaging.resize import scale_image
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from rtformer_ros.drawing.ground_picture import CostGrid, RangeScan
     from rtformer_ros.geometry.arrays import Floats
     from rtformer_ros.geometry.camera_model import CameraModel
@@ -79,6 +80,8 @@ def draw_planner_picture(
     window = ground_window(outputs.grid)
     costs = draw_costs(outputs.grid, window)
     rays = draw_free_rays(outputs.scan, window)
+    # A scan begins at the robot, what the camera sees a few metres ahead.
+    rays[~_is_seen(GroundView(outputs.camera, outputs.pose), window)] = cost_color(UNKNOWN_COST)
     for panel in (costs, rays):
         mark_metres(panel, window)
     mark_points(rays, window.pixels(outputs.scan.boundary_m2))
@@ -145,6 +148,14 @@ def _draw_line(panel: Pixels, line_n2: Floats, text: str, free_row_px: int) -> i
 def _seen(view: GroundView, points_n2: Floats) -> Floats:
     """Return the pixels of those ground points that lie in the image."""
     return view.pixels(points_n2[view.pixel_indices(points_n2) >= 0])
+
+
+def _is_seen(view: GroundView, window: GroundWindow) -> npt.NDArray[np.bool_]:
+    """Return which pixels of the window show ground that lies in the image, bool [H, W]."""
+    x_h = window.ahead_m - (np.arange(window.height_px) + 0.5) / window.px_per_m
+    y_w = window.side_m - (np.arange(window.width_px) + 0.5) / window.px_per_m
+    points_hw2 = np.stack(np.meshgrid(x_h, y_w, indexing='ij'), axis=-1)
+    return view.pixel_indices(points_hw2.reshape(-1, 2)).reshape(len(x_h), len(y_w)) >= 0
 
 
 def _key(classes: Pixels | None) -> Pixels:

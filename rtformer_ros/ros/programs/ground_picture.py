@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from sensor_msgs.msg import LaserScan
 
 
+_LEAST_GROUND = 0.01
+_ALL_BUT_STRAY = 0.99
+
+
 @dataclass(frozen=True)
 class DemoCameraPose:
     """Where the listener takes the camera to be, as the node does; note: what to say of it."""
@@ -49,6 +53,31 @@ def range_scan(message: LaserScan) -> RangeScan:
     """Return the ranges of a scan."""
     ranges_m = np.array(message.ranges, np.float32)
     return RangeScan(ranges_m, message.angle_min, message.angle_increment, message.range_max)
+
+
+def ground_over_horizon(
+    frame: FramePicture, ground: Ground, camera_pose: DemoCameraPose, ground_ids: Sequence[int]
+) -> tuple[float, float]:
+    """
+    Return which share of the ground is over the horizon, and the least pitch in degrees without.
+
+    ground_ids: the classes that are ground. Where there is hardly any, (0, 0).
+    Raises GeometryError for a calibration that does not fit the image.
+    """
+    is_ground_hw = np.isin(frame.class_map_hw, ground_ids)
+    if is_ground_hw.mean() < _LEAST_GROUND:
+        return 0.0, 0.0
+    height, width = is_ground_hw.shape
+    camera = camera_model(ground.camera_info, height, width, is_rectified=False)
+    level = CameraPose.from_angles(camera_pose.height_m).rotation_33
+    parts = []
+    for rows, rays_3hw in camera.ray_strips():
+        rays_3n = level @ rays_3hw[:, is_ground_hw[rows]]
+        parts.append(rays_3n[2] / np.linalg.norm(rays_3n, axis=0))
+    elevations_deg = np.degrees(np.arcsin(np.concatenate(parts)))
+    # The horizon of a camera that looks down is as much above the middle of its image.
+    share = float((elevations_deg > camera_pose.pitch_deg).mean())
+    return share, float(np.nanquantile(elevations_deg, _ALL_BUT_STRAY))
 
 
 def draw_ground(

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import math
 import queue
 import sys
 import time
@@ -27,6 +28,7 @@ from rtformer_ros.ros.programs.ground_picture import (
     cost_grid,
     DemoCameraPose,
     draw_ground,
+    ground_over_horizon,
     range_scan,
 )
 from rtformer_ros.ros.programs.result_record import ResultRecord
@@ -48,6 +50,8 @@ _PICTURE_S = 3.1
 # A busy machine needs seconds to prepare the projections of a calibration.
 _FIRST_PROJECTION_TIMEOUT_S = 8.0
 _VIDEO_RATE_HZ = 10.0
+# A network takes some pixels of walls for ground.
+_MOST_OVER_HORIZON = 0.1
 _POLL_S = 0.1
 
 
@@ -64,6 +68,8 @@ class ResultCollector(Node):
         super().__init__('result_collector')
         self._folder = expanded_path(self.declare_parameter('output', 'demo_output').value)
         self._class_names = self.declare_parameter('class_names', ['']).value
+        # Classes that only lie below the horizon; none are looked at where the pitch is known.
+        self._ground_ids = self.declare_parameter('ground_ids', [-1]).value
         self._start_timeout_s = self.declare_parameter('start_timeout_s', 60.0).value
         self._idle_timeout_s = self.declare_parameter('idle_timeout_s', 2.0).value
         try:
@@ -77,6 +83,7 @@ class ResultCollector(Node):
         self._overlays: queue.SimpleQueue[tuple[int, npt.NDArray[np.uint8]]] = queue.SimpleQueue()
         self._last_news_s = time.monotonic()
         self._node_error = self._node_warning = ''
+        self._is_pose_doubtful = False
         self._subscribe()
 
     def _declare_camera_pose(self) -> DemoCameraPose | None:
@@ -165,6 +172,7 @@ class ResultCollector(Node):
 
     def _check_ground(self) -> None:
         if self._has_ground():
+            self._check_pose()
             return
         warning, record = self._node_warning, self._record
         reason = f'; the segmentation node reports: {warning}' if warning else ''
@@ -173,12 +181,27 @@ class ResultCollector(Node):
             f'with both and all its pictures{reason}'
         )
 
+    def _check_pose(self) -> None:
+        """Raise ConfigError where the ground is seen where the camera's pose has sky."""
+        picture, pose = self._frames.picture, self._camera_pose
+        if picture is None or picture.ground is None or pose is None:
+            return
+        share, least_deg = ground_over_horizon(picture, picture.ground, pose, self._ground_ids)
+        if share > _MOST_OVER_HORIZON:
+            self._is_pose_doubtful = True
+            raise ConfigError(
+                f'{share:.0%} of the ground in the picture lies over the horizon of a camera with '
+                f'a pitch of {pose.pitch_deg:g} degrees, which is assumed; it looks down, by '
+                f'{math.ceil(least_deg)} degrees or more. Measure it, and say so with '
+                '--camera-pitch-deg'
+            )
+
     def _write_summary(self, error: str) -> None:
         picture = self._frames.picture
         if picture is not None:
             names = [name for name in self._class_names if name]
             self._write_picture(PICTURE, picture.draw(names))
-            if self._camera_pose and picture.ground:
+            if self._camera_pose and picture.ground and not self._is_pose_doubtful:
                 planner_hwc = draw_ground(picture, picture.ground, names, self._camera_pose)
                 self._write_picture(PLANNER_PICTURE, planner_hwc)
         text = json.dumps(self._record.summary(error), indent=2)

@@ -16,7 +16,7 @@ from typing import Any
 from rtformer_ros.errors import ConfigError, EngineError, RtformerError
 from rtformer_ros.media.open_source import losses_of
 from rtformer_ros.tools.demo.model import ModelFacts, read_model_facts
-from rtformer_ros.tools.demo.options import DemoOptions, parse_options, RESULTS
+from rtformer_ros.tools.demo.options import DemoOptions, parse_options, PITCH, RESULTS
 from rtformer_ros.tools.demo.report import demo_table
 from rtformer_ros.tools.processes import ChildProcesses, isolated_environment, ros_arguments
 
@@ -94,12 +94,15 @@ def _listener_arguments(options: DemoOptions, facts: ModelFacts) -> list[str]:
         'start_timeout_s': _START_TIMEOUT_S + _END_TIMEOUT_S / 2,
     }
     topics = ['mask', 'color_mask', 'overlay']
+    is_pitch_assumed = PITCH in options.camera.assumed and bool(facts.ground_ids)
     if options.view == 'planner':
         topics += ['costmap', 'scan']
         parameters |= {
             'camera.height_m': options.camera.height_m,
             'camera.pitch_deg': options.camera.pitch_deg,
             'camera.note': options.note(),
+            # A pitch that was told is not doubted.
+            'ground_ids': list(facts.ground_ids) if is_pitch_assumed else [-1],
         }
     return ros_arguments(parameters, {name: f'{NODE}/{name}' for name in topics})
 

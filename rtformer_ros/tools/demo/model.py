@@ -14,18 +14,24 @@ from rtformer_ros.files.packaged_files import find_model
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rtformer_ros.labels.label_set import LabelSet
+
+_GROUND_GROUPS = ('drivable', 'walkable')
+
 
 @dataclass(frozen=True)
 class ModelFacts:
     """
     A model file, the names of its classes (none where it does not say) and a description of it.
 
-    is_untrained: its weights are random, so that its classes mean nothing.
+    ground_ids: those of its classes that are driven or walked on. is_untrained: its weights are
+    random, so that its classes mean nothing.
     """
 
     path: Path
     class_names: tuple[str, ...]
     description: str
+    ground_ids: tuple[int, ...] = ()
 
     @property
     def is_untrained(self) -> bool:
@@ -51,13 +57,17 @@ def _onnx_facts(path: Path) -> ModelFacts:
 
     session = OnnxSession(EngineRequest(path, 'onnxruntime', device='cpu', threads=1))
     metadata = metadata_of(path, session.properties)
-    names = metadata.labels.names if metadata.labels else ()
-    return ModelFacts(path, names, metadata.description)
+    return _facts(path, metadata.labels, metadata.description)
 
 
 def _checkpoint_facts(path: Path) -> ModelFacts:
     from rtformer_ros.network.weights.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(path)
-    names = checkpoint.labels.names if checkpoint.labels else ()
-    return ModelFacts(path, names, checkpoint.notes.get('description', ''))
+    return _facts(path, checkpoint.labels, checkpoint.notes.get('description', ''))
+
+
+def _facts(path: Path, labels: LabelSet | None, description: str) -> ModelFacts:
+    classes = labels.classes if labels else ()
+    ground_ids = tuple(i for i, each in enumerate(classes) if each.group in _GROUND_GROUPS)
+    return ModelFacts(path, tuple(each.name for each in classes), description, ground_ids)

@@ -14,7 +14,7 @@ from typing import Literal
 from rtformer_ros.media.open_source import has_calibration
 
 View = Literal['pictures', 'planner']
-FIELD_OF_VIEW = 'field of view'
+FIELD_OF_VIEW, PITCH = 'field of view', 'pitch'
 
 # The street of the bundled photograph as a phone at eye level saw it, which looked a little up: by
 # the wide angle usual then, the vanishing point of the kerbs and the size of the windows.
@@ -99,7 +99,7 @@ def _camera(
     source: str, field_of_view_deg: float | None, height_m: float | None, pitch_deg: float | None
 ) -> DemoCamera:
     """Put what is known of the bundled street, or is usual, for what is None."""
-    given = {'height': height_m, 'pitch': pitch_deg, FIELD_OF_VIEW: field_of_view_deg}
+    given = {'height': height_m, PITCH: pitch_deg, FIELD_OF_VIEW: field_of_view_deg}
     defaults = _USUAL if source else _STREET
     return DemoCamera(
         defaults[0] if field_of_view_deg is None else field_of_view_deg,

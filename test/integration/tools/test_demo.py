@@ -227,6 +227,24 @@ def test_the_view_for_planners_shows_walls_at_their_distance(tmp_path, model):
         assert ahead_m(np.median(rows)) == pytest.approx(wall_m, abs=0.3)
 
 
+def test_a_camera_that_looks_down_is_not_taken_for_level(tmp_path, model):
+    # Ground up to the top of the image: 21.8 degrees over the middle, by this lens.
+    grass = np.full((30, 240, 320, 3), (0, 255, 0), np.uint8)
+    source = calibrated_bag(tmp_path / 'bag', grass, FOCAL_PX)
+    options = ('--model', model, '--view', 'planner', '--source', source)
+    code, _, stderr = Demo(tmp_path / 'out', *options).finish()
+    assert code == 1
+    share = re.search(r'(\d+)% of the ground in the picture lies over the horizon', stderr)
+    assert share
+    assert 49 <= int(share[1]) <= 51
+    assert 'it looks down, by 22 degrees or more' in stderr
+    assert '--camera-pitch-deg' in stderr
+    assert not (tmp_path / 'out' / 'planner.png').exists()
+    code, _, stderr = Demo(tmp_path / 'out', *options, '--camera-pitch-deg', 30).finish()
+    assert (code, stderr) == (0, '')
+    assert (tmp_path / 'out' / 'planner.png').exists()
+
+
 def test_a_calibration_that_is_none_fails_the_view_for_planners(tmp_path, model):
     source = calibrated_bag(tmp_path / 'bag', np.stack([walls(8, 12)] * 25), focal_px=0.0)
     options = ('--view', 'planner', '--source', source)

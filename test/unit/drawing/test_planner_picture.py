@@ -10,6 +10,7 @@ from rtformer_ros.drawing.ground_picture import (
     BOUNDARY_RGB,
     cost_color,
     CostGrid,
+    FREE_RAYS_RGB,
     RangeScan,
 )
 from rtformer_ros.drawing.legend import ROW_HEIGHT_PX
@@ -91,6 +92,23 @@ def test_the_wall_lies_in_both_panels_at_its_distance(outputs):
     # Between the captions of the metres, which are at the sides.
     rows = np.nonzero(is_color(rays[:, 100:380], BOUNDARY_RGB))[0]
     assert rows.mean() + 0.5 == pytest.approx(edge, abs=1)
+
+
+def test_ground_out_of_sight_is_unseen_in_both_panels(outputs):
+    overlay = np.full((480, 640, 3), 120, np.uint8)
+    unseen = replace(outputs.grid, costs_hw=np.full((300, 300), -1, np.int8))
+    free = replace(outputs.scan, ranges_m=np.full(101, np.inf, np.float32))
+    picture = draw_planner_picture(overlay, replace(outputs, grid=unseen, scan=free))
+    window = ground_window(outputs.grid)
+    left = 640 + window.width_px + 2 * GAP_PX
+    middle = picture[PANEL_ROWS, left : left + window.width_px][:, 242]
+    # The lowest row of the image shows the ground where a pinhole has it.
+    nearest_m = HEIGHT_M * FOCAL_PX / (959 - 479.5)
+    edge = (15 - nearest_m) * window.px_per_m
+    is_free = is_color(middle, FREE_RAYS_RGB)
+    assert np.flatnonzero(is_free).max() + 1 == pytest.approx(edge, abs=2)
+    behind = middle[round(15 * window.px_per_m) + 14 :]
+    assert np.median(is_color(behind, cost_color(-1))) == 1
 
 
 def test_narrow_images_classes_and_a_note(outputs):
