@@ -10,7 +10,7 @@ ARGS ?=
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo benchmark soak parameters structure lint test clean find-python
+.PHONY: help setup demo benchmark soak parameters structure lint test smoke clean find-python
 
 prepared = $(or $(PYTHON),python3) scripts/environment.py
 
@@ -18,6 +18,7 @@ help:
 	@echo 'make demo [SOURCE=path]  segment a clip, video, image folder, bag or camera, see demo_output/'
 	@echo 'make demo VIEW=planner   costmap and scan beside the overlay, see demo_output/planner.png'
 	@echo 'make test                lint, types and all tests'
+	@echo 'make smoke               a few minutes of the tests, without PyTorch, for another PYTHON'
 	@echo 'make benchmark           speed of each stage on this machine'
 	@echo 'make soak [MINUTES=30]   everything that may happen to the node, for that long'
 	@echo 'make parameters          write config/seg.yaml and docs/parameters.md anew'
@@ -64,6 +65,13 @@ test: lint
 	@$(prepared) test $(pytest) $(ARGS)
 	$(if $(ARGS),,@$(prepared) test $(pytest) --openvino)
 	@$(prepared) test python scripts/left_out.py
+
+# What stands on the interpreter and its wheels: images, files, an engine, a node, the demo.
+smoke: find-python
+	@$(prepared) smoke $(pytest) -q test/unit/imaging test/unit/labels test/unit/stream \
+	  test/unit/drawing test/unit/media test/unit/test_model_metadata.py \
+	  test/unit/engines/test_engines_onnxruntime.py \
+	  test/integration/ros/node/test_node_lifecycle.py $(ARGS)
 
 clean:
 	for venv in .venv .venv-*; do if [ -e $$venv/setup.json ]; then rm -rf $$venv; fi; done

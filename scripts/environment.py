@@ -35,7 +35,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 PROFILES = {
     'demo': ('runtime', 'ros-jazzy', 'demo'),
-    'test': ('runtime', 'ros-jazzy', 'demo', 'test'),
+    'smoke': ('runtime', 'ros-jazzy', 'demo', 'smoke'),
+    'test': ('runtime', 'ros-jazzy', 'demo', 'smoke', 'test'),
 }
 ROS_WHEELS = 'ros-jazzy'
 

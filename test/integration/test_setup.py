@@ -30,7 +30,7 @@ def clone(tmp_path: Path) -> Path:
     """Return a clone whose requirements are empty, so that pip has nothing to fetch."""
     root = tmp_path / 'clone'
     (root / 'requirements').mkdir(parents=True)
-    for name in ('runtime', 'ros-jazzy', 'demo', 'test', 'constraints'):
+    for name in ('runtime', 'ros-jazzy', 'demo', 'smoke', 'test', 'constraints'):
         (root / 'requirements' / f'{name}.txt').write_text('# nothing\n')
     (root / 'scripts').mkdir()
     for path in SCRIPTS.glob('*.py'):
@@ -153,7 +153,7 @@ def test_a_python_that_does_not_fit_is_named(clone: Path) -> None:
     done = run_setup(clone, 'demo', PYTHON='/no/such/python')
     assert done.returncode == 1
     assert 'PYTHON=/no/such/python does not serve' in done.stderr
-    assert '3.10, 3.11 or 3.12' in done.stderr
+    assert '3.10 to 3.13' in done.stderr
 
 
 def test_a_sourced_ros_is_used_instead_of_the_wheels(clone: Path, tmp_path: Path) -> None:
@@ -183,8 +183,8 @@ def test_a_sourced_ros_is_used_instead_of_the_wheels(clone: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ('changes', 'distro', 'expected'),
     [
-        ({'version': (3, 13)}, None, 'Python 3.10, 3.11 or 3.12 is needed; found: python3.13'),
-        ({'version': (3, 8)}, 'foxy', 'Python 3.10, 3.11 or 3.12 is needed; found: python3.8'),
+        ({'version': (3, 14)}, None, 'Python 3.10 to 3.13 is needed; found: python3.14'),
+        ({'version': (3, 8)}, 'foxy', 'Python 3.10 to 3.13 is needed; found: python3.8'),
         ({'machine': 'aarch64'}, None, 'no ROS 2 wheels for aarch64'),
         ({'has_venv': False}, None, 'sudo apt-get install python3.11-venv'),
         ({}, 'humble', 'sudo apt-get install ros-humble-rclpy'),

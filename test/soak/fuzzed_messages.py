@@ -120,7 +120,11 @@ def fuzzed_picture(rng: random.Random, image_hwc: np.ndarray) -> FuzzedImage:
     else:
         message.format = rng.choice(_ODD_TEXTS)
     message.data = array('B', bytes(data))
-    return FuzzedImage(message, _decoded(bytes(data)))
+    seen = _decoded(bytes(data))
+    if seen is not None and seen.shape[:2] != (HEIGHT, WIDTH):
+        # A bit of a JPEG's size: another picture, whose mask is not computed here.
+        return fuzzed_picture(rng, image_hwc)
+    return FuzzedImage(message, seen)
 
 
 def fuzzed_calibration(rng: random.Random) -> CameraInfo:
@@ -216,4 +220,4 @@ def _decoded(data: bytes) -> np.ndarray | None:
     if data.startswith(b'\x89PNG') and data[16:24] != struct.pack('>II', WIDTH, HEIGHT):
         return None
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    return None if image is None or image.shape[:2] != (HEIGHT, WIDTH) else image[..., ::-1]
+    return None if image is None else image[..., ::-1]
