@@ -199,7 +199,7 @@ def test_what_is_missing_is_said(
 
 
 def test_the_first_interpreter_that_fits_is_taken() -> None:
-    new, bare = replace(FITTING, version=(3, 13)), replace(FITTING, has_venv=False)
+    new, bare = replace(FITTING, version=(3, 14)), replace(FITTING, has_venv=False)
     assert interpreters.choose([new, bare, FITTING], None, '') == FITTING
     jetson = replace(FITTING, machine='aarch64', has_rclpy=True)
     assert interpreters.choose([jetson], 'humble', '') == jetson
