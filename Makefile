@@ -69,7 +69,7 @@ test: lint
 # What stands on the interpreter and its wheels: images, files, an engine, a node, the demo.
 smoke: find-python
 	@$(prepared) smoke $(pytest) -q test/unit/imaging test/unit/labels test/unit/stream \
-	  test/unit/drawing test/unit/media test/unit/test_model_metadata.py \
+	  test/unit/drawing test/unit/test_model_metadata.py \
 	  test/unit/engines/test_engines_onnxruntime.py \
 	  test/integration/ros/node/test_node_lifecycle.py $(ARGS)
 
