@@ -113,6 +113,13 @@ class GroundWindow:
         """Width of the picture."""
         return round(2 * self.side_m * self.px_per_m)
 
+    @property
+    def centres_m(self) -> tuple[Floats, Floats]:
+        """The ground under the middle of each pixel: x of the rows [H], y of the columns [W]."""
+        x_h: Floats = self.ahead_m - (np.arange(self.height_px) + 0.5) / self.px_per_m
+        y_w: Floats = self.side_m - (np.arange(self.width_px) + 0.5) / self.px_per_m
+        return x_h, y_w
+
     def pixels(self, points_n2: Floats) -> Floats:
         """Return u, v of ground points (x, y in metres), float64 [N, 2]; (0, 0) is a corner."""
         offsets_n2 = np.array([self.side_m, self.ahead_m]) - points_n2[:, ::-1]
@@ -128,9 +135,7 @@ def cost_color(cost: int) -> ColorRgb:
 
 def draw_costs(grid: CostGrid, window: GroundWindow) -> Pixels:
     """Return the costs in the window, uint8 [height_px, width_px, 3] RGB."""
-    # The ground under the middle of each pixel.
-    x_h = window.ahead_m - (np.arange(window.height_px) + 0.5) / window.px_per_m
-    y_w = window.side_m - (np.arange(window.width_px) + 0.5) / window.px_per_m
+    x_h, y_w = window.centres_m
     columns_h = np.floor((x_h - grid.origin_m[0]) / grid.resolution_m).astype(np.intp)
     rows_w = np.floor((y_w - grid.origin_m[1]) / grid.resolution_m).astype(np.intp)
     rows, columns = grid.costs_hw.shape

@@ -152,10 +152,8 @@ def _seen(view: GroundView, points_n2: Floats) -> Floats:
 
 def _is_seen(view: GroundView, window: GroundWindow) -> npt.NDArray[np.bool_]:
     """Return which pixels of the window show ground that lies in the image, bool [H, W]."""
-    x_h = window.ahead_m - (np.arange(window.height_px) + 0.5) / window.px_per_m
-    y_w = window.side_m - (np.arange(window.width_px) + 0.5) / window.px_per_m
-    points_hw2 = np.stack(np.meshgrid(x_h, y_w, indexing='ij'), axis=-1)
-    return view.pixel_indices(points_hw2.reshape(-1, 2)).reshape(len(x_h), len(y_w)) >= 0
+    points_hw2 = np.stack(np.meshgrid(*window.centres_m, indexing='ij'), axis=-1)
+    return view.pixel_indices(points_hw2.reshape(-1, 2)).reshape(points_hw2.shape[:2]) >= 0
 
 
 def _key(classes: Pixels | None) -> Pixels:

@@ -94,15 +94,15 @@ def _listener_arguments(options: DemoOptions, facts: ModelFacts) -> list[str]:
         'start_timeout_s': _START_TIMEOUT_S + _END_TIMEOUT_S / 2,
     }
     topics = ['mask', 'color_mask', 'overlay']
-    is_pitch_assumed = PITCH in options.camera.assumed and bool(facts.ground_ids)
     if options.view == 'planner':
         topics += ['costmap', 'scan']
+        # A pitch that was told is not doubted.
+        ground_ids = facts.ground_ids if PITCH in options.camera.assumed else ()
         parameters |= {
             'camera.height_m': options.camera.height_m,
             'camera.pitch_deg': options.camera.pitch_deg,
             'camera.note': options.note(),
-            # A pitch that was told is not doubted.
-            'ground_ids': list(facts.ground_ids) if is_pitch_assumed else [-1],
+            'ground_ids': list(ground_ids) or [-1],
         }
     return ros_arguments(parameters, {name: f'{NODE}/{name}' for name in topics})
 

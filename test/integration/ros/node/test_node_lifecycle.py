@@ -139,12 +139,14 @@ def test_nothing_wakes_a_node_that_was_shut_down(peer, models, start_node):
     assert node.end()[0] == 0
 
 
+def failing(start_node, **parameters):
+    folders = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    return start_node(module='failing_node', variables={'PYTHONPATH': folders}, **parameters)
+
+
 def test_exception_in_a_transition_is_told_and_can_be_mended(peer, start_node):
     peer.watch_diagnostics()
-    folders = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    node = start_node(
-        wait='', module='failing_node', variables={'PYTHONPATH': folders}, overlay_alpha=1.0
-    )
+    node = failing(start_node, wait='', overlay_alpha=1.0)
     status = peer.wait_for_diagnostic(
         lambda status: status.level == DiagnosticStatus.ERROR, 'the error in the diagnostics'
     )
@@ -157,11 +159,6 @@ def test_exception_in_a_transition_is_told_and_can_be_mended(peer, start_node):
     peer.wait_for_diagnostic(
         lambda status: status.level != DiagnosticStatus.ERROR, 'the error to be gone'
     )
-
-
-def failing(start_node, **parameters):
-    folders = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    return start_node(module='failing_node', variables={'PYTHONPATH': folders}, **parameters)
 
 
 def wait_for_error(peer, text):
