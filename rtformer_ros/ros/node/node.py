@@ -14,6 +14,7 @@ from rclpy.clock import Clock, ClockType  # type: ignore[attr-defined]
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rtformer_ros.errors import ConfigError, RtformerError
+from rtformer_ros.processes.heap import trim_heap
 from rtformer_ros.ros.interface.node_settings import NodeSettings
 from rtformer_ros.ros.interface.parameters import SPECS
 from rtformer_ros.ros.interface.qos import PublisherEventCallbacks
@@ -142,6 +143,7 @@ class SegmentationNode(ManagedNode):
         """Unsubscribe, and finish the frame that is being made."""
         self._cameras.stop()
         self._stop_worker()
+        trim_heap()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -186,6 +188,7 @@ class SegmentationNode(ManagedNode):
     def _release(self) -> None:
         self._cameras.close()
         self._models.release()
+        trim_heap()
 
     # ---- parameters -------------------------------------------------------------------------
 
