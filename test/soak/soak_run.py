@@ -35,7 +35,7 @@ from ros_peer import NODE, noise, RosPeer, values_of
 from sensor_msgs.msg import CameraInfo, LaserScan, PointCloud2
 
 SEED = 7
-FRAMES, FUZZED, SWAPS, SETS = 1000, 400, 3, 10
+FRAMES, FUZZED, SWAPS, SETS = 1010, 410, 3, 10
 """Of each round, if there is time; each kind of image is fuzzed in every second one."""
 
 ORDERS = list(itertools.permutations(range(3)))
