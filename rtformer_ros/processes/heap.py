@@ -5,12 +5,29 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import gc
-from typing import TYPE_CHECKING
+import os
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+# Of malloc.h.
+_M_ARENA_MAX = -8
+_ARENAS = 2
+
+
+def limit_arenas() -> bool:
+    """
+    Let all threads share two arenas; call it before there are threads.
+
+    glibc would make one for nearly each thread that ever ran, and each keeps what its own threads
+    have freed. MALLOC_ARENA_MAX in the environment stands. Returns whether the limit holds; False
+    too where the C library is another.
+
+    Source: mallopt(3).
+    """
+    mallopt = _function('mallopt', [ctypes.c_int, ctypes.c_int])
+    if mallopt is None or 'MALLOC_ARENA_MAX' in os.environ:
+        return False
+    return bool(mallopt(_M_ARENA_MAX, _ARENAS))
 
 
 def trim_heap() -> bool:
@@ -23,7 +40,7 @@ def trim_heap() -> bool:
 
     Source: malloc_trim(3).
     """
-    trim = _malloc_trim()
+    trim = _function('malloc_trim', [ctypes.c_size_t])
     if trim is None:
         return False
     # What stands in a circle of references is not free yet.
@@ -31,9 +48,9 @@ def trim_heap() -> bool:
     return bool(trim(0))
 
 
-@functools.cache
-def _malloc_trim() -> Callable[[int], int] | None:
-    trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)
-    if trim is not None:
-        trim.argtypes, trim.restype = [ctypes.c_size_t], ctypes.c_int
-    return trim
+def _function(name: str, argument_types: list[Any]) -> Any:
+    """Return a function of the C library that returns int; None where it has none of that name."""
+    function = getattr(ctypes.CDLL(None), name, None)
+    if function is not None:
+        function.argtypes, function.restype = argument_types, ctypes.c_int
+    return function

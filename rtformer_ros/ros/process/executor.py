@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from rclpy.callback_groups import CallbackGroup
     from rclpy.task import Task
 
-_SLOW_THREADS = 4
 _START_TIMEOUT_S = 0.01
 
 
@@ -43,7 +42,11 @@ class DedicatedThreadExecutor(Executor):
         super().__init__()
         self._slow_groups = slow_groups
         self._keep_error = keep_error
-        self._threads = ThreadPoolExecutor(_SLOW_THREADS, thread_name_prefix='slow_callback')
+        # Of each group one callback runs at a time. More threads would come one by one over hours,
+        # each with memory of its own, as the pool does not always see that one is free.
+        self._threads = ThreadPoolExecutor(
+            max(1, len(slow_groups)), thread_name_prefix='slow_callback'
+        )
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
         """Wait for a callback and run it, or hand it to a dedicated thread."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import sys
 import threading
 
+from rtformer_ros.processes.heap import limit_arenas
 from rtformer_ros.ros.node.node import SegmentationNode
 from rtformer_ros.ros.process.executor import DedicatedThreadExecutor
 from rtformer_ros.ros.process.run_node import run_node
@@ -18,6 +19,7 @@ _SWITCH_INTERVAL_S = 0.0005
 
 def main(args: list[str] | None = None) -> int:
     """Run until SIGINT or SIGTERM; returns the exit code."""
+    limit_arenas()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     return run_node(
         'segmentation_node',

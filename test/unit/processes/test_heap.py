@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -38,3 +39,50 @@ def test_freed_memory_goes_back():
     assert was_given == 'True'
     assert float(held_mib) > 90
     assert float(left_mib) < 10
+
+
+ARENAS = """
+import ctypes, threading
+from rtformer_ros.processes.heap import limit_arenas
+
+limited = limit_arenas()
+
+barrier = threading.Barrier(9)
+
+def work():
+    block = bytes(b'x') * 50_000
+    barrier.wait()
+    barrier.wait()
+
+threads = [threading.Thread(target=work) for _ in range(8)]
+for thread in threads:
+    thread.start()
+barrier.wait()
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+file = libc.fopen(b'/dev/stdout', b'w')
+libc.malloc_info(0, ctypes.c_void_p(file))
+libc.fflush(ctypes.c_void_p(file))
+barrier.wait()
+print()
+print(limited)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='the C library is not glibc')
+@pytest.mark.parametrize('by_hand', ['', '5'])
+def test_threads_share_two_arenas_unless_the_environment_says_more(by_hand):
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
+    environment.pop('MALLOC_ARENA_MAX', None)
+    if by_hand:
+        environment['MALLOC_ARENA_MAX'] = by_hand
+    output = subprocess.run(
+        [sys.executable, '-c', ARENAS],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=environment,
+    ).stdout
+    assert output.split()[-1] == str(not by_hand)
+    # malloc_info(3) has an element for each arena.
+    assert output.count('<heap nr=') == int(by_hand or 2)
