@@ -29,6 +29,18 @@ class SegmentationNetwork(nn.Module):
         """Return the family that the network is of."""
         raise NotImplementedError
 
+    def small_logits(self, images: Tensor) -> Tensor:
+        """
+        Return logits before they are enlarged bilinearly to the size of the images.
+
+        images: as `forward` takes them. In eval mode: float [n, classes, h', w'] for any h' and
+        w'. Here those of `forward`; a network that enlarges them in the end returns what it has
+        before.
+        """
+        logits = self(images)
+        assert isinstance(logits, Tensor)
+        return logits
+
 
 @dataclass(frozen=True)
 class NormPlace:

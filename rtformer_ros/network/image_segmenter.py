@@ -7,6 +7,9 @@ from __future__ import annotations
 from typing import cast
 
 from rtformer_ros.network.architecture import MEAN_RGB, STD_RGB
+from rtformer_ros.network.blocks import spatial_size, upsample
+from rtformer_ros.network.candidate_classes import decide_enlarged, has_candidates
+from rtformer_ros.network.family import SegmentationNetwork
 import torch
 from torch import nn, Tensor
 
@@ -33,15 +36,24 @@ class ImageSegmenter(nn.Module):
         Return (class_map_nhw, confidence_nhw), both uint8 [n, h, w].
 
         images_nhwc: uint8 [n, h, w, 3], RGB. confidence: softmax probability of the winning class
-        times 255, rounded half to even.
+        times 255, rounded half to even. With many classes, see decide_enlarged.
         """
-        return decide(self.logits(images_nhwc))
+        images = self._normalised(images_nhwc)
+        if not isinstance(self.network, SegmentationNetwork):
+            return decide(self.network(images))
+        small, size = self.network.small_logits(images), spatial_size(images)
+        if has_candidates(int(small.shape[1]), spatial_size(small), size):
+            winner, probability = decide_enlarged(small, size[0] // spatial_size(small)[0])
+            return _as_bytes(winner, 255 * probability)
+        return decide(small if spatial_size(small) == size else upsample(small, size))
 
     def logits(self, images_nhwc: Tensor) -> Tensor:
         """Return the network's logits [n, classes, h, w] for images as `forward` takes them."""
+        return cast('Tensor', self.network(self._normalised(images_nhwc)))
+
+    def _normalised(self, images_nhwc: Tensor) -> Tensor:
         centred = images_nhwc.to(self.mean.dtype).permute(0, 3, 1, 2) - self.mean
-        logits = self.network(centred if self.scale is None else centred * self.scale)
-        return cast('Tensor', logits)
+        return centred if self.scale is None else centred * self.scale
 
 
 def decide(logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -52,8 +64,10 @@ def decide(logits: Tensor) -> tuple[Tensor, Tensor]:
     of a full-size map takes four times as long in ONNX Runtime.
     """
     highest = logits.amax(dim=1, keepdim=True)
-    winner = logits.argmax(dim=1)
-    confidence = 255 / (logits - highest).exp().sum(dim=1)
+    return _as_bytes(logits.argmax(dim=1), 255 / (logits - highest).exp().sum(dim=1))
+
+
+def _as_bytes(winner: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor]:
     # Through float: no TensorRT makes bytes of integers.
     class_map = winner.to(torch.float32).to(torch.uint8)
     return class_map, confidence.round().to(torch.uint8)

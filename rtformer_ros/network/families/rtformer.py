@@ -82,6 +82,11 @@ class RTFormer(SegmentationNetwork):
             return logits
         return logits, upsample(self.seghead_extra(shared), size)
 
+    def small_logits(self, images: Tensor) -> Tensor:
+        """Return logits at 1/8 of the images' size, [n, num_classes, h / 8, w / 8]."""
+        logits: Tensor = self.seghead(self._features(images)[1])
+        return logits
+
     def _features(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the auxiliary head [n, 2c, h/8, w/8] and the main head [n, 4c, ...] read."""
         x1 = self.layer1(self.conv1(images))
