@@ -9,11 +9,13 @@ the table below, and one parameter of test/contract/test_engine_contract.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 import importlib
 import logging
 from typing import TYPE_CHECKING
 
+from rtformer_ros.engines.openvino import preference as openvino_preference
 from rtformer_ros.errors import (
     ConfigError,
     EngineBuildCancelled,
@@ -37,6 +39,8 @@ class EngineEntry:
     module: within this package; engine_class: its subclass of Engine; suffixes: of model files;
     compiles: it may have to compile a model first, see Engine.needs_build. devices, precisions: of
     EngineRequest, that it understands beside 'auto'; the machine may still lack them.
+    reason_against: tells, without its library, why 'auto' had better leave a request to the
+    engines behind it; '' where it had not.
     """
 
     module: str
@@ -46,6 +50,7 @@ class EngineEntry:
     compiles: bool = False
     devices: tuple[str, ...] = ('cpu', 'cuda')
     precisions: tuple[str, ...] = ('fp32', 'fp16', 'int8')
+    reason_against: Callable[[EngineRequest], str] = lambda _: ''
 
     def load(self) -> type[Engine]:
         """Import the engine's class; raises ImportError where its library does not load."""
@@ -70,6 +75,7 @@ ENGINES = {
         'pip install openvino',
         devices=('cpu', 'gpu', 'npu'),
         precisions=('fp32', 'fp16', 'bf16', 'int8'),
+        reason_against=openvino_preference.reason_here,
     ),
     'onnxruntime': EngineEntry(
         'onnxruntime', 'OnnxRuntimeEngine', ('.onnx',), "pip install 'numpy<2' onnxruntime"
@@ -167,6 +173,8 @@ def _open_best(request: EngineRequest) -> Engine:
 
 def _open(name: str, request: EngineRequest) -> Engine:
     _check_reach(name, request)
+    if request.engine == 'auto' and (reason := ENGINES[name].reason_against(request)):
+        raise EngineUnavailable(reason)
     try:
         engine_class = ENGINES[name].load()
     except ImportError as error:

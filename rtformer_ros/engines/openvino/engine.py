@@ -22,7 +22,6 @@ from rtformer_ros.engines.reduced_precision.cpu_features import (
 from rtformer_ros.engines.reduced_precision.int8_file import for_cpu
 from rtformer_ros.engines.sidecar import metadata_of
 from rtformer_ros.engines.tensor_format import input_size, run_in_chunks, segment_images
-from rtformer_ros.engines.tensorrt.device import find_gpu
 from rtformer_ros.errors import ConfigError, EngineUnavailable
 from rtformer_ros.model_metadata import HALF_QUANTISED
 
@@ -57,8 +56,6 @@ class OpenVinoEngine(Engine):
         ConfigError, EngineUnavailable and EngineError as open_engine says.
         """
         flags = cpu_flags()
-        if request.engine == 'auto' and (reason := reason_against(request, flags, _nvidia_gpu())):
-            raise EngineUnavailable(reason)
         request = for_cpu(request)
         device = 'cpu' if request.device == 'auto' else request.device
         wanted = settings_for(request, device, flags)
@@ -96,23 +93,6 @@ class OpenVinoEngine(Engine):
 
     def _release(self) -> None:
         self._model = None
-
-
-def reason_against(request: EngineRequest, flags: Set[str], nvidia_gpu: str) -> str:
-    """
-    Return why `engine: auto` had better leave a model to the engines behind; '' if it had not.
-
-    flags: features of the CPU; nvidia_gpu: the name of one in this machine, '' where none is.
-    """
-    if request.device.startswith(('gpu', 'npu')):
-        return ''
-    if request.device == 'auto' and nvidia_gpu:
-        return f'it would leave the GPU of this machine idle ({nvidia_gpu})'
-    if request.precision in ('fp32', 'fp16'):
-        return f'precision is {request.precision}, and on a CPU it is ahead in bf16 alone'
-    if not computes_bf16(flags):
-        return f'it is ahead in bf16 alone, which this CPU lacks ({describe_flags(flags)})'
-    return ''
 
 
 def settings_for(request: EngineRequest, device: str, flags: Set[str]) -> dict[str, str | int]:
@@ -168,13 +148,6 @@ def _settings_that_hold(
         message,
     )
     return exact
-
-
-def _nvidia_gpu() -> str:
-    try:
-        return str(find_gpu())
-    except EngineUnavailable:
-        return ''
 
 
 def _read(request: EngineRequest) -> OpenVinoModel:

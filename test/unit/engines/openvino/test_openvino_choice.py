@@ -2,12 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """When `engine: auto` takes OpenVINO, and what it is asked for, on CPUs of every kind."""
 
+import os
+from pathlib import Path
 import re
+import subprocess
+import sys
 
 from foreign_onnx import ForeignModel
 import pytest
 from rtformer_ros.engines import EngineRequest
-from rtformer_ros.engines.openvino.engine import reason_against, settings_for
+from rtformer_ros.engines.openvino.engine import settings_for
+from rtformer_ros.engines.openvino.preference import reason_against
 from rtformer_ros.errors import ConfigError
 
 WITH_BF16 = {'avx2', 'avx512f', 'avx512_bf16', 'avx512_vnni'}
@@ -100,3 +105,27 @@ def test_a_precision_that_a_device_lacks_is_refused(ask, precision, device, flag
     message = rf'precision is {precision}, in which OpenVINO does not compute on {device} here'
     with pytest.raises(ConfigError, match=re.escape(message)):
         settings_for(ask(precision=precision), device, flags)
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from rtformer_ros.engines import EngineRequest, open_engine
+from rtformer_ros.engines.reduced_precision.cpu_features import computes_bf16, cpu_flags
+open_engine(EngineRequest(Path(sys.argv[1]), device='cpu', threads=1)).close()
+print(computes_bf16(cpu_flags()), 'openvino' in sys.modules)
+"""
+
+
+def test_auto_loads_the_library_only_where_it_may_take_it():
+    """It takes half a second to import, which every start would wait for."""
+    model = Path(__file__).parents[4] / 'models' / 'rtformer_slim_camvid_360x480.onnx'
+    done = subprocess.run(
+        [sys.executable, '-c', PROGRAM, model],
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    may_take_it, was_loaded = done.stdout.split()
+    assert may_take_it == was_loaded
