@@ -17,7 +17,7 @@ from remedies import SetupError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PYTHONS = ((3, 12), (3, 11), (3, 10), (3, 13))
+PYTHONS = ((3, 12), (3, 11), (3, 10), (3, 13), (3, 14))
 WHEEL_MACHINES = ('x86_64', 'AMD64')
 
 PROBE = """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 OS_RELEASE = Path('/etc/os-release')
 SYSTEM_ROS = {('ubuntu', '22.04'): 'humble', ('ubuntu', '24.04'): 'jazzy'}
-SYSTEMS_WITH_PYTHON = (('debian', '12'), *SYSTEM_ROS)
+SYSTEMS_WITH_PYTHON = (('debian', '12'), ('debian', '13'), ('ubuntu', '26.04'), *SYSTEM_ROS)
 
 
 class SetupError(Exception):
@@ -16,8 +16,8 @@ class SetupError(Exception):
 
 
 def no_python(found: list[str], requested: str) -> str:
-    """Say that no Python from 3.10 to 3.13 is here."""
-    head = f'Python 3.10 to 3.13 is needed; found: {", ".join(found) or "none"}.'
+    """Say that no Python from 3.10 to 3.14 is here."""
+    head = f'Python 3.10 to 3.14 is needed; found: {", ".join(found) or "none"}.'
     if requested:
         return f'PYTHON={requested} does not serve. {head}'
     if operating_system() in SYSTEMS_WITH_PYTHON:
@@ -28,7 +28,7 @@ def no_python(found: list[str], requested: str) -> str:
 def no_rclpy(distro: str) -> str:
     """Say that ROS 2 is sourced, but not its Python library."""
     return (
-        f'ROS 2 {distro} is sourced here, but no Python 3.10 to 3.13 finds its rclpy. Type:\n\n'
+        f'ROS 2 {distro} is sourced here, but no Python 3.10 to 3.14 finds its rclpy. Type:\n\n'
         f'    sudo apt-get install ros-{distro}-rclpy\n\n'
         'or, to use the ROS 2 wheels instead, open a shell in which ROS is not sourced.'
     )

@@ -153,7 +153,7 @@ def test_a_python_that_does_not_fit_is_named(clone: Path) -> None:
     done = run_setup(clone, 'demo', PYTHON='/no/such/python')
     assert done.returncode == 1
     assert 'PYTHON=/no/such/python does not serve' in done.stderr
-    assert '3.10 to 3.13' in done.stderr
+    assert '3.10 to 3.14' in done.stderr
 
 
 def test_a_sourced_ros_is_used_instead_of_the_wheels(clone: Path, tmp_path: Path) -> None:
@@ -183,8 +183,8 @@ def test_a_sourced_ros_is_used_instead_of_the_wheels(clone: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ('changes', 'distro', 'expected'),
     [
-        ({'version': (3, 14)}, None, 'Python 3.10 to 3.13 is needed; found: python3.14'),
-        ({'version': (3, 8)}, 'foxy', 'Python 3.10 to 3.13 is needed; found: python3.8'),
+        ({'version': (3, 15)}, None, 'Python 3.10 to 3.14 is needed; found: python3.15'),
+        ({'version': (3, 8)}, 'foxy', 'Python 3.10 to 3.14 is needed; found: python3.8'),
         ({'machine': 'aarch64'}, None, 'no ROS 2 wheels for aarch64'),
         ({'has_venv': False}, None, 'sudo apt-get install python3.11-venv'),
         ({}, 'humble', 'sudo apt-get install ros-humble-rclpy'),
@@ -199,7 +199,7 @@ def test_what_is_missing_is_said(
 
 
 def test_the_first_interpreter_that_fits_is_taken() -> None:
-    new, bare = replace(FITTING, version=(3, 14)), replace(FITTING, has_venv=False)
+    new, bare = replace(FITTING, version=(3, 15)), replace(FITTING, has_venv=False)
     assert interpreters.choose([new, bare, FITTING], None, '') == FITTING
     jetson = replace(FITTING, machine='aarch64', has_rclpy=True)
     assert interpreters.choose([jetson], 'humble', '') == jetson
