@@ -40,7 +40,7 @@ demo: find-python
 	  $(if $(VIEW),--view '$(VIEW)') $(ARGS)
 
 benchmark: find-python
-	@$(prepared) demo python -m rtformer_ros.processes.executables benchmark $(ARGS)
+	@$(prepared) test python -m rtformer_ros.processes.executables benchmark $(ARGS)
 
 soak: find-python
 	@SOAK_MINUTES='$(MINUTES)' $(prepared) test \

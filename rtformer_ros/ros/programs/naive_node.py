@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from rclpy.node import Node
 from rtformer_ros.ros.process.run_node import run_node
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
 if TYPE_CHECKING:
     import threading
@@ -46,6 +46,7 @@ class NaiveNode(Node):
         self._palette = np.random.default_rng(0).integers(0, 256, (256, 3), np.uint8)
         self._mask = self.create_publisher(Image, '~/mask', _QUEUE)
         self._overlay = self.create_publisher(Image, '~/overlay', _QUEUE)
+        self._compressed = self.create_publisher(CompressedImage, '~/overlay/compressed', _QUEUE)
         self.create_subscription(Image, 'image', self._segment, _QUEUE)
 
     def _segment(self, message: Image) -> None:
@@ -57,10 +58,19 @@ class NaiveNode(Node):
             cv2.resize(small_mask, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8
         )
         self._mask.publish(_message(message.header, mask, 'mono8'))
-        if self._overlay.get_subscription_count():
-            colors = self._palette[mask]
-            overlay = np.asarray(cv2.addWeighted(image, 1 - _ALPHA, colors, _ALPHA, 0.0), np.uint8)
+        listeners = self._overlay.get_subscription_count()
+        jpeg_listeners = self._compressed.get_subscription_count()
+        if not listeners and not jpeg_listeners:
+            return
+        colors = self._palette[mask]
+        overlay = np.asarray(cv2.addWeighted(image, 1 - _ALPHA, colors, _ALPHA, 0.0), np.uint8)
+        if listeners:
             self._overlay.publish(_message(message.header, overlay, 'rgb8'))
+        if jpeg_listeners:
+            data = cv2.imencode('.jpg', cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))[1].tobytes()
+            self._compressed.publish(
+                CompressedImage(header=message.header, format='rgb8; jpeg compressed', data=data)
+            )
 
 
 def _message(header: Header, pixels: npt.NDArray[np.uint8], encoding: str) -> Image:

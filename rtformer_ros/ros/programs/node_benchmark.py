@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+import itertools
 import json
 import os
 from pathlib import Path
@@ -22,7 +23,7 @@ from rtformer_ros.ros.interface.parameter_spec import ParameterSpec
 from rtformer_ros.ros.interface.start.declaration import declare
 from rtformer_ros.ros.process.run_node import run_node
 from rtformer_ros.stream.statistics import Distribution
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
 _NODE = 'segmentation_node'
 _SPECS = (
@@ -33,9 +34,17 @@ _SPECS = (
     ParameterSpec(
         'rate_hz',
         5.0,
-        'Frames per second; 0 sends one when the last mask came',
+        'Frames per second; 0, without pace camera, sends one when the last mask came',
         0.0,
         1000.0,
+        read_only=True,
+    ),
+    ParameterSpec(
+        'pace',
+        'mask',
+        'mask: no frame before the last mask; camera: masks are not waited for; start: '
+        'frames from the start until one mask has come',
+        choices=('mask', 'camera', 'start'),
         read_only=True,
     ),
     ParameterSpec(
@@ -47,6 +56,9 @@ _SPECS = (
 _START_TIMEOUT_S = 30.0
 _MASK_TIMEOUT_S = 10.0
 _SETTLE_S = 1.5
+# After the last frame, for the masks that are still to come.
+_QUIET_S = 0.7
+_START_RATE_HZ = 30.0
 # Frames that are not counted: caches fill, the middleware's buffers grow.
 _WARM_UP_FRAMES = 10
 
@@ -60,6 +72,7 @@ class Workload:
     encoding: str
     frames: int
     rate_hz: float
+    pace: str
     outputs: str
     report: str
     process_id: int
@@ -79,15 +92,31 @@ class NodeBenchmark(Node):
         self._latencies_ms: list[float] = []
         self._resident_mib: list[float] = []
         self._cpu_s: list[float] = []
+        self._first_mask_s = 0.0
         self._arrived = threading.Event()
         self._status: dict[str, str] = {}
         for topic in self._workload.outputs.split(','):
             receive = self._receive_mask if topic == 'mask' else _ignore
-            self.create_subscription(Image, f'/{_NODE}/{topic}', receive, QoSProfile(depth=5))
+            kind = CompressedImage if topic.endswith('/compressed') else Image
+            self.create_subscription(kind, f'{_NODE}/{topic}', receive, QoSProfile(depth=5))
         self.create_subscription(DiagnosticArray, '/diagnostics', self._receive_status, 10)
 
     def play(self, stop: threading.Event) -> None:
         """Send the frames and write the report; raises EngineError when no mask comes."""
+        if self._workload.pace == 'start':
+            self._await_start(stop)
+        else:
+            self._send_frames(stop)
+        Path(self._workload.report).write_text(json.dumps(self._report()), encoding='utf-8')
+
+    def _await_start(self, stop: threading.Event) -> None:
+        period_s = 1 / (self._workload.rate_hz or _START_RATE_HZ)
+        for number in itertools.count():
+            self._send(number)
+            if self._arrived.wait(period_s) or stop.is_set():
+                return
+
+    def _send_frames(self, stop: threading.Event) -> None:
         give_up_s = time.monotonic() + _START_TIMEOUT_S
         while not self._camera.get_subscription_count():
             if stop.wait(0.05) or time.monotonic() > give_up_s:
@@ -96,16 +125,19 @@ class NodeBenchmark(Node):
         next_s = time.monotonic()
         for number in range(self._workload.frames):
             self._send(number)
-            if not self._arrived.wait(_MASK_TIMEOUT_S):
+            if self._workload.pace == 'mask' and not self._arrived.wait(_MASK_TIMEOUT_S):
                 raise EngineError(f'no mask came for frame {number} of {self._workload.frames}')
             next_s += 1 / self._workload.rate_hz if self._workload.rate_hz else 0.0
             if stop.wait(max(0.0, next_s - time.monotonic())):
                 return
+        while self._workload.pace == 'camera' and self._arrived.wait(_QUIET_S):
+            self._arrived.clear()
+        if not self._latencies_ms:
+            raise EngineError(f'no mask came for any of {self._workload.frames} frames')
         self._status.clear()
         give_up_s = time.monotonic() + _MASK_TIMEOUT_S
         while self._awaits_status() and time.monotonic() < give_up_s:
             stop.wait(0.05)
-        Path(self._workload.report).write_text(json.dumps(self._report()), encoding='utf-8')
 
     def _awaits_status(self) -> bool:
         """Return whether there is a status to come: a naive node has none."""
@@ -118,16 +150,19 @@ class NodeBenchmark(Node):
         return message
 
     def _send(self, number: int) -> None:
-        self._arrived.clear()
+        if self._workload.pace != 'start':
+            # There, any mask will do, and one may just have come.
+            self._arrived.clear()
         self._message.header.stamp = self.get_clock().now().to_msg()
         self._message.header.frame_id = str(number)
         self._sent_s[number] = time.monotonic()
         self._camera.publish(self._message)
 
     def _receive_mask(self, mask: Image) -> None:
-        number = int(mask.header.frame_id)
+        number, now_s = int(mask.header.frame_id), time.monotonic()
+        self._first_mask_s = self._first_mask_s or now_s
         if number >= _WARM_UP_FRAMES:
-            self._latencies_ms.append((time.monotonic() - self._sent_s.pop(number)) * 1e3)
+            self._latencies_ms.append((now_s - self._sent_s.pop(number)) * 1e3)
         if number % max(1, self._workload.frames // 100) == 0 and self._workload.process_id:
             self._resident_mib.append(_resident_mib(self._workload.process_id))
         if self._workload.process_id and number >= _WARM_UP_FRAMES:
@@ -144,10 +179,14 @@ class NodeBenchmark(Node):
         return (self._cpu_s[-1] - self._cpu_s[0]) / frames * 1e3 if frames > 0 else float('nan')
 
     def _report(self) -> dict[str, object]:
-        latency = Distribution.of(self._latencies_ms)
+        latency = Distribution.of(self._latencies_ms or [float('nan')])
         return {
+            # On the clock of this machine, which a parent can read, too.
+            'first_mask_s': self._first_mask_s,
             'latency_p50_ms': latency.p50_ms,
             'latency_p95_ms': latency.p95_ms,
+            'latency_max_ms': latency.max_ms,
+            'sent': max(0, self._workload.frames - _WARM_UP_FRAMES),
             'masks': len(self._latencies_ms),
             'resident_mib': self._resident_mib,
             'cpu_ms': self._cpu_ms(),
@@ -163,7 +202,7 @@ def _cpu_s(process_id: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
-def _ignore(message: Image) -> None:
+def _ignore(message: object) -> None:
     del message
 
 

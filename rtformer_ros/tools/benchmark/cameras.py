@@ -12,6 +12,7 @@ import tempfile
 from typing import Any
 
 from rtformer_ros.stream.statistics import STAGES
+from rtformer_ros.tools.benchmark.table import Column, Table
 from rtformer_ros.tools.processes import (
     ChildProcesses,
     isolated_environment,
@@ -106,32 +107,53 @@ def time_cameras(case: CamerasCase, model: Path, engine: str, threads: int) -> C
     )
 
 
-def cameras_table(timing: CamerasTiming, network_ms: float) -> list[str]:
-    """Return the lines to print; network_ms: what the bare network takes for an image."""
+def cameras_table(timing: CamerasTiming, network_ms: float) -> Table:
+    """Return what came of it; network_ms: what the bare network takes for an image."""
     case, cameras = timing.case, timing.cameras
-    lines = [
-        f'\n{len(case.cameras)} cameras, {case.width}x{case.height} rgb8 at {case.rate_hz:g} Hz '
-        f'each for {case.duration_s:g} s, mask subscribed',
-        f'{"camera":12}{"sent":>6}{"received":>10}{"skipped":>9}{"masks":>7}{"Hz":>7}'
-        f'{"latency p50":>13}{"p95":>7}{"longest gap (ms)":>18}',
-    ]
-    lines += [
-        f'{c.name:12}{c.sent:6}{c.received:10}{c.skipped:9}{c.masks:7}'
-        f'{c.masks / case.duration_s:7.2f}{c.latency_p50_ms:13.0f}{c.latency_p95_ms:7.0f}'
-        f'{c.longest_gap_ms:18.0f}'
+    columns = (
+        Column('camera'),
+        Column('sent'),
+        Column('received'),
+        Column('skipped'),
+        Column('masks'),
+        Column('Hz', 2),
+        Column('latency p50 ms'),
+        Column('p95 ms'),
+        Column('longest gap ms'),
+    )
+    rows = tuple(
+        (
+            c.name,
+            c.sent,
+            c.received,
+            c.skipped,
+            c.masks,
+            c.masks / case.duration_s,
+            c.latency_p50_ms,
+            c.latency_p95_ms,
+            c.longest_gap_ms,
+        )
         for c in cameras
-    ]
+    )
+    title = (
+        f'{len(case.cameras)} cameras, {case.width}x{case.height} rgb8 at {case.rate_hz:g} Hz '
+        f'each for {case.duration_s:g} s, mask subscribed'
+    )
+    return Table(title, columns, rows, (_together(timing, network_ms),))
+
+
+def _together(timing: CamerasTiming, network_ms: float) -> str:
+    case, cameras = timing.case, timing.cameras
     masks = [c.masks for c in cameras]
     # What a frame of a batch counts as the engine's time is that of the whole batch.
     batch = sum(masks) / max(1.0, timing.engine_runs)
-    lines.append(
+    return (
         f'together {sum(masks) / case.duration_s:.2f} of {len(cameras) * case.rate_hz:g} Hz; '
         f'the node worked on frames {timing.busy_s / timing.elapsed_s:.0%} of the time, '
         f'{cameras[0].frame_p50_ms:.1f} ms on each (p50), the bare network '
         f'{network_ms:.1f} ms; {batch:.2f} frames a run; least to most masks of a camera: '
         f'{min(masks) / max(*masks, 1):.0%}'
     )
-    return lines
 
 
 def _timing(name: str, report: dict[str, Any]) -> CameraTiming:

@@ -22,6 +22,7 @@ from rtformer_ros.labels.label_set import PlannerGroup
 from rtformer_ros.segmentation import Segmentation
 from rtformer_ros.stream.statistics import Distribution
 from rtformer_ros.tools.benchmark.cpu_time import cpu_times, opencv_on_one_core
+from rtformer_ros.tools.benchmark.table import Column, Table
 
 Made = TypeVar('Made')
 
@@ -43,18 +44,20 @@ class GeometryTiming:
     times: Distribution
 
 
-def geometry_table(width: int, height: int, runs: int) -> list[str]:
-    """Return the lines that tell what each output costs."""
-    lines = [
-        f'\nprojections of {width}x{height}, plumb_bob lens: CPU time of one core (ms)',
-        f'{"output":34} {"p50":>8} {"p95":>8}   once for a calibration',
-    ]
-    for timing in time_geometry(width, height, runs):
-        times = timing.times
-        lines.append(
-            f'{timing.output:34} {times.p50_ms:8.2f} {times.p95_ms:8.2f} {timing.making_ms:8.0f}'
-        )
-    return lines
+def geometry_table(width: int, height: int, runs: int) -> Table:
+    """Return what each output costs a frame, and once for a calibration."""
+    columns = (
+        Column('output'),
+        Column('p50 ms', 2),
+        Column('p95 ms', 2),
+        Column('once for a calibration ms'),
+    )
+    rows = tuple(
+        (each.output, each.times.p50_ms, each.times.p95_ms, each.making_ms)
+        for each in time_geometry(width, height, runs)
+    )
+    title = f'projections of {width}x{height}, plumb_bob lens: CPU time of one core'
+    return Table(title, columns, rows, bars=('p50 ms',))
 
 
 def time_geometry(width: int, height: int, runs: int) -> list[GeometryTiming]:

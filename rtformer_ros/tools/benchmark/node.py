@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import json
 import os
@@ -11,6 +12,8 @@ from pathlib import Path
 import tempfile
 from typing import Any
 
+from rtformer_ros.stream.statistics import STAGES
+from rtformer_ros.tools.benchmark.table import Column, Table
 from rtformer_ros.tools.processes import (
     ChildProcesses,
     isolated_environment,
@@ -81,6 +84,36 @@ def time_node(case: NodeCase, model: Path, engine: str, threads: int) -> NodeTim
             frame_s = 1 / case.rate_hz if case.rate_hz else 2.0
             wait_for_workload(processes, _NODE, _WORKLOAD, case.frames * frame_s)
         return _timing(case, json.loads((logs / 'report.json').read_text(encoding='utf-8')))
+
+
+def node_table(timings: Sequence[NodeTiming]) -> Table:
+    """Return what came of cases that differ in frames and subscribers alone."""
+    case = timings[0].case
+    pace = f'{case.rate_hz:g} Hz' if case.rate_hz else 'one after the other'
+    columns = (
+        Column('frame'),
+        Column('subscribed'),
+        *(Column(stage, 2) for stage in STAGES),
+        Column('overhead', 2),
+        Column('p95', 2),
+        Column('latency', 1),
+        Column('MiB'),
+    )
+    title = f'node, {case.frames} frames at {pace}: p50 by stage; overhead is all but infer (ms)'
+    return Table(title, columns, tuple(map(_row, timings)), bars=('overhead',))
+
+
+def _row(timing: NodeTiming) -> tuple[str | float, ...]:
+    case, stages = timing.case, timing.stages_p50_ms
+    return (
+        f'{case.width}x{case.height} {case.encoding}',
+        '+'.join(case.outputs),
+        *(stages.get(stage, 0.0) for stage in STAGES),
+        stages['overhead'],
+        timing.overhead_p95_ms,
+        timing.latency_p50_ms,
+        timing.resident_mib[-1] if timing.resident_mib else float('nan'),
+    )
 
 
 def _timing(case: NodeCase, report: dict[str, Any]) -> NodeTiming:

@@ -18,6 +18,7 @@ from rtformer_ros.segmentation import Segmentation
 from rtformer_ros.stream.statistics import Distribution
 from rtformer_ros.stream.temporal_smoothing import TemporalSmoother
 from rtformer_ros.tools.benchmark.cpu_time import cpu_times, opencv_on_one_core
+from rtformer_ros.tools.benchmark.table import Column, Table
 
 if TYPE_CHECKING:
     from rtformer_ros.segmentation import Pixels
@@ -28,17 +29,19 @@ _JPEG_QUALITY = 90
 _FRAME_S = 0.1
 
 
-def pictures_table(size: tuple[int, int], network_size: tuple[int, int], runs: int) -> list[str]:
-    """Return the lines that tell what each picture costs; sizes are height and width."""
+def pictures_table(size: tuple[int, int], network_size: tuple[int, int], runs: int) -> Table:
+    """Return what each picture costs; sizes are height and width."""
     (height, width), (network_height, network_width) = size, network_size
-    lines = [
-        f'\npictures of {width}x{height}, smoothing at {network_width}x{network_height}: CPU time '
-        'of one core (ms)',
-        f'{"output":34} {"p50":>8} {"p95":>8}',
-    ]
-    for output, times in time_pictures(size, network_size, runs).items():
-        lines.append(f'{output:34} {times.p50_ms:8.3f} {times.p95_ms:8.3f}')
-    return lines
+    title = (
+        f'pictures of {width}x{height}, smoothing at {network_width}x{network_height}: CPU time '
+        'of one core'
+    )
+    columns = (Column('output'), Column('p50 ms', 3), Column('p95 ms', 3))
+    rows = tuple(
+        (output, times.p50_ms, times.p95_ms)
+        for output, times in time_pictures(size, network_size, runs).items()
+    )
+    return Table(title, columns, rows, bars=('p50 ms',))
 
 
 def time_pictures(

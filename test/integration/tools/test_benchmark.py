@@ -2,12 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The benchmark measures real processes and says under what conditions."""
 
+import json
+import math
 import re
 
-from rtformer_ros.tools.benchmark.__main__ import describe_conditions, main
-from rtformer_ros.tools.benchmark.naive import compare_with_naive, naive_table
-from rtformer_ros.tools.benchmark.network import time_engine
+import cv2
+import numpy as np
+import pytest
+from rtformer_ros.errors import ConfigError
+from rtformer_ros.tools.benchmark.__main__ import main
+from rtformer_ros.tools.benchmark.engines import engines_table
 from rtformer_ros.tools.benchmark.node import NodeCase, time_node
+from rtformer_ros.tools.benchmark.report import Conditions, write_chart, write_json
+from rtformer_ros.tools.benchmark.start import start_table
+from rtformer_ros.tools.benchmark.streams import StreamCase, streams_table
+from rtformer_ros.tools.benchmark.table import Column, Table
+from rtformer_ros.tools.benchmark.throughput import throughput_table
 
 
 def test_node_case_is_measured_stage_by_stage(models):
@@ -22,21 +32,38 @@ def test_node_case_is_measured_stage_by_stage(models):
     assert min(timing.resident_mib) > 10
 
 
-def test_a_naive_node_is_measured_beside_ours(models):
-    case = NodeCase(96, 64, 'rgb8', ('mask', 'overlay'), 40, 40.0)
-    costs = compare_with_naive(case, models / 'rgb.onnx', 1)
-    assert [cost.node for cost in costs] == ['this node', 'naive node']
-    # The model's own work is in both: about a second a frame on one core, here as on any machine.
-    for cost in costs:
-        assert cost.cpu_ms[0] > 0
-        assert cost.latency_p50_ms[0] > 0
-    assert len(naive_table(costs)) == 4
+def test_a_naive_node_gets_the_same_frames(models):
+    case = StreamCase(96, 64, 40.0, ('mask', 'overlay', 'overlay/compressed'), 40)
+    table = streams_table([case], models / 'rgb.onnx', 1, rounds=2)
+    assert table.column('node') == ('this node', 'naive node')
+    # The model's own work is in both.
+    assert all(cpu_ms > 0 for cpu_ms in table.column('CPU ms'))
+    latencies = [table.column(f'{name} ms') for name in ('p50', 'p95', 'max')]
+    for p50, p95, most in zip(*latencies, strict=True):
+        assert 0 < p50 <= p95 <= most
+    # The first ten of each round are not counted.
+    assert table.column('sent') == (60, 60)
+    assert all(0 <= lost < 60 for lost in table.column('lost'))
+
+
+def test_the_start_is_measured_from_nothing_and_again(models):
+    table = start_table(models / 'rgb.onnx', 'onnxruntime', 1, 1)
+    assert table.column('node') == ('naive node', 'this node, cold', 'this node, second start')
+    assert all(0.1 < seconds < 60 for seconds in table.column('min s'))
+    assert table.column('times as long')[0] == 1
+
+
+def test_tools_are_measured_beside_the_bare_engine(models):
+    table = throughput_table(models / 'rgb.onnx', 'onnxruntime', 1, 12, 1)
+    assert table.column('tool') == ('bare engine', 'evaluate', 'process_bag')
+    rates = table.column('images/s')
+    assert table.column('of the bare engine') == pytest.approx([r / rates[0] for r in rates])
 
 
 def test_soak_prints_conditions_and_memory(models, capsys):
     assert main(['--soak', '20', '--model', str(models / 'rgb.onnx'), '--threads', '1']) == 0
     printed = capsys.readouterr().out
-    assert describe_conditions(models / 'rgb.onnx', 1).splitlines()[1] in printed
+    assert str(Conditions.now(models / 'rgb.onnx', 1)).splitlines()[1] in printed
     memory = re.search(r'resident memory .*: ([\d, ]+)$', printed, re.MULTILINE)
     assert memory is not None
     assert len(memory[1].split(',')) > 5
@@ -76,9 +103,54 @@ def test_pictures_and_smoothing_have_a_row_each(models, capsys):
     assert all(float(p50_ms) > 0 for p50_ms in rows.values())
 
 
-def test_slower_model_takes_longer(models):
-    fast, slow = (time_engine(models / f'{n}.onnx', 'auto', 1, 3) for n in ('rgb', 'slow'))
-    assert fast.times.p50_ms < slow.times.p50_ms
+def test_a_slower_model_takes_longer_in_every_runtime(models):
+    names = ('onnxruntime', 'onnxruntime, INT8', 'bare ONNX Runtime')
+    fast, slow = (engines_table(models / f'{n}.onnx', 1, 3, names) for n in ('rgb', 'slow'))
+    rows = {row[0]: row for row in slow.rows}
+    assert rows.keys() == {'onnxruntime', 'bare ONNX Runtime'}
+    for name, least_ms, *_ in fast.rows:
+        assert least_ms < rows[name][1]
+    # These models have no INT8 file beside them.
+    assert any('onnxruntime, INT8' in note for note in fast.notes)
+
+
+TABLE = Table(
+    'two runtimes',
+    (Column('runtime'), Column('ms', 1), Column('lost')),
+    (('one', 12.34, 0), ('another', math.nan, 3)),
+    ('left out: a third',),
+    bars=('ms',),
+)
+
+
+def test_a_table_is_aligned_and_says_what_is_missing():
+    assert TABLE.lines() == [
+        '',
+        'two runtimes',
+        'runtime    ms  lost',
+        'one      12.3     0',
+        'another     -     3',
+        'left out: a third',
+    ]
+
+
+def test_the_report_is_json_and_a_picture(tmp_path):
+    conditions = Conditions('a machine', (0.1, 0.2, 0.3), 'versions', 'model.onnx')
+    write_json(tmp_path / 'report.json', conditions, [TABLE])
+    report = json.loads((tmp_path / 'report.json').read_text())
+    assert report['conditions']['load_average'] == [0.1, 0.2, 0.3]
+    assert report['tables'][0]['rows'][1] == {'runtime': 'another', 'ms': None, 'lost': 3}
+    write_chart(tmp_path / 'chart.png', conditions, [TABLE])
+    picture = cv2.imread(str(tmp_path / 'chart.png'))
+    assert picture.shape[1] == 900
+    # Bars have a colour of their own.
+    assert (np.ptp(picture, axis=2) > 50).mean() > 0.01
+
+
+def test_a_chart_of_nothing_is_refused(tmp_path):
+    conditions = Conditions('a machine', (0.1, 0.2, 0.3), 'versions', 'model.onnx')
+    with pytest.raises(ConfigError, match='--chart'):
+        write_chart(tmp_path / 'chart.png', conditions, [])
 
 
 def test_model_that_is_missing_is_one_clear_line(capsys):
