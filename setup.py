@@ -61,6 +61,7 @@ setup(
             'benchmark = rtformer_ros.processes.executables:main',
             'demo = rtformer_ros.processes.executables:main',
             'train = rtformer_ros.processes.executables:main',
+            'import_labels = rtformer_ros.processes.executables:main',
             'evaluate = rtformer_ros.processes.executables:main',
             'convert = rtformer_ros.processes.executables:main',
             'download = rtformer_ros.processes.executables:main',

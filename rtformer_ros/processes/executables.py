@@ -34,6 +34,7 @@ TOOLS = {
     'download': 'rtformer_ros.tools.download',
     'evaluate': 'rtformer_ros.tools.evaluate.__main__',
     'export': 'rtformer_ros.tools.export',
+    'import_labels': 'rtformer_ros.tools.import_labels',
     'models': 'rtformer_ros.tools.models.__main__',
     'process_bag': 'rtformer_ros.tools.process_bag',
     'train': 'rtformer_ros.tools.train.__main__',

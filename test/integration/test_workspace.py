@@ -14,7 +14,8 @@ import pytest
 
 EXECUTABLES = (
     'segmentation_node', 'image_source', 'export', 'build_engine', 'benchmark', 'demo', 'train',
-    'evaluate', 'convert', 'download', 'models', 'check_model', 'verify_gpu', 'process_bag',
+    'evaluate', 'import_labels', 'convert', 'download', 'models', 'check_model', 'verify_gpu',
+    'process_bag',
 )  # fmt: skip
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -24,9 +24,9 @@ MAX_FOLDER_MODULES = 12
 SMALL_FILE_LINES = 62  # the two of the header among them
 # Small files with a single importer (or none) that stay apart.
 SMALL_BUT_APART = {
+    'engines.openvino.preference': 'asked without loading the library',
     'files.fastdds_profile': 'set by launch files, too',
     'network.weights.backbone': 'a concept',
-    'processes.heap': 'of the process, whatever runs in it',
     'ros.output.scan': 'a converter, one row of a table',
     'ros.process.log_bridge': 'fits any node',
     'ros.programs.segmentation_node': 'an executable',
@@ -36,6 +36,7 @@ SMALL_BUT_APART = {
     'training.datasets.cityscapes': 'a reader, one row of a table',
     'training.datasets.cocostuff': 'a reader, one row of a table',
     'training.datasets.image_label_folders': 'a reader, one row of a table',
+    'training.run.curves': 'a concept',
     'training.run.initial_weights': 'a concept',
     'training.run.pictures': 'a concept',
     'training.run.step_clock': 'a concept',
@@ -58,8 +59,10 @@ LAZY_LIBRARIES = frozenset(
         'cv2',
         'cv_bridge',
         'lz4',
+        'matplotlib',
         'onnx',
         'onnxruntime',
+        'pycocotools',
         'openvino',
         'ray',
         'rosbags',

@@ -74,7 +74,25 @@ def _train_in(options: TrainOptions, group: ProcessGroup) -> int:
         run.run(log, stop)
     if group.is_first and run.steps_taken < setup.recipe.steps:
         print(f'stopped after step {run.steps_taken}; go on with --resume', file=sys.stderr)
+    elif group.is_first:
+        print(_next_steps(run), file=sys.stderr)
     return 0
+
+
+def _next_steps(run: TrainingRun) -> str:
+    """Return what to type to use what was trained."""
+    from rtformer_ros.training.run.training_run import BEST_WEIGHTS
+
+    crop, folder = run.setup.recipe.crop, run.folder
+    model = folder / f'{folder.name}.onnx'
+    return (
+        f'best val mIoU {100 * run.best_mean_iou:.2f} %, curves and pictures in {folder}; to use '
+        'it, with the height and width (multiples of 8) that the robot is to compute at:\n'
+        f'  ros2 run rtformer_ros export {folder / BEST_WEIGHTS} {model} --height {crop.height} '
+        f'--width {crop.width}\n'
+        '  ros2 launch rtformer_ros seg.launch.py image:=/camera/image_raw '
+        f'model:={model.absolute()}'
+    )
 
 
 def _setup(options: TrainOptions, group: ProcessGroup) -> RunSetup:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.training.metrics import Scores
+from rtformer_ros.training.run.curves import draw_curves
 from tqdm import tqdm
 
 _CURVE_EVERY = 20
@@ -27,7 +28,7 @@ class RunLog:
     Write what happens to a run's folder and to the terminal.
 
     steps.csv: loss, learning rate and images/s of each step; validation.csv: scores and the
-    IoU of each class; tensorboard/: the same as curves, and pictures.
+    IoU of each class; curves.png: loss and scores; tensorboard/: the same, and pictures.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class RunLog:
             disable=folder is None,
         )
         self._board = _open_board(folder, first, self.say) if folder else None
+        self._can_draw = folder is not None
 
     def __enter__(self) -> RunLog:
         """Return the log."""
@@ -85,6 +87,7 @@ class RunLog:
             f'step {step}: val mIoU {100 * scores.mean_iou:.2f} %, '
             f'pixel accuracy {100 * scores.pixel_accuracy:.2f} %'
         )
+        self._draw_curves()
 
     def picture(self, name: str, image_hwc: npt.NDArray[np.uint8], step: int) -> None:
         """Keep a picture, RGB uint8 [h, w, 3], as folder/NAME.png and in TensorBoard."""
@@ -99,6 +102,15 @@ class RunLog:
         """Print a line above the progress bar."""
         if self._folder is not None:
             tqdm.write(text, file=sys.stderr)
+
+    def _draw_curves(self) -> None:
+        if self._folder is None or not self._can_draw:
+            return
+        try:
+            draw_curves(self._folder)
+        except ImportError:
+            self._can_draw = False
+            self.say('no curves.png: matplotlib is missing (python3 -m pip install matplotlib)')
 
     def _append(self, name: str, row: dict[str, float]) -> None:
         if self._folder is None:

@@ -96,6 +96,12 @@ def test_log_writes_tables_and_pictures(tmp_path, capsys):
     saved = cv2.imread(str(tmp_path / 'seen.png'))
     assert np.array_equal(cv2.cvtColor(saved, cv2.COLOR_BGR2RGB), picture)
     assert 'val mIoU 77.50 %' in capsys.readouterr().err
+    curves = cv2.imread(str(tmp_path / 'curves.png'))
+    assert curves.shape == (600, 900, 3)
+    # The curves alone are in colour: the loss above, the scores below.
+    is_colored = np.ptp(curves, axis=2) > 60
+    assert is_colored[:300].any()
+    assert is_colored[300:].any()
 
 
 def steps_of(folder, table='steps.csv'):
