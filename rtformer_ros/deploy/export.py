@@ -15,7 +15,7 @@ import onnx
 import rtformer_ros
 from rtformer_ros.deploy.exportable import exportable
 from rtformer_ros.deploy.graph_precision import to_fp16
-from rtformer_ros.deploy.onnx_file import check_onnx
+from rtformer_ros.deploy.onnx_file import check_onnx, fold_shapes
 from rtformer_ros.deploy.operators.check import check_operators
 from rtformer_ros.deploy.operators.tables import OPSETS as TENSORRT_OPSETS
 from rtformer_ros.errors import ConfigError, ModelError
@@ -151,7 +151,9 @@ def _traced(checkpoint: Checkpoint, size: ImageSize, opset: int) -> onnx.ModelPr
             )
         except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
             raise ModelError(f'PyTorch cannot export this network: {error}') from error
-    return onnx.load_model_from_string(traced.getvalue())
+    model = onnx.load_model_from_string(traced.getvalue())
+    fold_shapes(model)
+    return model
 
 
 def _describe(model: onnx.ModelProto, metadata: ModelMetadata) -> None:

@@ -32,7 +32,7 @@ def fold_batch_norms(network: SegmentationNetwork) -> FoldedNetwork:
     Return a copy of a network, in eval mode, for inference alone.
 
     A batch norm is folded into the convolution before it where nothing else reads that
-    convolution, and into the 1x1 convolution behind it (a padded one would see another border).
+    convolution, and into the convolution behind it (a padded one would see another border).
     The network's family says where such places are. The outputs stay the same but for rounding.
     What only training reads, such as an auxiliary head, is left out.
     """
@@ -94,12 +94,12 @@ def _fold_behind(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Module:
 
 
 def _fold_before(norm: nn.BatchNorm2d, conv: nn.Conv2d) -> nn.Module:
-    """Fold a norm into the 1x1 convolution behind it; return what takes the norm's place."""
-    if conv.kernel_size != (1, 1) or conv.padding != (0, 0):
+    """Fold a norm into the unpadded convolution behind it; return what takes its place."""
+    if conv.padding != (0, 0) or conv.groups != 1:
         return norm
     scale, shift = _affine(norm)
     weight = conv.weight.double()
-    bias = weight[:, :, 0, 0] @ shift
+    bias = weight.sum(dim=(2, 3)) @ shift
     _set_weights(conv, weight * scale[:, None, None], bias + _bias_of(conv))
     return nn.Identity()
 

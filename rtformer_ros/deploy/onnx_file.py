@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
+import onnx.reference
 from onnx.shape_inference import InferenceError
 from rtformer_ros.deploy.external_data import external_files
 from rtformer_ros.errors import ModelError
@@ -107,6 +108,62 @@ def constants_of(graph: onnx.GraphProto) -> Arrays:
         elif node.op_type == 'Constant':
             arrays[node.output[0]] = _value_of(node)
     return arrays
+
+
+# Of the sums on shapes by which PyTorch writes paddings and reshapes.
+_SHAPE_OPERATORS = frozenset(
+    {
+        'Cast', 'Concat', 'ConstantOfShape', 'Gather', 'Reshape', 'Slice', 'Squeeze', 'Transpose',
+        'Unsqueeze',
+    }
+)  # fmt: skip
+_INTEGERS = ('int64', 'int32')
+
+
+def fold_shapes(model: onnx.ModelProto) -> None:
+    """
+    Replace by constants the integers in a graph that are computed from constants alone.
+
+    PyTorch writes the amounts of a padding in several steps, of which TensorRT lacks some.
+    """
+    graph = model.graph
+    known, kept = constants_of(graph), []
+    for node in graph.node:
+        value = _computed(node, known, model) if node.op_type in _SHAPE_OPERATORS else None
+        if value is None:
+            kept.append(node)
+            continue
+        known[node.output[0]] = value
+        graph.initializer.append(numpy_helper.from_array(value, node.output[0]))
+    del graph.node[:]
+    graph.node.extend(kept)
+    _drop_unread(graph)
+
+
+def _computed(
+    node: onnx.NodeProto, known: Arrays, model: onnx.ModelProto
+) -> npt.NDArray[Any] | None:
+    """Return the integers that a node makes of constants, None where it does something else."""
+    inputs = [name for name in node.input if name]
+    if not all(name in known and known[name].dtype.name in _INTEGERS for name in inputs):
+        return None
+    evaluator = onnx.reference.ReferenceEvaluator(
+        node, opsets={entry.domain: entry.version for entry in model.opset_import}
+    )
+    results: Any = evaluator.run(None, {name: known[name] for name in inputs})
+    value = np.asarray(results[0])
+    return value if value.dtype.name in _INTEGERS else None
+
+
+def _drop_unread(graph: onnx.GraphProto) -> None:
+    """Take out the constants that nothing reads any more."""
+    read = {name for node in graph.node for name in node.input}
+    read |= {value.name for value in graph.output}
+    nodes = [n for n in graph.node if n.op_type != 'Constant' or n.output[0] in read]
+    tensors = [tensor for tensor in graph.initializer if tensor.name in read]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(tensors)
 
 
 def _value_of(node: onnx.NodeProto) -> npt.NDArray[Any]:

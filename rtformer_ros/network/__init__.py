@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 """
-Build segmentation networks in PyTorch, and read and write their weights.
+Build networks in PyTorch, to segment and to classify, and read and write their weights.
 
 Imports labels, files and errors; deploy, training and engines build on it. A network family is
 one module in families and one entry in registry.FAMILIES.
@@ -15,9 +15,14 @@ from typing import Any, TYPE_CHECKING
 if TYPE_CHECKING:
     from rtformer_ros.network.architecture import Architecture
     from rtformer_ros.network.families.rtformer import build_rtformer, RTFormer
-    from rtformer_ros.network.family import NetworkFamily, NormPlace, SegmentationNetwork
+    from rtformer_ros.network.family import (
+        ClassificationNetwork,
+        NetworkFamily,
+        NormPlace,
+        SegmentationNetwork,
+    )
     from rtformer_ros.network.image_segmenter import ImageSegmenter
-    from rtformer_ros.network.registry import build_network, FAMILIES
+    from rtformer_ros.network.registry import build_classifier, build_network, FAMILIES
     from rtformer_ros.network.weights.checkpoint import (
         build_from_checkpoint,
         Checkpoint,
@@ -29,11 +34,13 @@ __all__ = [
     'FAMILIES',
     'Architecture',
     'Checkpoint',
+    'ClassificationNetwork',
     'ImageSegmenter',
     'NetworkFamily',
     'NormPlace',
     'RTFormer',
     'SegmentationNetwork',
+    'build_classifier',
     'build_from_checkpoint',
     'build_network',
     'build_rtformer',
@@ -44,12 +51,14 @@ __all__ = [
 _HOMES = {
     'Architecture': 'architecture',
     'Checkpoint': 'weights.checkpoint',
+    'ClassificationNetwork': 'family',
     'FAMILIES': 'registry',
     'ImageSegmenter': 'image_segmenter',
     'NetworkFamily': 'family',
     'NormPlace': 'family',
     'RTFormer': 'families.rtformer',
     'SegmentationNetwork': 'family',
+    'build_classifier': 'registry',
     'build_from_checkpoint': 'weights.checkpoint',
     'build_network': 'registry',
     'build_rtformer': 'families.rtformer',

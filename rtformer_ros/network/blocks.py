@@ -154,16 +154,24 @@ class DAPPM(nn.Module):
     Gather context at five scales (deep aggregation pyramid pooling, arXiv 2101.06085).
 
     The scales go from the pixel itself to the whole image; each is added to the processed one
-    before it. Average pools count their padding.
+    before it. Average pools count their padding unless count_padding is False.
     """
 
     def __init__(
-        self, in_channels: int, inner_channels: int, out_channels: int, momentum: float
+        self,
+        in_channels: int,
+        inner_channels: int,
+        out_channels: int,
+        momentum: float,
+        *,
+        count_padding: bool = True,
     ) -> None:
         """Build five scales of `inner_channels`, four processes, compression and shortcut."""
         super().__init__()
         self.scale0 = nn.Sequential(*norm_relu_conv(in_channels, inner_channels, 1, momentum))
-        pools: list[nn.Module] = [nn.AvgPool2d(k, s, k // 2) for k, s in _POOLINGS]
+        pools: list[nn.Module] = [
+            nn.AvgPool2d(k, s, k // 2, count_include_pad=count_padding) for k, s in _POOLINGS
+        ]
         pools.append(nn.AdaptiveAvgPool2d(1))
         for index, pool in enumerate(pools, start=1):
             scale = nn.Sequential(pool, *norm_relu_conv(in_channels, inner_channels, 1, momentum))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rtformer_ros.network.architecture import Architecture
 from torch import nn, Tensor
@@ -15,12 +15,12 @@ Logits = Tensor | tuple[Tensor, Tensor]
 """Logits [n, classes, h, w]; in training mode, where there is an auxiliary head, also its own."""
 
 
-class SegmentationNetwork(nn.Module):
-    """
-    Classify each pixel of images, as one family of networks does it.
+NetworkTask = Literal['segmentation', 'classification']
+"""Whether a network classifies each pixel, or an image as a whole."""
 
-    forward: float [n, 3, h, w], RGB, normalised with MEAN_RGB and STD_RGB, to Logits of that size.
-    """
+
+class Network(nn.Module):
+    """A network of one of the families, which reads RGB normalised with MEAN_RGB and STD_RGB."""
 
     architecture: Architecture
 
@@ -42,6 +42,22 @@ class SegmentationNetwork(nn.Module):
         return logits
 
 
+class SegmentationNetwork(Network):
+    """
+    Classify each pixel of images, as one family of networks does it.
+
+    forward: normalised float [n, 3, h, w], to Logits of that size.
+    """
+
+
+class ClassificationNetwork(Network):
+    """
+    Classify images as a whole, as one family of networks does it; its backbone can segment.
+
+    forward: normalised float [n, 3, h, w], to logits [n, classes].
+    """
+
+
 @dataclass(frozen=True)
 class NormPlace:
     """
@@ -58,22 +74,28 @@ class NormPlace:
 @dataclass(frozen=True)
 class NetworkFamily:
     """
-    Networks that are built of the same layers: one row of the registry.
+    Networks that are built of the same layers for one task: one row of the registry.
 
     name: what checkpoints call it; title: what messages call it. variants: the variant to build,
-    by the public name of the network.
+    by the public name of the network. task: what its networks do; a family that does both has a
+    row for each.
 
     build: makes a network as published, called with (variant, num_classes) and with options by
-    name, among them aux_head and bn_momentum; raises ConfigError for values that cannot be.
+    name, among them bn_momentum and, to segment, aux_head; raises ConfigError for values that
+    cannot be.
     architecture: class of its settings; network: makes the network that they describe.
 
-    marks: names of weights that no other family has, by which a file is recognised. settings_of:
-    returns the arguments of `architecture` that weights show; raises CheckpointError, naming the
-    key at fault, for weights of another network. Of a backbone alone, the heads are the smallest.
+    own_weights: returns weights by the names and in the layout of the network, where a file has
+    those of the reference; it leaves all others as they are. marks: names of weights that no
+    other family has (those of one for classification begin with those of its backbone), by which
+    a file is recognised. settings_of: returns the arguments of `architecture` that the weights of
+    a file show; raises CheckpointError, naming the key at fault, for weights of another network.
+    Of a backbone alone, the heads are the smallest.
 
     head_prefixes: of the names of weights that are trained for segmentation alone: a backbone's
     file leaves them out, and they may learn at another rate. first_layer: the convolution that
-    reads the image; last_layer: the convolution, with a bias, that returns the logits.
+    reads the image; last_layer: the convolution, or linear layer, with a bias that returns the
+    logits.
 
     training_only: modules that inference does not run, None where a network lacks them.
     norms_after: norms that read a convolution which nothing else reads. norms_before_softmax:
@@ -84,18 +106,20 @@ class NetworkFamily:
     name: str
     title: str
     variants: Mapping[str, str]
-    build: Callable[..., SegmentationNetwork]
+    build: Callable[..., Network]
     architecture: type[Architecture]
-    network: Callable[[Any], SegmentationNetwork]
+    network: Callable[[Any], Network]
     marks: tuple[str, ...]
     settings_of: Callable[[Mapping[str, Tensor]], dict[str, Any]]
     head_prefixes: tuple[str, ...]
     first_layer: str
     last_layer: str
+    task: NetworkTask = 'segmentation'
+    own_weights: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = dict
     training_only: tuple[str, ...] = ()
     norms_after: tuple[NormPlace, ...] = ()
     norms_before_softmax: tuple[NormPlace, ...] = ()
 
     def has_head(self, state: Mapping[str, Tensor]) -> bool:
-        """Tell whether weights are of a whole network, not of a backbone alone."""
+        """Tell whether weights, by our names, are of a whole network, not of a backbone alone."""
         return f'{self.last_layer}.weight' in state

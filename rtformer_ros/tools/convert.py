@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 """
-Turn PaddleSeg's weights into ours.
+Turn the weights of a reference (PaddleSeg, PaddleClas, DDRNet's authors) into ours.
 
     python -m rtformer_ros.tools.convert model.pdparams model.safetensors --labels cityscapes
 """
@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
         description='Write the weights of a network, or of a backbone alone for train --init, as '
         'one .safetensors file that says what it is and where it comes from.',
     )
-    parser.add_argument('weights', type=Path, help="PaddleSeg's .pdparams, or .safetensors")
+    parser.add_argument('weights', type=Path, help='.pdparams, .pth or .safetensors')
     parser.add_argument('output', type=Path, help='file to write, .safetensors')
     parser.add_argument('--labels', help='label file, or the name of a packaged set (cityscapes)')
     parser.add_argument('--source', default='', metavar='TEXT', help='where the weights come from')
@@ -65,12 +65,15 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _summary(conversion: Conversion) -> str:
+    network = f'{conversion.title} {conversion.variant}'
     if conversion.num_classes is None:
         dropped = ', '.join(conversion.dropped) or 'nothing'
-        return f'backbone of {conversion.variant}, for train --init; left out: {dropped}'
+        return f'backbone of {network}, for train --init; left out: {dropped}'
+    if conversion.task == 'classification':
+        return f'classifier {network}, {conversion.num_classes} classes, for train --init'
     labels = conversion.labels
     named = f'labels {labels.name}' if labels else 'no labels (give --labels to name its classes)'
-    return f'{conversion.variant}, {conversion.num_classes} classes, {named}'
+    return f'{network}, {conversion.num_classes} classes, {named}'
 
 
 if __name__ == '__main__':

@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 """
-Golden outputs of the reference, and the weights and inputs that they belong to.
+Golden outputs of the references, and the weights and inputs that they belong to.
 
-The files in test/data/oracle are outputs of PaddleSeg's RTFormer (commit d7975e7c, Apache-2.0),
-run on a CPU. The weights are made from each key's name and shape by the formulas below, which are
-those of the program that made the outputs.
+The files in test/data/oracle are outputs of the references that README.md there names, run on a
+CPU. The weights are made from each key's name and shape by the formulas below, which are those of
+the program that made the outputs.
 """
 
 import functools
@@ -36,6 +36,21 @@ def reference_weights(variant):
     return {key: weight(key, tuple(shape)) for key, shape in shapes.items()}
 
 
+def weights_of(name, *, of_torch=False):
+    """
+    Weights by the keys in a file of shapes.
+
+    of_torch: the file has PyTorch's shapes; linear layers were drawn as [in, out] all the same.
+    """
+    shapes = json.loads((FOLDER / f'{name}.keys.json').read_text())
+    return {
+        key: weight(key, tuple(shape[::-1])).T.copy()
+        if of_torch and len(shape) == 2
+        else weight(key, tuple(shape))
+        for key, shape in shapes.items()
+    }
+
+
 def weight(key, shape):
     random = np.random.default_rng(zlib.crc32(key.encode()))
     leaf = key.rpartition('.')[2]
@@ -43,6 +58,10 @@ def weight(key, shape):
         values = 0.05 * random.standard_normal(shape)
     elif len(shape) == 4:
         values = np.sqrt(1 / np.prod(shape[1:])) * random.standard_normal(shape)
+    elif leaf == 'relative_position_bias_table':
+        values = 0.5 * random.standard_normal(shape)
+    elif leaf == 'weight' and len(shape) == 2:
+        values = np.sqrt(1 / shape[0]) * random.standard_normal(shape)
     elif leaf in ('_variance', 'weight'):
         values = 0.5 + random.random(shape)
     else:

@@ -26,7 +26,7 @@ SMALL_FILE_LINES = 62  # the two of the header among them
 SMALL_BUT_APART = {
     'engines.openvino.preference': 'asked without loading the library',
     'files.fastdds_profile': 'set by launch files, too',
-    'network.weights.backbone': 'a concept',
+    'network.families.ddrnet.weights': 'a concept',
     'ros.output.scan': 'a converter, one row of a table',
     'ros.process.log_bridge': 'fits any node',
     'ros.programs.segmentation_node': 'an executable',

@@ -5,10 +5,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, get_args, Literal
+from typing import Any, Literal
 
-from rtformer_ros.errors import ConfigError, quoted
-from rtformer_ros.network.architecture import Architecture
+from rtformer_ros.network.architecture import (
+    Architecture,
+    check_choice,
+    check_count,
+    check_drop_rate,
+    check_setting,
+    check_share,
+    check_switch,
+)
 
 VariantName = Literal['slim', 'base']
 
@@ -41,13 +48,7 @@ VARIANTS: dict[VariantName, RTFormerVariant] = {
 cross_size 8 and injection (True, False)."""
 
 
-# Far above any network; what is described here is built, and the grid takes memory when it runs.
-_MOST = {
-    'num_classes': 1 << 16,
-    'head_channels': 1 << 16,
-    'base_channels': 1 << 16,
-    'cross_size': 128,
-}
+_MOST_CROSS_SIZE = 128  # the grid takes memory when it runs
 
 
 @dataclass(frozen=True)
@@ -70,33 +71,19 @@ class RTFormerArchitecture(Architecture):
 
     def __post_init__(self) -> None:
         """Raise ConfigError for the first value out of range."""
-        if self.variant not in VARIANTS:
-            raise _bad('variant', self.variant, f'one of {", ".join(get_args(VariantName))}')
-        for name, most in _MOST.items():
-            if not _is_count(getattr(self, name), most):
-                raise _bad(name, getattr(self, name), f'a whole number, 1 to {most}')
-        if self.base_channels % ATTENTION_HEADS:
-            raise _bad('base_channels', self.base_channels, f'a multiple of {ATTENTION_HEADS}')
-        if not _is_pair_of_bools(self.injection):
-            raise _bad('injection', self.injection, 'two booleans, for blocks 4 and 5')
-        if not isinstance(self.aux_head, bool):
-            raise _bad('aux_head', self.aux_head, 'True or False')
-        if not (_is_number(self.drop_path_rate) and 0 <= self.drop_path_rate < 1):
-            raise _bad('drop_path_rate', self.drop_path_rate, 'a number from 0 to below 1')
-        if not (_is_number(self.bn_momentum) and 0 <= self.bn_momentum <= 1):
-            raise _bad('bn_momentum', self.bn_momentum, 'a number from 0 to 1')
-
-
-def _bad(name: str, value: Any, expected: str) -> ConfigError:
-    return ConfigError(f'{name} is {quoted(value)}; expected {expected}')
-
-
-def _is_count(value: Any, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+        check_choice('variant', self.variant, VARIANTS)
+        check_count('num_classes', self.num_classes)
+        check_count('head_channels', self.head_channels)
+        check_count('base_channels', self.base_channels)
+        check_count('cross_size', self.cross_size, _MOST_CROSS_SIZE)
+        is_multiple = self.base_channels % ATTENTION_HEADS == 0
+        expected = f'a multiple of {ATTENTION_HEADS}'
+        check_setting(is_multiple, 'base_channels', self.base_channels, expected)
+        is_pair = _is_pair_of_bools(self.injection)
+        check_setting(is_pair, 'injection', self.injection, 'two booleans, for blocks 4 and 5')
+        check_switch('aux_head', self.aux_head)
+        check_drop_rate('drop_path_rate', self.drop_path_rate)
+        check_share('bn_momentum', self.bn_momentum)
 
 
 def _is_pair_of_bools(value: Any) -> bool:

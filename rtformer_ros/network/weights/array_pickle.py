@@ -4,20 +4,26 @@
 Read pickles of NumPy arrays as data.
 
 A pickle is a program for a stack machine that may call any function and make much of little. This
-machine knows only what files of arrays need (protocol 2 to 4). It calls nothing of the file's
-choosing, keys are text, and nothing but texts and numbers is compared, hashed or shown: nested
-tuples of a few bytes can unfold to millions. Its memory is that of the file and of MOST_STEPS.
+machine knows only what files of arrays need (protocol 2 to 4), NumPy's or PyTorch's. It calls
+nothing of the file's choosing, keys are text (of PyTorch's, whole numbers too), and nothing but
+texts and numbers is compared, hashed or shown: nested tuples of a few bytes can unfold to
+millions. Its memory is that of the file and of MOST_STEPS.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 import struct
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from rtformer_ros.errors import CheckpointError, quoted
 from rtformer_ros.network.weights.pickled_array import PickledArray, PickledDtype, shown
+from rtformer_ros.network.weights.pickled_tensor import (
+    PickledStorage,
+    STORAGE_DTYPES,
+    TORCH_FUNCTIONS,
+)
 
 MOST_STEPS = 300_000
 """Of a program; each makes about a hundred bytes. The published networks take 10 000."""
@@ -38,6 +44,16 @@ def load_arrays(content: bytes) -> Any:
     return _Machine(content).run()
 
 
+def load_tensors(content: bytes | memoryview, place: int = 0) -> tuple[Any, int]:
+    """
+    Return what a pickle of PyTorch's that begins at `place` holds, and the place behind it.
+
+    Tensors are PickledTensors, whose storages lie elsewhere. Raises as load_arrays does.
+    """
+    machine = _Machine(content, place, of_torch=True)
+    return machine.run(), machine.place
+
+
 class _Text:
     """A text too long for a name: in protocol 2 the bytes of an array, read as latin1."""
 
@@ -46,10 +62,13 @@ class _Text:
         self.stop = stop
 
 
+_Call: TypeAlias = 'Callable[[_Machine, tuple[Any, ...]], Any]'
+
+
 class _Function:
     """A name that stands for one of the machine's own functions."""
 
-    def __init__(self, call: Callable[[_Machine, tuple[Any, ...]], Any]) -> None:
+    def __init__(self, call: _Call) -> None:
         self.call = call
 
 
@@ -63,9 +82,14 @@ _MARK = _Mark()
 class _Machine:
     """The state of a program: its place, its stack, and what it has put aside."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(
+        self, content: bytes | memoryview, place: int = 0, *, of_torch: bool = False
+    ) -> None:
         self._content = memoryview(content)
-        self._place = 0
+        self.place = place
+        self._of_torch = of_torch
+        self._functions = {**_FUNCTIONS, **TORCH_FUNCTIONS} if of_torch else _FUNCTIONS
+        self._expected = 'tensors' if of_torch else 'NumPy arrays'
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
         self._encoded: dict[int | str, bytes] = {}
@@ -73,15 +97,15 @@ class _Machine:
 
     def run(self) -> Any:
         while True:
-            code = self._content[self._place]
-            self._place += 1
+            code = self._content[self.place]
+            self.place += 1
             self.count(1)
             if code == _STOP:
                 return self.pop()
             step = _STEPS.get(code)
-            if step is None:
+            if step is None or (code == _PERSISTENT and not self._of_torch):
                 raise CheckpointError(
-                    f'its opcode {code:#04x} at byte {self._place - 1} is none that arrays need'
+                    f'its opcode {code:#04x} at byte {self.place - 1} is none that arrays need'
                 )
             step(self)
 
@@ -116,24 +140,24 @@ class _Machine:
     # ---- what follows an opcode ----------------------------------------------------------------
 
     def take(self, count: int) -> memoryview:
-        if count > len(self._content) - self._place:
+        if count > len(self._content) - self.place:
             raise LookupError(f'it ends within {count} bytes')
-        self._place += count
-        return self._content[self._place - count : self._place]
+        self.place += count
+        return self._content[self.place - count : self.place]
 
     def number(self, form: str) -> Any:
         return struct.unpack(form, self.take(struct.calcsize(form)))[0]
 
     def line(self) -> str:
-        window = bytes(self._content[self._place : self._place + _MOST_SHORT_BYTES])
+        window = bytes(self._content[self.place : self.place + _MOST_SHORT_BYTES])
         length = window.index(b'\n')
-        self._place += length + 1
+        self.place += length + 1
         return window[:length].decode()
 
     def text(self, length: int) -> str | _Text:
         content = self.take(length)
         if length > _MOST_SHORT_BYTES:
-            return _Text(self._place - length, self._place)
+            return _Text(self.place - length, self.place)
         return _decoded(content)
 
     def byte_string(self, length: int) -> bytes | memoryview:
@@ -154,20 +178,25 @@ class _Machine:
     def set_items(self, pairs: list[Any]) -> None:
         target = self.top(dict)
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-            if not isinstance(key, str):
+            # PyTorch's optimisers, which a file of a training holds too, number the weights.
+            is_number = self._of_torch and type(key) is int
+            if not (isinstance(key, str) or is_number):
                 raise CheckpointError(f'it has a key of type {type(key).__name__}; expected text')
-            if len(key) > _MOST_KEY_CHARACTERS:
+            if isinstance(key, str) and len(key) > _MOST_KEY_CHARACTERS:
                 raise CheckpointError(f'it has a key of {len(key)} characters')
             target[key] = value
 
     def find(self, module: Any, name: Any) -> None:
         if not (isinstance(module, str) and isinstance(name, str)):
             raise ValueError('it asks for what has no name')
-        call = _FUNCTIONS.get((module, name))
+        if self._of_torch and module == 'torch' and name in STORAGE_DTYPES:
+            self.push(STORAGE_DTYPES[name])
+            return
+        call = self._functions.get((module, name))
         if call is None:
             raise CheckpointError(
                 f'it asks for {quoted(f"{module}.{name}")}, which weights do not need, and was '
-                'refused because such a file can run code; expected NumPy arrays only'
+                f'refused because such a file can run code; expected {self._expected} only'
             )
         self.push(_Function(call))
 
@@ -180,9 +209,15 @@ class _Machine:
     def build(self) -> None:
         state = self.pop()
         target = self._stack[-1]
+        if self._of_torch and isinstance(target, dict):
+            return  # attributes of a state dict, its version numbers
         if not isinstance(target, PickledArray | PickledDtype):
             raise CheckpointError(f'it changes a {type(target).__name__}; expected arrays only')
         target.set_state(state)
+
+    def persistent(self) -> None:
+        """Push the storage that an identifier names."""
+        self.push(PickledStorage.named(self.pop()))
 
     # ---- what stands for functions -------------------------------------------------------------
 
@@ -235,7 +270,7 @@ def _new_dtype(machine: _Machine, arguments: tuple[Any, ...]) -> PickledDtype:
     return PickledDtype(arguments[0])
 
 
-_FUNCTIONS: dict[tuple[str, str], Callable[[_Machine, tuple[Any, ...]], Any]] = {
+_FUNCTIONS: dict[tuple[str, str], _Call] = {
     ('numpy', 'ndarray'): _new_array,
     ('numpy', 'dtype'): _new_dtype,
     ('numpy.core.multiarray', '_reconstruct'): _new_array,
@@ -306,6 +341,7 @@ def _find_on_stack(machine: _Machine) -> None:
 
 
 _STOP = ord('.')
+_PERSISTENT = ord('Q')
 # By opcode, as Python's pickletools lists them.
 _STEPS: dict[int, Callable[[_Machine], None]] = {
     0x80: _skip(1),  # the protocol
@@ -345,4 +381,5 @@ _STEPS: dict[int, Callable[[_Machine], None]] = {
     ord('j'): lambda machine: machine.get(machine.number('<I')),
     ord('R'): _Machine.reduce,
     ord('b'): _Machine.build,
+    _PERSISTENT: _Machine.persistent,
 }

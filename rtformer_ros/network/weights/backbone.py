@@ -20,9 +20,9 @@ class Backbone:
     """
     The weights of a network without its heads, as trained on ImageNet.
 
-    state: float32 tensors by the network's names; variant: 'slim' or 'base' of RTFormer; dropped:
-    names in the file that are not the backbone's, such as those of a classifier; notes: further
-    text.
+    state: float32 tensors by the network's names; variant: the published size, as 'slim' of
+    RTFormer; dropped: names in the file that are not the backbone's, such as those of a
+    classifier; notes: further text.
     """
 
     state: Mapping[str, Tensor]
@@ -45,9 +45,10 @@ def backbone_of(file: WeightsFile, families: Families = FAMILIES) -> Backbone:
         for key, value in expected_weights(family, architecture).items()
         if not key.startswith(family.head_prefixes)
     }
-    state = {key: value for key, value in file.state.items() if key in expected}
+    own = family.own_weights(file.state)
+    state = {key: value for key, value in own.items() if key in expected}
     check_weights(state, expected, f'the backbone of {family.title} {architecture.variant}')
-    dropped = tuple(sorted(file.state.keys() - state.keys()))
+    dropped = tuple(sorted(own.keys() - state.keys()))
     return Backbone(state, family, architecture.variant, dropped, file.notes)
 
 

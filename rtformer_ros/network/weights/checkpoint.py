@@ -13,13 +13,19 @@ from typing import Any
 from rtformer_ros.errors import CheckpointError, ConfigError, shown
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.network.architecture import Architecture
-from rtformer_ros.network.family import NetworkFamily, SegmentationNetwork
+from rtformer_ros.network.family import (
+    ClassificationNetwork,
+    Network,
+    NetworkFamily,
+    NetworkTask,
+    SegmentationNetwork,
+)
 from rtformer_ros.network.registry import FAMILIES, Families
 from rtformer_ros.network.weights.recognition import (
+    check_task,
     check_weights,
     expected_weights,
     family_of,
-    refuse_backbone,
 )
 from rtformer_ros.network.weights.weights_file import (
     read_weights,
@@ -51,7 +57,7 @@ class Checkpoint:
 
     @property
     def variant(self) -> str:
-        """Return the published size, 'slim' or 'base' of RTFormer."""
+        """Return the published size, as 'slim' of RTFormer."""
         return self.architecture.variant
 
     @property
@@ -62,7 +68,7 @@ class Checkpoint:
     @classmethod
     def of(
         cls,
-        network: SegmentationNetwork,
+        network: Network,
         *,
         labels: LabelSet | None = None,
         notes: Mapping[str, str] | None = None,
@@ -78,7 +84,18 @@ class Checkpoint:
         return cls(state, *described, labels, dict(notes or {}), class_shares)
 
     def build(self) -> SegmentationNetwork:
-        """Return a network with these weights, in eval mode, on the CPU."""
+        """Return a network with these weights, in eval mode, on the CPU; it has to segment."""
+        network = self._build()
+        assert isinstance(network, SegmentationNetwork)
+        return network
+
+    def build_classifier(self) -> ClassificationNetwork:
+        """Return a network with these weights, as `build` does; it has to classify images."""
+        network = self._build()
+        assert isinstance(network, ClassificationNetwork)
+        return network
+
+    def _build(self) -> Network:
         network = self.family.network(self.architecture)
         network.load_state_dict(dict(self.state))
         return network.eval()
@@ -86,17 +103,28 @@ class Checkpoint:
 
 def build_from_checkpoint(
     path: Path | str, *, families: Families = FAMILIES
-) -> SegmentationNetwork:
-    """Return the network of a checkpoint file in eval mode; raises as load_checkpoint does."""
-    return load_checkpoint(path, families=families).build()
+) -> SegmentationNetwork | ClassificationNetwork:
+    """
+    Return the network of a checkpoint file in eval mode, be it to segment or to classify.
+
+    Raises as load_checkpoint does.
+    """
+    checkpoint = load_checkpoint(path, task=None, families=families)
+    is_classifier = checkpoint.family.task == 'classification'
+    return checkpoint.build_classifier() if is_classifier else checkpoint.build()
 
 
 def load_checkpoint(
-    path: Path | str, *, cross_size: int | None = None, families: Families = FAMILIES
+    path: Path | str,
+    *,
+    cross_size: int | None = None,
+    task: NetworkTask | None = 'segmentation',
+    families: Families = FAMILIES,
 ) -> Checkpoint:
     """
-    Read the weights of a network of one of `families`: our .safetensors or PaddleSeg's .pdparams.
+    Read the weights of a network of one of `families`, from our file or the reference's.
 
+    task: what the network has to do, None for any; see read_weights for the kinds of files.
     What a file does not say about its network is inferred from the names and shapes of its
     weights. The grid of RTFormer's cross-resolution attention leaves no trace there: where a file
     does not name it and `cross_size` is None, it is that of the published network with the same
@@ -106,23 +134,28 @@ def load_checkpoint(
     path = Path(path)
     file = read_weights(path)
     try:
-        return checkpoint_of(file, cross_size=cross_size, families=families)
+        return checkpoint_of(file, cross_size=cross_size, task=task, families=families)
     except (CheckpointError, ConfigError) as error:
         raise CheckpointError(f'{path}: {error}') from error
 
 
 def checkpoint_of(
-    file: WeightsFile, *, cross_size: int | None = None, families: Families = FAMILIES
+    file: WeightsFile,
+    *,
+    cross_size: int | None = None,
+    task: NetworkTask | None = 'segmentation',
+    families: Families = FAMILIES,
 ) -> Checkpoint:
     """Return the checkpoint in a file's content; as load_checkpoint, raises ConfigError too."""
     family = family_of(file, families)
-    refuse_backbone(file, family)
+    state = family.own_weights(file.state)
+    check_task(state, family, task)
     changes = {} if cross_size is None else {'cross_size': cross_size}
     architecture = _architecture(file, family, changes)
     expected = expected_weights(family, architecture)
-    check_weights(file.state, expected, f'{family.title} {architecture.variant}')
+    check_weights(state, expected, f'{family.title} {architecture.variant}')
     return Checkpoint(
-        file.state,
+        state,
         family,
         architecture,
         _labels(file.header.get('labels'), architecture.num_classes),

@@ -11,6 +11,7 @@ from rtformer_ros import __version__
 from rtformer_ros.errors import CheckpointError, ConfigError
 from rtformer_ros.files.sha256 import sha256_of
 from rtformer_ros.labels.label_set import LabelSet
+from rtformer_ros.network.family import NetworkTask
 from rtformer_ros.network.registry import FAMILIES, Families
 from rtformer_ros.network.weights.backbone import Backbone, backbone_of, save_backbone
 from rtformer_ros.network.weights.checkpoint import Checkpoint, checkpoint_of, save_checkpoint
@@ -23,12 +24,14 @@ class Conversion:
     """
     What was converted.
 
-    variant: 'slim' or 'base' of RTFormer; num_classes: None for a backbone alone; labels: those
-    written into the file; dropped: names of weights that were left out, such as those of a
-    classifier.
+    title: of the network's family, as 'RTFormer'; variant: the published size, as 'slim'; task:
+    what it does; num_classes: None for a backbone alone; labels: those written into the file;
+    dropped: names of weights that were left out, such as those of a classifier.
     """
 
+    title: str
     variant: str
+    task: NetworkTask
     num_classes: int | None
     labels: LabelSet | None
     dropped: tuple[str, ...]
@@ -45,9 +48,10 @@ def convert_weights(
     families: Families = FAMILIES,
 ) -> Conversion:
     """
-    Write the weights of `source` (.pdparams, .safetensors) as `target` (.safetensors).
+    Write the weights of `source` as `target` (.safetensors); see read_weights for its kinds.
 
-    A backbone without heads, as trained on ImageNet, becomes a file for `train --init`.
+    A backbone without heads, as trained on ImageNet, becomes a file for `train --init`, and so
+    does a classifier with its own.
     labels: the classes, in place of those that the source names; origin: free text on where it
     comes from, kept with its name and SHA-256; cross_size: see load_checkpoint; half: store
     convolutions as FP16; families: the known ones. The same arguments always give the same file.
@@ -57,17 +61,19 @@ def convert_weights(
     file = read_weights(source)
     notes = {**file.notes, **_provenance(source, origin)}
     try:
-        if not family_of(file, families).has_head(file.state):
+        family = family_of(file, families)
+        if not family.has_head(family.own_weights(file.state)):
             _check_is_backbone_setting(labels, cross_size)
             backbone = replace(backbone_of(file, families), notes=notes)
             save_backbone(backbone, target, half=half)
             return _of_backbone(backbone)
-        checkpoint = checkpoint_of(file, cross_size=cross_size, families=families)
+        checkpoint = checkpoint_of(file, cross_size=cross_size, task=None, families=families)
     except (CheckpointError, ConfigError) as error:
         raise type(error)(f'{source}: {error}') from error
     checkpoint = replace(checkpoint, labels=_fitting(labels, checkpoint, source), notes=notes)
     save_checkpoint(checkpoint, target, half=half)
-    return Conversion(checkpoint.variant, checkpoint.num_classes, checkpoint.labels, ())
+    described = (family.title, checkpoint.variant, family.task)
+    return Conversion(*described, checkpoint.num_classes, checkpoint.labels, ())
 
 
 def _provenance(source: Path, origin: str) -> dict[str, str]:
@@ -88,7 +94,8 @@ def _check_is_backbone_setting(labels: LabelSet | None, cross_size: int | None) 
 
 
 def _of_backbone(backbone: Backbone) -> Conversion:
-    return Conversion(backbone.variant, None, None, backbone.dropped)
+    family = backbone.family
+    return Conversion(family.title, backbone.variant, family.task, None, None, backbone.dropped)
 
 
 def _fitting(labels: LabelSet | None, checkpoint: Checkpoint, source: Path) -> LabelSet | None:

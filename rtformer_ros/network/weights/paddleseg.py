@@ -21,18 +21,12 @@ from rtformer_ros.errors import CheckpointError, quoted, shown
 from rtformer_ros.files.text_file import open_regular
 from rtformer_ros.network.weights.array_pickle import load_arrays
 from rtformer_ros.network.weights.pickled_array import PickledArray
-import torch
+from rtformer_ros.network.weights.saved_arrays import check_total, float_tensor, weights_in
 from torch import Tensor
 
-# What training scripts keep the weights under, beside epochs and optimisers.
-_WRAPPERS = ('state_dict', 'model')
 _NAME_TABLE = 'StructuredToParameterName@@'
 _SLICE_TABLE = 'UnpackBigParamInfor@@'
-_BFLOAT16_BITS = np.dtype('uint16')
 _MOST_BYTES = 1 << 31
-_FLOAT32_BYTES = 4
-_WIDENING = 2  # of what is stored as 16 bits
-_SMALL_BYTES = 1 << 20
 _BROKEN_PICKLE = (ValueError, TypeError, LookupError, ArithmeticError, struct.error)
 
 
@@ -45,17 +39,15 @@ def read_pdparams(path: Path) -> dict[str, Tensor]:
     NumPy arrays, or holds anything else under a key.
     """
     saved, size = _unpickle(path)
-    for _ in _WRAPPERS:
-        saved = _unwrapped(saved)
-    if not isinstance(saved, dict):
-        raise CheckpointError(
-            f'{path} holds a {type(saved).__name__}; expected a dict of weights as '
-            'paddle.save(model.state_dict(), ...) writes it'
-        )
+    saved = weights_in(saved, 'paddle.save(model.state_dict(), ...)', path)
     saved.pop(_NAME_TABLE, None)
-    _check_total(saved, size, path)
+    bare = map(_bare, saved.values())
+    check_total(sum(array.size for array in bare if array is not None), size, path)
     arrays = _joined_slices(saved, path)
-    return {_our_name(key): _tensor(key, value, path) for key, value in arrays.items()}
+    return {
+        _our_name(key): float_tensor(key, _array(key, value, path), path)
+        for key, value in arrays.items()
+    }
 
 
 def _unpickle(path: Path) -> tuple[Any, int]:
@@ -78,24 +70,6 @@ def _unpickle(path: Path) -> tuple[Any, int]:
             f'{path} is cut short or is no .pdparams file ({type(error).__name__}: '
             f'{shown(str(error))}); fetch it again and compare its size'
         ) from error
-
-
-def _unwrapped(saved: Any) -> Any:
-    inner = (saved.get(wrapper) for wrapper in _WRAPPERS) if isinstance(saved, dict) else ()
-    return next((each for each in inner if isinstance(each, dict)), saved)
-
-
-def _check_total(saved: dict[str, Any], size: int, path: Path) -> None:
-    """Raise CheckpointError for arrays under so many keys that copies outgrow the file."""
-    total = 0
-    for value in saved.values():
-        array = _bare(value)
-        total += 0 if array is None else array.size * _FLOAT32_BYTES
-    if total > _WIDENING * size + _SMALL_BYTES:
-        raise CheckpointError(
-            f'{path} has {size} bytes and its weights would take {total}: it has the same arrays '
-            'under many keys; save the weights again'
-        )
 
 
 def _joined_slices(saved: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -138,20 +112,6 @@ def _bare(value: Any) -> npt.NDArray[Any] | None:
     if isinstance(value, PickledArray):
         return value.array
     return value if isinstance(value, np.ndarray) else None
-
-
-def _tensor(key: str, value: Any, path: Path) -> Tensor:
-    array = _array(key, value, path)
-    if array.dtype.newbyteorder('=') == _BFLOAT16_BITS:
-        bits = array.astype(np.uint32, order='C')
-        bits <<= 16
-        return torch.from_numpy(bits.view(np.float32))
-    if array.dtype.kind != 'f':
-        raise CheckpointError(
-            f'{path}: key {quoted(key)} holds {array.dtype}; expected float weights'
-        )
-    # ascontiguousarray makes a scalar one-dimensional; the copy makes the memory writable.
-    return torch.from_numpy(np.array(array, dtype=np.float32, order='C'))
 
 
 def _our_name(key: str) -> str:

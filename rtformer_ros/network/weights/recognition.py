@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from rtformer_ros.errors import CheckpointError, quoted
 from rtformer_ros.network.architecture import Architecture
-from rtformer_ros.network.family import NetworkFamily
+from rtformer_ros.network.family import NetworkFamily, NetworkTask
 from rtformer_ros.network.registry import FAMILIES, Families
 from rtformer_ros.network.weight_shapes import some_keys
 from rtformer_ros.network.weights.weights_file import UNUSED_SUFFIX, WeightsFile
@@ -36,19 +36,43 @@ def family_of(file: WeightsFile, families: Families = FAMILIES) -> NetworkFamily
 
 def _recognised(state: Mapping[str, Tensor], families: Families) -> NetworkFamily:
     # The most marks: of a damaged file, the message then names what it lacks.
-    best = max(families, key=lambda family: sum(mark in state for mark in family.marks))
-    if not any(mark in state for mark in best.marks):
+    best = max(families, key=lambda family: _marks_in(state, family))
+    if not _marks_in(state, best):
+        marks = dict.fromkeys(repr(family.marks[0]) for family in families)
         raise CheckpointError(
-            f'is no {" or ".join(family.title for family in families)} checkpoint: it lacks '
-            f'{" and ".join(repr(family.marks[0]) for family in families)}. Its keys are '
+            f'is no {_titles(families)} checkpoint: it lacks {" and ".join(marks)}. Its keys are '
             f'{some_keys(state)}'
         )
     return best
 
 
-def refuse_backbone(file: WeightsFile, family: NetworkFamily) -> None:
-    """Raise CheckpointError for the weights of a backbone alone, saying what they are for."""
-    if not family.has_head(file.state):
+def _marks_in(state: Mapping[str, Tensor], family: NetworkFamily) -> int:
+    own = family.own_weights(state)
+    return sum(mark in own for mark in family.marks)
+
+
+def _titles(families: Families) -> str:
+    return ' or '.join(dict.fromkeys(family.title for family in families))
+
+
+def check_task(
+    state: Mapping[str, Tensor], family: NetworkFamily, task: NetworkTask | None
+) -> None:
+    """
+    Raise CheckpointError, saying what they are for, for weights of a backbone or another task.
+
+    task: None for any.
+    """
+    if task == 'segmentation' and family.task == 'classification':
+        raise CheckpointError(
+            f'holds a {family.title} that classifies images as a whole: give it to train --init; '
+            'it cannot segment by itself'
+        )
+    if task == 'classification' and family.task == 'segmentation':
+        raise CheckpointError(
+            f'holds a {family.title} that segments; expected one that classifies images as a whole'
+        )
+    if not family.has_head(state):
         raise CheckpointError(
             'holds a backbone without a segmentation head: give it to train --init; it cannot '
             'segment by itself'

@@ -16,6 +16,7 @@ from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.json_text import parse_json
 from rtformer_ros.files.text_file import open_regular
 from rtformer_ros.network.weights.paddleseg import read_pdparams
+from rtformer_ros.network.weights.torch_file import read_torch_file
 import safetensors
 import safetensors.torch
 import torch
@@ -26,6 +27,7 @@ UNUSED_SUFFIX = 'num_batches_tracked'
 """Of the names of a state dict's counters, which no network here reads."""
 # Outermost first: of a checkpoint, of a module that holds the network, of data-parallel training.
 _PREFIXES = ('state_dict.', 'model.', 'module.', 'model.')
+_TORCH_SUFFIXES = ('.pth', '.pt', '.tar')
 _LENGTH_BYTES = 8
 _MOST_BYTES = 1 << 31
 _MOST_HEADER_BYTES = 1 << 23
@@ -54,7 +56,7 @@ class WeightsFile:
 
 def read_weights(path: Path) -> WeightsFile:
     """
-    Read a .safetensors file or PaddleSeg's .pdparams.
+    Read a .safetensors file, .pdparams of PaddleSeg or PaddleClas, or PyTorch's .pth, .pt or .tar.
 
     Prefixes that all names have in common ('module.', 'model.', 'state_dict.') are left out.
     Raises CheckpointError for a file that is missing, broken or of another kind.
@@ -63,10 +65,12 @@ def read_weights(path: Path) -> WeightsFile:
         state, text = read_pdparams(path), None
     elif path.suffix == '.safetensors':
         state, text = _read_safetensors(path)
+    elif path.suffix in _TORCH_SUFFIXES:
+        state, text = read_torch_file(path, UNUSED_SUFFIX), None
     else:
         raise CheckpointError(
             f"{path} has the suffix '{path.suffix}'; expected .safetensors (written by "
-            'save_checkpoint) or .pdparams (from PaddleSeg)'
+            'save_checkpoint), .pdparams (from PaddleSeg or PaddleClas) or .pth (from PyTorch)'
         )
     state = _without_prefix(state)
     used = {key: value for key, value in state.items() if not key.endswith(UNUSED_SUFFIX)}
@@ -87,8 +91,9 @@ def write_weights(
     """
     Write weights with a header, plain data, as .safetensors; the file appears whole or not at all.
 
-    half: store convolutions as FP16; they are read back as float32. Raises CheckpointError for
-    another suffix and for weights that FP16 cannot hold, ModelError when it cannot be written.
+    half: store convolutions and linear layers as FP16; they are read back as float32. Raises
+    CheckpointError for another suffix and for weights that FP16 cannot hold, ModelError when it
+    cannot be written.
     """
     if path.suffix != '.safetensors':
         raise CheckpointError(f'{path}: weights are written as .safetensors; choose that suffix')
@@ -100,7 +105,7 @@ def write_weights(
 
 def _halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     # The statistics and scales of batch norm are few, and small differences in them count.
-    stored = {key: value.half() if value.ndim == 4 else value for key, value in state.items()}
+    stored = {key: value.half() if value.ndim >= 2 else value for key, value in state.items()}
     for key, value in stored.items():
         if not bool(torch.isfinite(value).all()):
             raise CheckpointError(f"'{key}' holds numbers too large for FP16; store it as float32")

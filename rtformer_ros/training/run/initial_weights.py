@@ -18,12 +18,12 @@ def initialize(network: SegmentationNetwork, path: Path) -> tuple[int, list[str]
     """
     Copy from a file the weights that fit a network by name and shape.
 
-    path: .safetensors, or .pdparams of PaddleSeg, of a whole network or of a backbone; heads for
-    another number of classes stay fresh. Returns how many tensors were copied and the names of
-    those that stay fresh. Raises CheckpointError for a file that is broken or fits by less than
+    path: see read_weights; of a whole network, a classifier or a backbone; heads for another
+    number of classes stay fresh. Returns how many tensors were copied and the names of those that
+    stay fresh. Raises CheckpointError for a file that is broken or fits by less than
     half.
     """
-    saved = read_weights(path).state
+    saved = network.family.own_weights(read_weights(path).state)
     own = {k: v for k, v in network.state_dict().items() if not k.endswith(UNUSED_SUFFIX)}
     fitting = {key: saved[key] for key, value in own.items() if _shape(saved, key) == value.shape}
     if len(fitting) < _LEAST_SHARE * len(own):

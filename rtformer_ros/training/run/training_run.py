@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.network.family import SegmentationNetwork
-from rtformer_ros.network.registry import build_network
+from rtformer_ros.network.registry import build_network, options_of
 from rtformer_ros.network.weights.checkpoint import Checkpoint, save_checkpoint
 from rtformer_ros.training.data.augment import Augmenter
 from rtformer_ros.training.data.batches import BatchOrder, Crops, load_batches
@@ -207,10 +207,15 @@ class TrainingRun:
 
 
 def _fresh_network(setup: RunSetup) -> SegmentationNetwork:
-    """Return the network of a setup with fresh weights, which its seed decides."""
+    """
+    Return the network of a setup with fresh weights, which its seed decides.
+
+    Recipes are written for RTFormer: settings that another network lacks are left out.
+    """
     recipe = setup.recipe
     torch.manual_seed(recipe.seed)
-    options = {key: value for key, value in asdict(recipe.network).items() if value is not None}
+    known, given = options_of(setup.network), asdict(recipe.network)
+    options = {key: given[key] for key in given.keys() & known if given[key] is not None}
     aux_head = recipe.loss.aux_weight > 0
     return build_network(setup.network, len(setup.labels), aux_head=aux_head, **options)
 

@@ -95,7 +95,7 @@ def test_a_backbone_starts_a_training_and_does_not_segment(tmp_path, capsys):
     source = write_imagenet_backbone(tmp_path / 'imagenet.pdparams')
     target = tmp_path / 'backbone.safetensors'
     assert convert(source, target, '--source', 'ImageNet') == 0
-    assert 'backbone of slim, for train --init; left out: head.bias, head.weight' in (
+    assert 'backbone of RTFormer slim, for train --init; left out: head.bias, head.weight' in (
         capsys.readouterr().out
     )
     with pytest.raises(CheckpointError, match=r'backbone without a .*train --init'):
