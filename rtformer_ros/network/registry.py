@@ -13,6 +13,8 @@ from typing import Any
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.network.families.ddrnet.network import DDRNET, DDRNET_CLASSIFIER
+from rtformer_ros.network.families.mixformer.network import MIXFORMER, MIXFORMER_CLASSIFIER
+from rtformer_ros.network.families.pale.network import PALE, PALE_CLASSIFIER
 from rtformer_ros.network.families.rtformer import RTFORMER
 from rtformer_ros.network.family import (
     ClassificationNetwork,
@@ -23,7 +25,9 @@ from rtformer_ros.network.family import (
 
 Families = tuple[NetworkFamily, ...]
 
-FAMILIES: Families = (RTFORMER, DDRNET, DDRNET_CLASSIFIER)
+FAMILIES: Families = (
+    RTFORMER, DDRNET, MIXFORMER, PALE, DDRNET_CLASSIFIER, MIXFORMER_CLASSIFIER, PALE_CLASSIFIER,
+)  # fmt: skip
 
 
 def build_network(

@@ -67,8 +67,7 @@ def test_logits_equal_those_of_paddleseg(paddleseg):
     assert np.mean(logits.argmax(1).numpy() != golden['argmax']) <= 1e-4
 
 
-@pytest.mark.parametrize('is_zip', [True, False])
-@pytest.mark.parametrize('prefix', ['', 'module.'])
+@pytest.mark.parametrize(('is_zip', 'prefix'), [(True, ''), (False, 'module.')])
 def test_logits_equal_those_of_the_authors_classifier(tmp_path, is_zip, prefix):
     path = tmp_path / 'DDRNet23s_imagenet.pth'
     best = np.float64(70.2)

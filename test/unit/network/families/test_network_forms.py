@@ -33,9 +33,13 @@ SEGMENTERS = {
     'rtformer_slim': NARROW,
     'ddrnet23_slim': NARROW,
     'ddrnet23_slim paddleseg': {**NARROW, 'convention': 'paddleseg'},
+    'mixformer_b0': {'base_channels': 16, 'depths': (1, 1, 1, 1), 'head_channels': 8},
+    'pale_t': {'base_channels': 8, 'depths': (1, 1, 1, 1), 'head_channels': 8},
 }
 CLASSIFIERS = {
     'ddrnet23_slim': {'base_channels': 8, 'last_channels': 16},
+    'mixformer_b0': {'base_channels': 16, 'depths': (1, 1, 1, 1)},
+    'pale_t': {'base_channels': 8, 'depths': (1, 1, 1, 1)},
 }
 segmenters = pytest.mark.parametrize('key', SEGMENTERS)
 classifiers = pytest.mark.parametrize('key', CLASSIFIERS)
@@ -152,10 +156,11 @@ def test_folding_leaves_logits_as_they_were(key):
     assert expected.std().item() > 0.01
 
 
-@segmenters
-@pytest.mark.parametrize('size', [(93, 131), (96, 128)])
-def test_an_exported_network_computes_what_it_did(tmp_path, key, size):
+# PaddleSeg's convention differs for even sizes; test_export has RTFormer.
+@pytest.mark.parametrize('key', [*SEGMENTERS][1:])
+def test_an_exported_network_computes_what_it_did(tmp_path, key):
     """The export itself refuses what a TensorRT would not take."""
+    size = (96, 128) if 'paddleseg' in key else (93, 131)
     path = tmp_path / 'network.safetensors'
     save_checkpoint(Checkpoint.of(at_work(segmenter(key))), path)
     export_onnx(path, tmp_path / 'network.onnx', *size)
