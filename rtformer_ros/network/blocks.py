@@ -57,6 +57,16 @@ def norm_relu_conv(
     return BatchNorm(in_channels, momentum=momentum), nn.ReLU(), conv
 
 
+def conv_norm(conv: nn.Conv2d, momentum: float) -> tuple[nn.Module, nn.Module]:
+    """Return a convolution and its batch norm."""
+    return conv, BatchNorm(conv.out_channels, momentum=momentum)
+
+
+def halving_conv(in_channels: int, out_channels: int) -> nn.Conv2d:
+    """Return a 3x3 convolution of stride 2 without a bias."""
+    return nn.Conv2d(in_channels, out_channels, 3, 2, 1, bias=False)
+
+
 def stem(out_channels: int, momentum: float) -> nn.Sequential:
     """Return the stem: two 3x3 convolutions of stride 2, from RGB to `out_channels` at 1/4."""
     return nn.Sequential(

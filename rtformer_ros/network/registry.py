@@ -16,6 +16,7 @@ from rtformer_ros.network.families.ddrnet.network import DDRNET, DDRNET_CLASSIFI
 from rtformer_ros.network.families.mixformer.network import MIXFORMER, MIXFORMER_CLASSIFIER
 from rtformer_ros.network.families.pale.network import PALE, PALE_CLASSIFIER
 from rtformer_ros.network.families.rtformer import RTFORMER
+from rtformer_ros.network.families.rtformer_classifier import RTFORMER_CLASSIFIER
 from rtformer_ros.network.family import (
     ClassificationNetwork,
     NetworkFamily,
@@ -26,7 +27,8 @@ from rtformer_ros.network.family import (
 Families = tuple[NetworkFamily, ...]
 
 FAMILIES: Families = (
-    RTFORMER, DDRNET, MIXFORMER, PALE, DDRNET_CLASSIFIER, MIXFORMER_CLASSIFIER, PALE_CLASSIFIER,
+    RTFORMER, DDRNET, MIXFORMER, PALE,
+    RTFORMER_CLASSIFIER, DDRNET_CLASSIFIER, MIXFORMER_CLASSIFIER, PALE_CLASSIFIER,
 )  # fmt: skip
 
 

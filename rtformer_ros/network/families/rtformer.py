@@ -30,7 +30,13 @@ from rtformer_ros.network.families.rtformer_architecture import (
     VARIANTS,
 )
 from rtformer_ros.network.families.rtformer_block import BlockSettings, RTFormerBlock
-from rtformer_ros.network.family import Logits, NetworkFamily, NormPlace, SegmentationNetwork
+from rtformer_ros.network.family import (
+    Logits,
+    Network,
+    NetworkFamily,
+    NormPlace,
+    SegmentationNetwork,
+)
 from rtformer_ros.network.weight_shapes import output_channels
 import torch
 from torch import nn, Tensor
@@ -39,11 +45,11 @@ import torch.nn.functional as F
 _DAPPM_CHANNELS = 128
 
 
-class RTFormer(SegmentationNetwork):
-    """Segment images with a high (1/8) and a low branch (1/32) that attend to each other."""
+class RTFormerBackbone(Network):
+    """A high (1/8) and a low branch (1/32) that attend to each other."""
 
     def __init__(self, architecture: RTFormerArchitecture) -> None:
-        """Build the layers and initialise their weights."""
+        """Build the layers."""
         super().__init__()
         self.architecture: RTFormerArchitecture = architecture
         a, c, momentum = architecture, architecture.base_channels, architecture.bn_momentum
@@ -55,12 +61,39 @@ class RTFormer(SegmentationNetwork):
         self.layer3_ = nn.Sequential(BasicBlock(2 * c, 2 * c, 1, momentum, final_relu=True))
         self.layer4 = RTFormerBlock(_block_settings(a, 4 * c, a.injection[0]))
         self.layer5 = RTFormerBlock(_block_settings(a, 8 * c, a.injection[1]))
+
+    def initialise(self) -> None:
+        """Draw the weights of all layers as the reference does."""
+        self.apply(_initialise)
+
+    def branches(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """
+        Return what the auxiliary head reads and both branches, none of them rectified.
+
+        These are [n, 2c, h/8, w/8], [n, 2c, h/8, w/8] and [n, 8c, h/32, w/32], sizes rounded up.
+        """
+        x1 = self.layer1(self.conv1(images))
+        x2 = self.layer2(F.relu(x1))
+        x3 = self.layer3(F.relu(x2))
+        x3_ = self.layer3_(F.relu(x2 + upsample(self.compression3(x3), spatial_size(x2))))
+        x4_, x4 = self.layer4(x3_, F.relu(x3))
+        x5_, x5 = self.layer5(F.relu(x4_), F.relu(x4))
+        return x3_, x5_, x5
+
+
+class RTFormer(RTFormerBackbone, SegmentationNetwork):
+    """Segment images with both branches, concatenated behind the low one's context module."""
+
+    def __init__(self, architecture: RTFormerArchitecture) -> None:
+        """Build the layers and initialise their weights."""
+        super().__init__(architecture)
+        a, c, momentum = architecture, architecture.base_channels, architecture.bn_momentum
         self.spp = DAPPM(8 * c, _DAPPM_CHANNELS, 2 * c, momentum)
         self.seghead = SegmentationHead(4 * c, 2 * a.head_channels, a.num_classes, momentum)
         self.seghead_extra: nn.Module | None = None
         if a.aux_head:
             self.seghead_extra = SegmentationHead(2 * c, a.head_channels, a.num_classes, momentum)
-        self.apply(_initialise)
+        self.initialise()
 
     @property
     def family(self) -> NetworkFamily:
@@ -76,27 +109,21 @@ class RTFormer(SegmentationNetwork):
         In training mode with one: that and the auxiliary logits, of the same shape.
         """
         size = spatial_size(images)
-        shared, features = self._features(images)
-        logits = upsample(self.seghead(features), size)
+        shared, high, low = self.branches(images)
+        logits = upsample(self._logits_of(high, low), size)
         if not self.training or self.seghead_extra is None:
             return logits
         return logits, upsample(self.seghead_extra(shared), size)
 
     def small_logits(self, images: Tensor) -> Tensor:
-        """Return logits at 1/8 of the images' size, [n, num_classes, h / 8, w / 8]."""
-        logits: Tensor = self.seghead(self._features(images)[1])
-        return logits
+        """Return logits at 1/8 of the images' size, rounded up."""
+        _, high, low = self.branches(images)
+        return self._logits_of(high, low)
 
-    def _features(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the auxiliary head [n, 2c, h/8, w/8] and the main head [n, 4c, ...] read."""
-        x1 = self.layer1(self.conv1(images))
-        x2 = self.layer2(F.relu(x1))
-        x3 = self.layer3(F.relu(x2))
-        eighth = spatial_size(x2)
-        x3_ = self.layer3_(F.relu(x2 + upsample(self.compression3(x3), eighth)))
-        x4_, x4 = self.layer4(x3_, F.relu(x3))
-        x5_, x5 = self.layer5(F.relu(x4_), F.relu(x4))
-        return x3_, torch.cat([x5_, upsample(self.spp(x5), eighth)], dim=1)
+    def _logits_of(self, high: Tensor, low: Tensor) -> Tensor:
+        context = upsample(self.spp(low), spatial_size(high))
+        logits: Tensor = self.seghead(torch.cat([high, context], dim=1))
+        return logits
 
 
 def _block_settings(a: RTFormerArchitecture, low_in: int, injection: bool) -> BlockSettings:

@@ -15,6 +15,8 @@ from rtformer_ros.network.blocks import (
     basic_stage,
     BasicBlock,
     BatchNorm,
+    conv_norm,
+    halving_conv,
     spatial_size,
     stem,
     upsample,
@@ -63,16 +65,6 @@ class SamePaddedConv2d(nn.Conv2d):
         """Return NCHW at half of x's size, rounded up."""
         top, left = (side % 2 for side in spatial_size(x))
         return super().forward(F.pad(x, (left, 1, top, 1)))
-
-
-def conv_norm(conv: nn.Conv2d, momentum: float) -> tuple[nn.Module, nn.Module]:
-    """Return a convolution and its batch norm."""
-    return conv, BatchNorm(conv.out_channels, momentum=momentum)
-
-
-def halving_conv(in_channels: int, out_channels: int) -> nn.Conv2d:
-    """Return a 3x3 convolution of stride 2 without a bias."""
-    return nn.Conv2d(in_channels, out_channels, 3, 2, 1, bias=False)
 
 
 _Halving: TypeAlias = 'Callable[[int, int], nn.Conv2d]'

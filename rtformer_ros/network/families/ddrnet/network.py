@@ -21,15 +21,16 @@ from rtformer_ros.network.families.ddrnet.architecture import (
     DDRNetVariant,
 )
 from rtformer_ros.network.families.ddrnet.backbone import (
-    conv_norm,
     DDRNET_NORMS_AFTER,
     DualResolutionBackbone,
-    halving_conv,
     initialise_convolution,
 )
 from rtformer_ros.network.families.ddrnet.weights import authors_names, is_paddleseg
+from rtformer_ros.network.families.dual_classifier import (
+    DUAL_CLASSIFIER_PREFIXES,
+    DualBranchClassifier,
+)
 from rtformer_ros.network.family import (
-    ClassificationNetwork,
     Logits,
     NetworkFamily,
     NormPlace,
@@ -37,7 +38,6 @@ from rtformer_ros.network.family import (
 )
 from rtformer_ros.network.weight_shapes import output_channels
 from torch import nn, Tensor
-import torch.nn.functional as F
 
 _DAPPM_CHANNELS = 128
 
@@ -76,13 +76,22 @@ class DDRNet(DualResolutionBackbone, SegmentationNetwork):
         """
         size = spatial_size(images)
         fused, high, low = self.branches(images)
-        logits = self.final_layer(high + upsample(self.spp(low), spatial_size(high)))
+        logits = upsample(self._logits_of(high, low), size)
         if not self.training or self.seghead_extra is None:
-            return upsample(logits, size)
-        return upsample(logits, size), upsample(self.seghead_extra(fused), size)
+            return logits
+        return logits, upsample(self.seghead_extra(fused), size)
+
+    def small_logits(self, images: Tensor) -> Tensor:
+        """Return logits at 1/8 of the images' size, rounded up."""
+        _, high, low = self.branches(images)
+        return self._logits_of(high, low)
+
+    def _logits_of(self, high: Tensor, low: Tensor) -> Tensor:
+        logits: Tensor = self.final_layer(high + upsample(self.spp(low), spatial_size(high)))
+        return logits
 
 
-class DDRNetClassifier(DualResolutionBackbone, ClassificationNetwork):
+class DDRNetClassifier(DualResolutionBackbone, DualBranchClassifier):
     """Classify images with the two branches of DDRNet, as the authors do on ImageNet."""
 
     def __init__(self, architecture: DDRNetClassifierArchitecture) -> None:
@@ -90,17 +99,7 @@ class DDRNetClassifier(DualResolutionBackbone, ClassificationNetwork):
         a, c, momentum = architecture, architecture.base_channels, architecture.bn_momentum
         super().__init__(c, momentum, last_stride=1, final_relu=True, pads_behind_even=False)
         self.architecture: DDRNetClassifierArchitecture = architecture
-        self.down5 = nn.Sequential(
-            *conv_norm(halving_conv(4 * c, 8 * c), momentum),
-            nn.ReLU(),
-            *conv_norm(halving_conv(8 * c, 16 * c), momentum),
-        )
-        self.last_layer = nn.Sequential(
-            *conv_norm(nn.Conv2d(16 * c, a.last_channels, 1, bias=False), momentum),
-            nn.ReLU(),
-            nn.AdaptiveAvgPool2d(1),
-        )
-        self.linear = nn.Linear(a.last_channels, a.num_classes)
+        self.add_classifier(4 * c, 16 * c, a.last_channels, a.num_classes, momentum)
         self.apply(initialise_convolution)
 
     @property
@@ -111,9 +110,7 @@ class DDRNetClassifier(DualResolutionBackbone, ClassificationNetwork):
     def forward(self, images: Tensor) -> Tensor:
         """Return logits [n, num_classes] for normalised images [n, 3, h, w], any h and w."""
         _, high, low = self.branches(images)
-        features = self.last_layer(F.relu(low + self.down5(F.relu(high))))
-        logits: Tensor = self.linear(features.flatten(1))
-        return logits
+        return self.classify(high, low)
 
 
 def build_ddrnet(
@@ -250,7 +247,7 @@ DDRNET_CLASSIFIER = NetworkFamily(
     network=DDRNetClassifier,
     marks=(*_MARKS, 'down5.0.weight', 'last_layer.0.weight', 'linear.weight'),
     settings_of=_classifier_settings_of,
-    head_prefixes=('down5.', 'last_layer.', 'linear.'),
+    head_prefixes=DUAL_CLASSIFIER_PREFIXES,
     first_layer=_FIRST_LAYER,
     last_layer='linear',
     norms_after=DDRNET_NORMS_AFTER,

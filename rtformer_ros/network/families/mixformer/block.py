@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import cast
 
+import numpy as np
 from rtformer_ros.network.blocks import BatchNorm, DropPath
 import torch
 from torch import nn, Tensor
@@ -78,12 +79,11 @@ class WindowAttention(nn.Module):
 
 def _offsets() -> Tensor:
     """Return the row of the table of biases for each pair of pixels in a window, [49 * 49]."""
-    rows, columns = (side.reshape(-1) for side in torch.meshgrid(
-        torch.arange(WINDOW), torch.arange(WINDOW), indexing='ij'
-    ))  # fmt: skip
+    rows, columns = np.divmod(np.arange(WINDOW * WINDOW), WINDOW)
     down = rows[:, None] - rows[None, :] + WINDOW - 1
     right = columns[:, None] - columns[None, :] + WINDOW - 1
-    return ((2 * WINDOW - 1) * down + right).reshape(-1)
+    # From NumPy: on the device 'meta', which has no values, PyTorch would take seconds for it.
+    return torch.from_numpy(((2 * WINDOW - 1) * down + right).reshape(-1))
 
 
 class Mixing(WindowAttention):

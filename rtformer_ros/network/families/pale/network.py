@@ -111,6 +111,11 @@ class Pale(PaleEncoder, SegmentationNetwork):
             return logits
         return logits, upsample(self.auxiliary(scales[2]), size)
 
+    def small_logits(self, images: Tensor) -> Tensor:
+        """Return logits at 1/4 of the images' size, rounded up."""
+        logits: Tensor = self.decoder(self.scales(images))
+        return logits
+
 
 class PaleClassifier(PaleEncoder, ClassificationNetwork):
     """Classify images as a whole: the average over the last scale, and a linear layer."""

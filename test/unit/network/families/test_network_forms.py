@@ -30,13 +30,14 @@ PHOTO = Path(__file__).parents[4] / 'samples' / 'leuven_a.jpg'
 NARROW = {'base_channels': 8, 'head_channels': 8}
 # One of each form of layers, narrow: what can be built by name and is quick to run.
 SEGMENTERS = {
-    'rtformer_slim': NARROW,
+    'rtformer_slim': {**NARROW, 'drop_path_rate': 0.0},
     'ddrnet23_slim': NARROW,
     'ddrnet23_slim paddleseg': {**NARROW, 'convention': 'paddleseg'},
     'mixformer_b0': {'base_channels': 16, 'depths': (1, 1, 1, 1), 'head_channels': 8},
     'pale_t': {'base_channels': 8, 'depths': (1, 1, 1, 1), 'head_channels': 8},
 }
 CLASSIFIERS = {
+    'rtformer_slim': {'base_channels': 8, 'last_channels': 16, 'drop_path_rate': 0.0},
     'ddrnet23_slim': {'base_channels': 8, 'last_channels': 16},
     'mixformer_b0': {'base_channels': 16, 'depths': (1, 1, 1, 1)},
     'pale_t': {'base_channels': 8, 'depths': (1, 1, 1, 1)},
@@ -238,7 +239,7 @@ def test_weights_of_one_family_do_not_start_another(tmp_path, key):
 @pytest.mark.parametrize(
     ('build', 'words'),
     [
-        (lambda: build_classifier('unet'), "no classifier 'unet'; expected one of: ddrnet23_slim"),
+        (lambda: build_classifier('unet'), "no classifier 'unet'; expected one of: rtformer_slim"),
         (lambda: build_classifier('ddrnet23_slim', 0), 'num_classes is 0'),
         (lambda: build_classifier('ddrnet23', aux_head=True), 'no option aux_head; expected'),
         (

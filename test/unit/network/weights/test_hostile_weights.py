@@ -6,6 +6,7 @@ from contextlib import suppress
 import json
 import pickle
 
+from hostile_torch import TORCH_FILES, whole_torch_files
 from hostile_weights import PICKLES, SAFETENSORS, whole_weights
 from limited_process import run_limited
 import numpy as np
@@ -21,7 +22,8 @@ def answers_of(paths):
 
 
 @pytest.mark.parametrize(
-    ('suffix', 'files'), [('.pdparams', PICKLES), ('.safetensors', SAFETENSORS)]
+    ('suffix', 'files'),
+    [('.pdparams', PICKLES), ('.safetensors', SAFETENSORS), ('.pth', TORCH_FILES)],
 )
 def test_what_would_unfold_is_refused_within_the_limits(tmp_path, suffix, files):
     paths = []
@@ -39,7 +41,7 @@ def test_what_would_unfold_is_refused_within_the_limits(tmp_path, suffix, files)
 
 
 def test_good_files_are_read_within_the_limits(tmp_path):
-    paths = whole_weights(tmp_path)
+    paths = [*whole_weights(tmp_path), *whole_torch_files(tmp_path)]
     assert answers_of(paths) == {str(path): '3 tensors' for path in paths}
 
 

@@ -1,0 +1,134 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""
+Classify images as a whole with RTFormer's backbone, to train it before it segments.
+
+The authors published weights of such a network, but no code. The layers behind the backbone are
+our choice: those of DDRNet, on whose outline RTFormer is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rtformer_ros.errors import ConfigError
+from rtformer_ros.network.architecture import check_count
+from rtformer_ros.network.blocks import BasicBlock
+from rtformer_ros.network.families.attention import GpuFriendlyAttention
+from rtformer_ros.network.families.dual_classifier import (
+    DUAL_CLASSIFIER_PREFIXES,
+    DualBranchClassifier,
+)
+from rtformer_ros.network.families.rtformer import RTFORMER, RTFormerBackbone
+from rtformer_ros.network.families.rtformer_architecture import RTFormerArchitecture, VARIANTS
+from rtformer_ros.network.family import NetworkFamily, NormPlace
+from rtformer_ros.network.weight_shapes import output_channels
+from torch import Tensor
+
+_LAST_CHANNELS = {'slim': 1024, 'base': 2048}
+
+
+@dataclass(frozen=True)
+class RTFormerClassifierArchitecture(RTFormerArchitecture):
+    """
+    The settings of RTFormer's backbone, and the width of the features that are averaged.
+
+    head_channels and aux_head are of the heads that segment: they have no effect here.
+    """
+
+    last_channels: int = 1024
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for the first value out of range."""
+        super().__post_init__()
+        check_count('last_channels', self.last_channels)
+
+
+class RTFormerClassifier(RTFormerBackbone, DualBranchClassifier):
+    """Classify images as a whole; the backbone's weights have the names of the segmenter's."""
+
+    def __init__(self, architecture: RTFormerClassifierArchitecture) -> None:
+        """Build the layers and initialise their weights."""
+        super().__init__(architecture)
+        self.architecture: RTFormerClassifierArchitecture = architecture
+        a, c = architecture, architecture.base_channels
+        self.add_classifier(2 * c, 8 * c, a.last_channels, a.num_classes, a.bn_momentum)
+        self.initialise()
+
+    @property
+    def family(self) -> NetworkFamily:
+        """Return RTFORMER_CLASSIFIER."""
+        return RTFORMER_CLASSIFIER
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits [n, num_classes] for normalised images [n, 3, h, w], any h and w."""
+        _, high, low = self.branches(images)
+        return self.classify(high, low)
+
+
+def build_rtformer_classifier(
+    variant: str,
+    num_classes: int,
+    *,
+    cross_size: int | None = None,
+    injection: tuple[bool, bool] | None = None,
+    drop_path_rate: float | None = None,
+    bn_momentum: float = 0.1,
+    base_channels: int | None = None,
+    last_channels: int | None = None,
+) -> RTFormerClassifier:
+    """
+    Return an RTFormer that classifies images as a whole, in training mode with fresh weights.
+
+    What is None is as build_rtformer has it; last_channels is DDRNet's (1024 slim, 2048 base).
+    Raises ConfigError for a value that no network can have.
+    """
+    published = next((each for name, each in VARIANTS.items() if name == variant), None)
+    if published is None:
+        raise ConfigError(f'variant is {variant!r}; expected one of {", ".join(VARIANTS)}')
+    return RTFormerClassifier(
+        RTFormerClassifierArchitecture(
+            variant=variant,
+            num_classes=num_classes,
+            base_channels=published.base_channels if base_channels is None else base_channels,
+            head_channels=published.head_channels,
+            cross_size=published.cross_size if cross_size is None else cross_size,
+            injection=published.injection if injection is None else injection,
+            drop_path_rate=published.drop_path_rate if drop_path_rate is None else drop_path_rate,
+            aux_head=False,
+            bn_momentum=bn_momentum,
+            last_channels=_LAST_CHANNELS[variant] if last_channels is None else last_channels,
+        )
+    )
+
+
+def _settings_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return the arguments of RTFormerClassifierArchitecture that weights show."""
+    settings = {**RTFORMER.settings_of(state), 'last_channels': 1}
+    if RTFORMER_CLASSIFIER.has_head(state):
+        settings['num_classes'] = state['linear.weight'].shape[0]
+        settings['last_channels'] = output_channels(state, 'last_layer.0.weight', 'RTFormer')
+    return settings
+
+
+RTFORMER_CLASSIFIER = NetworkFamily(
+    name='rtformer_classifier',
+    title='RTFormer',
+    task='classification',
+    variants=RTFORMER.variants,
+    build=build_rtformer_classifier,
+    architecture=RTFormerClassifierArchitecture,
+    network=RTFormerClassifier,
+    marks=(*RTFORMER.marks, 'down5.0.weight', 'last_layer.0.weight', 'linear.weight'),
+    settings_of=_settings_of,
+    head_prefixes=DUAL_CLASSIFIER_PREFIXES,
+    first_layer=RTFORMER.first_layer,
+    last_layer='linear',
+    norms_after=(
+        NormPlace(BasicBlock, norm='bn1', weights='conv1'),
+        NormPlace(BasicBlock, norm='bn2', weights='conv2'),
+    ),
+    norms_before_softmax=(NormPlace(GpuFriendlyAttention, norm='norm', weights='k'),),
+)
