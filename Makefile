@@ -10,7 +10,8 @@ ARGS ?=
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo benchmark soak parameters structure lint test smoke clean find-python
+.PHONY: help setup demo benchmark soak parameters structure lint test smoke \
+  build-with-tensorrt clean find-python
 
 prepared = $(or $(PYTHON),python3) scripts/environment.py
 
@@ -19,6 +20,7 @@ help:
 	@echo 'make demo VIEW=planner   costmap and scan beside the overlay, see demo_output/planner.png'
 	@echo 'make test                lint, types and all tests'
 	@echo 'make smoke               a few minutes of the tests, without PyTorch, for another PYTHON'
+	@echo 'make build-with-tensorrt  every export through a real TensorRT builder, without a GPU (91 MB)'
 	@echo 'make benchmark           speed of each stage on this machine'
 	@echo 'make soak [MINUTES=30]   everything that may happen to the node, for that long'
 	@echo 'make parameters          write config/seg.yaml and docs/parameters.md anew'
@@ -72,6 +74,9 @@ smoke: find-python
 	  test/unit/drawing test/unit/test_model_metadata.py \
 	  test/unit/engines/test_engines_onnxruntime.py \
 	  test/integration/ros/node/test_node_lifecycle.py $(ARGS)
+
+build-with-tensorrt: find-python
+	@$(prepared) test python scripts/build_with_tensorrt.py $(ARGS)
 
 clean:
 	for venv in .venv .venv-*; do if [ -e $$venv/setup.json ]; then rm -rf $$venv; fi; done

@@ -16,7 +16,7 @@ import sys
 import pytest
 from tensorrt_harness.empty_libraries import make_empty_libraries
 from tensorrt_harness.real_module import prepare
-from tensorrt_harness.wheels import BindingsMissing, unpacked, WHEELS
+from tensorrt_wheels import BindingsMissing, unpacked, WHEELS
 
 HARNESS = Path(__file__).parent / 'tensorrt_harness'
 NEWEST = WHEELS['11.4.0']

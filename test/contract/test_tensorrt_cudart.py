@@ -10,7 +10,7 @@ import sys
 
 from cuda_python_harness import PATHFINDER, WHEELS
 import pytest
-from tensorrt_harness.wheels import BindingsMissing, unpacked
+from tensorrt_wheels import BindingsMissing, unpacked
 
 CONTRACT = Path(__file__).parent
 HARNESS = CONTRACT / 'cuda_python_harness'

@@ -106,6 +106,11 @@ def types_taken(operator: str, release: Release) -> frozenset[int]:
     return _TAKEN[release].get(operator, frozenset())
 
 
+def known_operators() -> list[str]:
+    """Return the names of all operators that some release supports."""
+    return sorted(operator for *_, operators in _GROUPS for operator in operators.split())
+
+
 def _types(letters: str, release: Release) -> frozenset[int]:
     # 8.6 has no 64-bit integers: it casts them down.
     letters += 'l' if release == '8.6' and 'i' in letters else ''

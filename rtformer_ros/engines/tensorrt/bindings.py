@@ -17,6 +17,8 @@ Bindings = ModuleType
 _STRONG_TYPES = (10,)
 _OLDEST = (8, 5)
 _SUPPORTED = 'TensorRT 8.5, 8.6 and 10.3 or newer are supported'
+# Where another library is loaded under the name of TensorRT: the same interface, numbers from 1.
+_RTX = 'tensorrt_rtx'
 
 _NO_DRIVER = (
     'the NVIDIA driver is not visible here. In a container: start it with --runtime nvidia '
@@ -71,11 +73,14 @@ def version_of(trt: Bindings) -> tuple[int, ...]:
     """
     Return the version's numbers: (10, 13, 3, 9) of '10.13.3.9.post1'.
 
+    Those of TensorRT-RTX count from 1 and say nothing about TensorRT, see is_rtx.
     Raises EngineUnavailable for a version that is not supported.
     """
     text = str(getattr(trt, '__version__', ''))
     found = re.match(r'\d+(\.\d+)+', text)
     version = tuple(int(part) for part in found[0].split('.')) if found else ()
+    if is_rtx(trt) and version:
+        return version
     if version < _OLDEST or version[0] == 9:
         raise EngineUnavailable(
             f'TensorRT {text or "without a version"} ({getattr(trt, "__file__", "?")}) cannot be '
@@ -84,9 +89,23 @@ def version_of(trt: Bindings) -> tuple[int, ...]:
     return version
 
 
+def is_rtx(trt: Bindings) -> bool:
+    """
+    Return whether this is TensorRT-RTX, NVIDIA's other library with this interface.
+
+    It parses and builds without a GPU, which is what it is taken for here: to check what builds.
+    """
+    return trt.__name__.startswith(_RTX)
+
+
+def version_text(trt: Bindings) -> str:
+    """Return the full version as people read it after TensorRT: '10.3.0.26', 'RTX 1.7.1.116'."""
+    return f'RTX {trt.__version__}' if is_rtx(trt) else str(trt.__version__)
+
+
 def is_strongly_typed(trt: Bindings) -> bool:
     """Return whether networks take their precision from the model, not from builder flags."""
-    return version_of(trt) >= _STRONG_TYPES
+    return is_rtx(trt) or version_of(trt) >= _STRONG_TYPES
 
 
 def _explain(error: ImportError | OSError) -> str:

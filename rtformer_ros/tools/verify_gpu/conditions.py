@@ -13,6 +13,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from rtformer_ros import __version__
+from rtformer_ros.engines.tensorrt.bindings import version_text
 
 if TYPE_CHECKING:
     from rtformer_ros.engines.tensorrt.device import Gpu
@@ -84,7 +85,7 @@ def format_values(values: Mapping[str, str]) -> str:
 
 def _tensorrt_version() -> str:
     try:
-        return str(import_module('tensorrt').__version__)
+        return version_text(import_module('tensorrt'))
     except (ImportError, OSError) as error:
         return f'does not load ({error})'
 

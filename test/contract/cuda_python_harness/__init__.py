@@ -7,7 +7,7 @@ Its wheels (8 MB each) import without a GPU. One process holds one version; the 
 by test/contract/test_tensorrt_cudart.py with CUDA_PYTHON naming a version of `WHEELS`.
 """
 
-from tensorrt_harness.wheels import Wheel
+from tensorrt_wheels import Wheel
 
 _MACHINES = ('x86_64', 'aarch64')
 

@@ -3,13 +3,13 @@
 """
 Drive code that calls TensorRT against the real Python bindings, without a GPU or its libraries.
 
-The bindings wheels hold every class, enum and signature of a version. `wheels` downloads them,
-`empty_libraries` gives them the libraries that they link to, empty, and `real_module` imports
-them. `stand_ins` makes of the classes that need a GPU (Builder, Runtime, ICudaEngine ...) others
-of the same names, members and signatures that answer as a test says: a name, argument or enum
-that the version lacks raises AttributeError or TypeError as the bindings do. Enums, Dims, and the
-classes that an application derives from (ILogger, IProgressMonitor ...) are the real ones. What
-TensorRT does with all this is not shown.
+The bindings wheels hold every class, enum and signature of a version. scripts/tensorrt_wheels.py
+downloads them, `empty_libraries` gives them the libraries that they link to, empty, and
+`real_module` imports them. `stand_ins` makes of the classes that need a GPU (Builder, Runtime,
+ICudaEngine ...) others of the same names, members and signatures that answer as a test says: a
+name, argument or enum that the version lacks raises AttributeError or TypeError as the bindings
+do. Enums, Dims, and the classes that an application derives from (ILogger, IProgressMonitor ...)
+are the real ones. What TensorRT does with all this is not shown.
 
 One process holds one version. The tests are the files check_*.py in this folder; for each version
 test/contract/test_tensorrt_bindings.py starts pytest with them. By hand, for one version:

@@ -6,10 +6,10 @@ import os
 import sys
 
 import pytest
+from tensorrt_wheels import BindingsMissing, WHEELS
 
 from tensorrt_harness.real_module import load
 from tensorrt_harness.stand_ins import StandIns
-from tensorrt_harness.wheels import BindingsMissing, WHEELS
 
 
 @pytest.fixture(scope='session')
@@ -58,6 +58,7 @@ def network(stand_ins, trt):
     image = stand_ins.make('ITensor', name='image', shape=(-1, 360, 480, 3))
     stand_ins.answer('INetworkDefinition.num_inputs', 1)
     stand_ins.answer('INetworkDefinition.get_input', image)
+    stand_ins.answer('INetworkDefinition.num_outputs', 2)
     stand_ins.answer('INetworkDefinition.num_layers', 0)
     stand_ins.answer('IBuilderConfig.add_optimization_profile', 0)
     stand_ins.answer('ITimingCache.serialize', stand_ins.memory(b'timings'))

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 
-from tensorrt_harness.wheels import BindingsMissing
+from tensorrt_wheels import BindingsMissing
 
 # TensorRT's own, among the symbols that libc, libstdc++ and Python have: the factories
 # (create..._INTERNAL), getNvOnnxParserVersion, getPluginRegistry, initLibNvInferPlugins, and in

@@ -10,8 +10,9 @@ from pathlib import Path
 import sys
 from types import ModuleType
 
+from tensorrt_wheels import unpacked, Wheel
+
 from tensorrt_harness.empty_libraries import make_empty_libraries
-from tensorrt_harness.wheels import unpacked, Wheel
 
 _EXTENSION = Path('tensorrt_bindings') / 'tensorrt.so'
 

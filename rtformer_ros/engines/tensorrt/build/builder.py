@@ -9,7 +9,7 @@ import logging
 import re
 from typing import Any, TYPE_CHECKING
 
-from rtformer_ros.engines.tensorrt.bindings import is_strongly_typed, load_tensorrt
+from rtformer_ros.engines.tensorrt.bindings import is_strongly_typed, load_tensorrt, version_text
 from rtformer_ros.engines.tensorrt.build.progress import BuildReporter, make_progress_monitor
 from rtformer_ros.engines.tensorrt.build.weak_typing import allow_precisions, relax_precisions
 from rtformer_ros.engines.tensorrt.messages import (
@@ -82,7 +82,7 @@ def _build(
     reporter.enter('reading the model')
     # The parser holds the weights: it has to live until the plan is there.
     parser = trt.OnnxParser(network, shared_logger(trt))
-    _parse(trt, parser, onnx_path)
+    _parse(trt, parser, network, onnx_path)
     config = _configure(trt, builder, options)
     _set_batches(builder, config, network, onnx_path, options.max_batch)
     if precision == 'fp32':
@@ -113,7 +113,7 @@ def _make_network(trt: Bindings) -> tuple[Any, Any]:
 
 def _no_gpu(trt: Bindings, messages: MessageLog) -> str:
     return (
-        f'TensorRT {trt.__version__} finds no GPU that it can use ({messages.reason()}); check '
+        f'TensorRT {version_text(trt)} finds no GPU that it can use ({messages.reason()}); check '
         'with nvidia-smi that the driver sees one, that neither is too old or too new for this '
         'TensorRT, and that a container was started with its GPU; or set engine to onnxruntime'
     )
@@ -125,13 +125,16 @@ def _network_flags(trt: Bindings) -> int:
     return 1 << int(flags.STRONGLY_TYPED if is_strongly_typed(trt) else flags.EXPLICIT_BATCH)
 
 
-def _parse(trt: Bindings, parser: Any, onnx_path: Path) -> None:
+def _parse(trt: Bindings, parser: Any, network: Any, onnx_path: Path) -> None:
     with listening() as messages:
-        if parser.parse_from_file(str(onnx_path)):
+        is_parsed = parser.parse_from_file(str(onnx_path))
+        # An empty file is a valid model to it, of which no plan can be made.
+        if is_parsed and network.num_outputs:
             return
         errors = [_parser_error(parser.get_error(index)) for index in range(parser.num_errors)]
+        errors += ['it has no outputs'] if is_parsed else []
     raise EngineBuildError(
-        f'TensorRT {trt.__version__} cannot read {onnx_path}: '
+        f'TensorRT {version_text(trt)} cannot read {onnx_path}: '
         f'{"; ".join(errors) or messages.reason()}. Export the model anew with this package, '
         'which uses only what TensorRT takes'
     )
@@ -154,7 +157,7 @@ def _configure(trt: Bindings, builder: Any, options: BuildOptions) -> Any:
     if hasattr(trt.IBuilderConfig, 'builder_optimization_level'):
         config.builder_optimization_level = options.optimization_level
     else:
-        _logger.info('TensorRT %s has no optimization levels', trt.__version__)
+        _logger.info('TensorRT %s has no optimization levels', version_text(trt))
     return config
 
 

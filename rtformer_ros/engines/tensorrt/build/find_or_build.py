@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.request import BuildProgress
-from rtformer_ros.engines.tensorrt.bindings import load_tensorrt
+from rtformer_ros.engines.tensorrt.bindings import load_tensorrt, version_text
 from rtformer_ros.engines.tensorrt.build.attempts import compile_safely
 from rtformer_ros.engines.tensorrt.build.job import CompileJob
 from rtformer_ros.engines.tensorrt.build.parent import COMPILER
@@ -63,7 +63,7 @@ def find_target(request: EngineRequest) -> Target:
         )
     # The driver first: without it the bindings' own message is hard to read.
     gpu = find_gpu(request.cuda_index)
-    return Target(load_tensorrt().__version__, gpu)
+    return Target(version_text(load_tensorrt()), gpu)
 
 
 def must_compile(

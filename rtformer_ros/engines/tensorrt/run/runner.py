@@ -10,7 +10,7 @@ from typing import Any, TYPE_CHECKING
 
 import numpy as np
 from rtformer_ros.engines.tensor_format import decode_outputs, encode_images
-from rtformer_ros.engines.tensorrt.bindings import load_tensorrt
+from rtformer_ros.engines.tensorrt.bindings import load_tensorrt, version_text
 from rtformer_ros.engines.tensorrt.messages import listening, MessageLog, shared_logger
 from rtformer_ros.engines.tensorrt.run.execution import Execution
 from rtformer_ros.engines.tensorrt.run.open_cuda import open_cuda
@@ -165,13 +165,13 @@ class PlanRunner:
         # Its factory returns a null pointer, which the bindings call a TypeError.
         except TypeError as error:
             raise EngineUnavailable(
-                f'TensorRT {self._trt.__version__} cannot start on this GPU ({error}): '
+                f'TensorRT {version_text(self._trt)} cannot start on this GPU ({error}): '
                 f'{self._reason()}'
             ) from error
         engine = self._runtime.deserialize_cuda_engine(plan)
         if engine is None:
             raise PlanRefused(
-                f'TensorRT {self._trt.__version__} cannot load the plan, which fits only the '
+                f'TensorRT {version_text(self._trt)} cannot load the plan, which fits only the '
                 f'version and the GPU that it was built with: {self._reason()}'
             )
         return engine

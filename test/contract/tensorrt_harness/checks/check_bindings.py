@@ -8,7 +8,7 @@ import sys
 
 from rtformer_ros.engines.tensorrt.bindings import is_strongly_typed, load_tensorrt, version_of
 from tensorrt_harness.real_module import prepare
-from tensorrt_harness.wheels import WHEELS
+from tensorrt_wheels import WHEELS
 
 
 def test_versions_are_told_apart(real_tensorrt, version):

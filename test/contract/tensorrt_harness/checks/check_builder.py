@@ -172,6 +172,12 @@ def test_all_errors_of_the_parser_are_told(stand_ins, network, is_typed):
     assert f'street.onnx: no such operator{node}; wrong rank{node}. Export' in str(caught.value)
 
 
+def test_a_file_that_the_parser_finds_nothing_in_is_told(stand_ins, network):
+    stand_ins.answer('INetworkDefinition.num_outputs', 0)
+    with pytest.raises(EngineBuildError, match=r'cannot read .*street\.onnx: it has no outputs'):
+        build()
+
+
 def test_a_parser_without_errors_leaves_the_logger(stand_ins, network, says):
     stand_ins.answer('OnnxParser.parse_from_file', says(False, ('ERROR', 'no such file')))
     with pytest.raises(EngineBuildError, match='TensorRT says: no such file'):

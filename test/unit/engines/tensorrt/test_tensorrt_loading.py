@@ -6,7 +6,13 @@ import importlib.util
 import sys
 
 import pytest
-from rtformer_ros.engines.tensorrt.bindings import is_strongly_typed, load_tensorrt, version_of
+from rtformer_ros.engines.tensorrt.bindings import (
+    is_rtx,
+    is_strongly_typed,
+    load_tensorrt,
+    version_of,
+    version_text,
+)
 from rtformer_ros.errors import EngineUnavailable
 
 
@@ -82,3 +88,12 @@ def test_versions(install, text, numbers, is_typed):
     trt = load_tensorrt()
     assert version_of(trt) == numbers
     assert is_strongly_typed(trt) is is_typed
+    assert (is_rtx(trt), version_text(trt)) == (False, text)
+
+
+def test_tensorrt_rtx_is_not_taken_for_tensorrt(install):
+    install("__version__ = '1.7.1.116'\n__name__ = 'tensorrt_rtx_bindings'")
+    trt = load_tensorrt()
+    assert (is_rtx(trt), version_text(trt)) == (True, 'RTX 1.7.1.116')
+    # By its numbers it would be older than all that is supported.
+    assert (version_of(trt), is_strongly_typed(trt)) == ((1, 7, 1, 116), True)

@@ -1,6 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Download the wheels of TensorRT's Python bindings, once for each environment."""
+"""
+Download wheels of TensorRT, once for each environment, into a folder of it.
+
+They are NVIDIA's, under its own licence: kept for checks, never a part of this package.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from dataclasses import dataclass
 import os
 from pathlib import Path
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,7 +26,7 @@ class BindingsMissing(Exception):
 @dataclass(frozen=True)
 class Wheel:
     """
-    A release of the bindings on PyPI.
+    A release of the bindings, or of libraries, on PyPI.
 
     first_minor, last_minor: the CPython 3 versions that it has wheels for; machines: those of its
     Linux wheels.
@@ -47,20 +52,42 @@ WHEELS = {
     )
 }
 
+_RTX = '1.7.1.116'
+RTX_WHEELS = (
+    Wheel(_RTX, 'tensorrt-rtx-cu12-bindings', _RTX, 9, 14),
+    Wheel(_RTX, 'tensorrt-rtx-cu12-libs', _RTX, 9, 14),
+)
+"""
+TensorRT-RTX, whole: parser and builder work without a GPU. It is not the TensorRT of JetPack.
+"""
 
-def unpacked(wheel: Wheel) -> Path:
-    """Return the folder in which the wheel lies unpacked; raises BindingsMissing."""
-    _check_platform(wheel)
+
+def folder_of(wheel: Wheel) -> Path:
+    """Return the folder in which a wheel, and those unpacked with it, lie if they are here."""
     python = f'cp{sys.version_info.major}{sys.version_info.minor}'
-    folder = Path(sys.prefix) / 'tensorrt_bindings' / f'{wheel.release}-{python}'
+    return Path(sys.prefix) / 'tensorrt_bindings' / f'{wheel.release}-{python}'
+
+
+def unpacked(*wheels: Wheel) -> Path:
+    """
+    Return the folder in which wheels lie unpacked, all in one; download them where it is not here.
+
+    It has the name of the first. Raises BindingsMissing.
+    """
+    for wheel in wheels:
+        _check_platform(wheel)
+    folder = folder_of(wheels[0])
     if folder.is_dir():
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         # Renamed when complete, so that a broken-off download or a second process does no harm.
         with tempfile.TemporaryDirectory(dir=folder.parent) as draft:
-            with zipfile.ZipFile(_download(wheel, Path(draft))) as archive:
-                archive.extractall(Path(draft) / 'content')
+            for wheel in wheels:
+                own = Path(draft) / wheel.project
+                with zipfile.ZipFile(_download(wheel, own)) as archive:
+                    archive.extractall(Path(draft) / 'content')
+                shutil.rmtree(own)
             if not folder.is_dir():
                 (Path(draft) / 'content').rename(folder)
     except OSError as error:
@@ -84,9 +111,9 @@ def _check_platform(wheel: Wheel) -> None:
 
 def _download(wheel: Wheel, folder: Path) -> Path:
     pip = [sys.executable, '-m', 'pip', '--disable-pip-version-check', '--no-input', 'download']
-    options = ['--no-deps', '--only-binary=:all:', '--retries=1', '--timeout=20', '--dest', folder]
+    options = ['--no-deps', '--only-binary=:all:', '--retries=1', '--timeout=20', '--dest']
     done = subprocess.run(
-        [*pip, *options, f'{wheel.project}=={wheel.release}'],
+        [*pip, *options, str(folder), f'{wheel.project}=={wheel.release}'],
         capture_output=True,
         text=True,
         check=False,

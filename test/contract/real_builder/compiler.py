@@ -1,0 +1,42 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""
+Compile as the package's own child process does; ONNX Runtime runs the graph instead of the GPU.
+
+What is left out of rtformer_ros.engines.tensorrt.build.child is the look for CUDA's library and
+the running of the plan. So the agreement is that of the graph that was compiled, not the plan's.
+"""
+
+from pathlib import Path
+import sys
+import tempfile
+
+import onnx
+from rtformer_ros.engines import EngineRequest
+from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine
+from rtformer_ros.engines.tensorrt.build.builder import build_plan
+from rtformer_ros.engines.tensorrt.build.child import serve
+from rtformer_ros.labels.label_set import LabelSet
+
+
+def run_graph(plan, graph, images_nhwc, num_classes):
+    """Return the classes that ONNX Runtime sees with the compiled graph."""
+    assert plan
+    model = onnx.load(graph.path)
+    # A foreign model is described beside the file that it came from.
+    own = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, {**own, **graph.metadata.to_properties()})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'graph.onnx'
+        onnx.save(model, path)
+        labels = None if graph.metadata.labels else LabelSet.generic(num_classes)
+        engine = OnnxRuntimeEngine.open(
+            EngineRequest(path, 'onnxruntime', device='cpu', threads=1, labels=labels)
+        )
+    class_map_nhw = engine.infer(images_nhwc).class_map_nhw
+    engine.close()
+    return class_map_nhw
+
+
+if __name__ == '__main__':
+    sys.exit(serve(build_plan, run_graph))
