@@ -132,6 +132,10 @@ class EngineBuildCancelled(EngineError):
     """Report a build that its caller called off."""
 
 
+class EngineBuildNeeded(EngineError):
+    """Report a model that must be compiled first, to a caller who does not wait for that."""
+
+
 class GeometryError(RtformerError, ValueError):
     """Report a camera calibration or pose from which nothing can be projected."""
 

@@ -19,6 +19,7 @@ from rtformer_ros.engines.openvino import preference as openvino_preference
 from rtformer_ros.errors import (
     ConfigError,
     EngineBuildCancelled,
+    EngineBuildNeeded,
     EngineError,
     EngineUnavailable,
     ModelError,
@@ -106,7 +107,8 @@ def open_engine(request: EngineRequest) -> Engine:
 
     For 'auto', this module logs which engine was chosen and why.
     Raises ModelError for a file that is broken, ConfigError for a setting that cannot be honoured,
-    EngineUnavailable where library or device is missing, EngineError otherwise.
+    EngineUnavailable where library or device is missing, EngineBuildNeeded for a model that must
+    be compiled where the request does not allow that, EngineError otherwise.
     """
     name = request.engine
     if name == 'auto':
@@ -153,7 +155,7 @@ def _open_best(request: EngineRequest) -> Engine:
         except EngineUnavailable as error:
             failures.append(f'{name} is not available: {error}')
             continue
-        except EngineBuildCancelled:
+        except (EngineBuildCancelled, EngineBuildNeeded):
             raise
         except EngineError as error:
             # One that compiles also fails for want of memory, or on operators that it lacks.

@@ -122,7 +122,8 @@ class EngineRequest:
     file; labels_override: also where they have other names. network_size: (height, width) in
     pixels for a model that takes any size. precision: for engines that choose it when they open;
     'int8' opens the INT8 file beside the model. build, watch: for engines that compile the model
-    first, see `needs_build`. gives_way: another engine is at work meanwhile and keeps its core,
+    first, see `needs_build`; may_build: whether opening may take the minutes of that, else it
+    raises EngineBuildNeeded. gives_way: another engine is at work meanwhile and keeps its core,
     for which opening may take longer.
     Raises ModelError where there is no such file, ConfigError for a value that cannot be.
     """
@@ -138,6 +139,7 @@ class EngineRequest:
     precision: EnginePrecision = 'auto'
     build: BuildOptions = field(default_factory=BuildOptions)
     watch: BuildWatch = field(default_factory=BuildWatch)
+    may_build: bool = True
     gives_way: bool = False
 
     def __post_init__(self) -> None:

@@ -15,7 +15,13 @@ from rtformer_ros.engines.reduced_precision.int8_file import int8_file, TENSORRT
 from rtformer_ros.engines.tensorrt.build import find_or_build
 from rtformer_ros.engines.tensorrt.plans.file import open_plan_file, PLAN_SUFFIXES
 from rtformer_ros.engines.tensorrt.run.runner import PlanRefused, PlanRunner
-from rtformer_ros.errors import ConfigError, EngineError, EngineUnavailable, ModelError
+from rtformer_ros.errors import (
+    ConfigError,
+    EngineBuildNeeded,
+    EngineError,
+    EngineUnavailable,
+    ModelError,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -47,7 +53,7 @@ class TensorRTEngine(Engine):
         Open a plan file, or the plan of an ONNX file, which is compiled where the cache has none.
 
         Raises EngineUnavailable without TensorRT or GPU, EngineBuildError, EngineBuildCancelled,
-        ModelError, ConfigError and EngineError as open_engine says.
+        EngineBuildNeeded, ModelError, ConfigError and EngineError as open_engine says.
         """
         target = find_or_build.find_target(request)
         request = _in_int8(request)
@@ -130,8 +136,10 @@ def _open_onnx(request: EngineRequest, target: Target) -> _Opened:
             raise
         # An update of the driver, say, of which the plan's record knows nothing.
         _logger.warning('the cached plan of %s is built again: %s', request.model.name, error)
-    # Should the build fail, the next start knows that it has to build.
-    find_or_build.discard_plan(prepared)
+        # Should the build fail, the next start knows that it has to build.
+        find_or_build.discard_plan(prepared)
+        if not request.may_build:
+            raise EngineBuildNeeded(str(error)) from error
     prepared = find_or_build.prepare_plan(request, target=target, force=True)
     return _run_prepared(prepared, request)
 

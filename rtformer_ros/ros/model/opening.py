@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 import logging
 import threading
 from typing import Any, Generic, TYPE_CHECKING, TypeVar
 
 from rtformer_ros.engines import BuildWatch, needs_build, open_engine
-from rtformer_ros.errors import EngineError, RtformerError
+from rtformer_ros.errors import EngineBuildNeeded, EngineError, RtformerError
 from rtformer_ros.ros.model.engine_request import engine_request
 
 if TYPE_CHECKING:
@@ -137,7 +138,13 @@ class _Work(Generic[T]):
 
 
 def _open(request: EngineRequest) -> Engine | None:
-    return None if needs_build(request) else open_engine(request)
+    if needs_build(request):
+        return None
+    try:
+        return open_engine(replace(request, may_build=False))
+    except EngineBuildNeeded:
+        # What was compiled before is of no use any more, which only opening it shows.
+        return None
 
 
 def _close(result: object) -> None:

@@ -167,7 +167,7 @@ def _build(model: Path, options: BuildEngineOptions, prepare: Prepare) -> None:
 
 
 def _prepare(request: EngineRequest, force: bool) -> PreparedPlan:
-    return prepare_plan(request, force=force)
+    return prepare_plan(request, force=force, is_exact=True)
 
 
 @contextmanager
@@ -209,7 +209,7 @@ def _summary(prepared: PreparedPlan, output: Path | None) -> str:
         f'{record.plan_bytes / (1 << 20):.1f} MiB, for TensorRT '
         f'{record.key.target.tensorrt_version} on {record.key.target.gpu}',
         f'agrees with ONNX Runtime on {record.agreement:.2%} of the pixels of a real image',
-        *(f'tried before: {note}' for note in record.notes),
+        *(f'note: {note}' for note in record.notes),
     ]
     return '\n'.join(lines)
 

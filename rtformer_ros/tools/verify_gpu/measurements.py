@@ -146,7 +146,7 @@ def _prepare(trial: GpuTrial, precision: EnginePrecision, batch: int) -> Prepare
         request = EngineRequest(
             trial.model, 'tensorrt', precision=precision, build=options, watch=trial.watch
         )
-        return prepare_plan(request, force=trial.is_rebuilt)
+        return prepare_plan(request, force=trial.is_rebuilt, is_exact=True)
     except Exception as error:  # noqa: BLE001
         return error
 

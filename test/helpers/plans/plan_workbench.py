@@ -52,7 +52,7 @@ class Workbench:
         return EngineRequest(self.model, engine, build=build, watch=watch, **changes)
 
     def prepare(
-        self, request=None, *, target=TARGET, cache=None, force=False, **script
+        self, request=None, *, target=TARGET, cache=None, force=False, is_exact=False, **script
     ) -> PreparedPlan:
         return prepare_plan(
             request or self.request(),
@@ -60,6 +60,7 @@ class Workbench:
             cache=cache or PlanCache(self.cache_folder),
             compiler=self.compiler(**script),
             force=force,
+            is_exact=is_exact,
         )
 
     def needs_build(self, request=None, target=TARGET) -> bool:

@@ -92,7 +92,7 @@ def test_settings_that_were_given_up_are_told(bench, build, capsys):
     assert build(bench.model, wrong=['fp16@3', 'fp16@1']) == 0
     output = capsys.readouterr().out
     assert 'FP32 at optimisation level 3' in output
-    assert output.count('tried before: FP16') == 2
+    assert output.count('note: FP16') == 2
     assert build(bench.model, '--force', wrong=['*']) == 1
     assert 'at least 99% are expected' in capsys.readouterr().err
 

@@ -26,12 +26,15 @@ from rtformer_ros.engines.tensorrt.plans.record import PlanRecord
 from rtformer_ros.errors import (
     EngineBuildCancelled,
     EngineBuildError,
+    EngineBuildNeeded,
     EngineBuildOutOfMemory,
+    EngineError,
     EngineUnavailable,
 )
 
 if TYPE_CHECKING:
     from rtformer_ros.engines.request import EngineRequest
+    from rtformer_ros.engines.tensorrt.build.attempts import Success
     from rtformer_ros.model_metadata import ModelMetadata
 
 _logger = logging.getLogger(__name__)
@@ -77,7 +80,7 @@ def must_compile(
     target = target or find_target(request)
     cache = cache or PlanCache(default_cache_folder())
     key = key_of(request, target)
-    return cache.load(key) is None and not _known_failure(request, key, cache)
+    return cache.load_serving(key) is None and not _known_failure(request, key, cache)
 
 
 def prepare_plan(
@@ -87,21 +90,27 @@ def prepare_plan(
     cache: PlanCache | None = None,
     compiler: Sequence[str] = COMPILER,
     force: bool = False,
+    is_exact: bool = False,
 ) -> PreparedPlan:
     """
     Return the plan that a request asks for; compile it where the cache does not have it.
 
     Another process that compiles the same plan is waited for. target: this machine's by default;
-    cache: the user's; compiler: the command that compiles; force: compile in any case.
-    Raises EngineUnavailable, EngineBuildError, EngineBuildCancelled, ModelError and ConfigError.
+    cache: the user's; compiler: the command that compiles; force: compile in any case; is_exact:
+    a plan for more images a call does not do, though it takes fewer, too.
+    Raises EngineUnavailable, EngineBuildError, EngineBuildCancelled, EngineBuildNeeded where the
+    request does not allow to compile, ModelError and ConfigError.
     """
     target = target or find_target(request)
     cache = cache or PlanCache(default_cache_folder())
     key = key_of(request, target)
-    stored = None if force else cache.load(key)
+    load = cache.load if is_exact else cache.load_serving
+    stored = None if force else load(key)
     if stored is None:
+        if not request.may_build:
+            raise _not_built(request, key, cache)
         with cache.locked(key, _waiting(request)):
-            stored = None if force else cache.load(key)
+            stored = None if force else load(key)
             if stored is None:
                 failure = _known_failure(request, key, cache)
                 if failure:
@@ -126,6 +135,14 @@ def _known_failure(request: EngineRequest, key: PlanKey, cache: PlanCache) -> st
     )
 
 
+def _not_built(request: EngineRequest, key: PlanKey, cache: PlanCache) -> EngineError:
+    """Return why there is no plan for one who does not wait for it."""
+    failure = _known_failure(request, key, cache)
+    if failure:
+        return EngineBuildError(failure)
+    return EngineBuildNeeded(f'the plan of {request.model.name} has to be built first')
+
+
 def _waiting(request: EngineRequest) -> Callable[[], None]:
     """Return what to do while another process builds: tell so, and see whether to give up."""
     started_s = time.monotonic()
@@ -148,6 +165,16 @@ def _waiting(request: EngineRequest) -> Callable[[], None]:
 
 
 def _from_cache(stored: StoredPlan, request: EngineRequest) -> PreparedPlan:
+    wanted, largest = request.build.max_batch, stored.record.key.max_batch
+    if largest != wanted:
+        _logger.info(
+            'the plan of %s for up to %d images a call serves %d; build_engine --batch %d makes '
+            'one that is tuned for them',
+            request.model.name,
+            largest,
+            wanted,
+            wanted,
+        )
     metadata = stored.record.metadata(request.model)
     return PreparedPlan(stored.plan, stored.path, stored.record, metadata, is_new=False)
 
@@ -177,21 +204,8 @@ def _build(
         raise EngineBuildError(
             f'{request.model} changed while it was compiled; nothing was kept: open it again'
         )
-    compiled, result = success.compiled, success.compiled.result
-    record = PlanRecord(
-        key=key,
-        model_name=request.model.name,
-        plan_sha256=result.plan_sha256,
-        plan_bytes=result.plan_bytes,
-        precision=result.precision,
-        optimization_level=success.attempt.optimization_level,
-        agreement=result.agreement,
-        build_s=round(time.monotonic() - started_s, 1),
-        built_at=datetime.now(timezone.utc).isoformat(timespec='seconds'),
-        properties=result.properties,
-        is_self_described=result.is_self_described,
-        notes=success.notes,
-    )
+    compiled = success.compiled
+    record = _record_of(success, request, key, time.monotonic() - started_s)
     path = cache.store(compiled.plan, record)
     cache.store_timings(key.target, compiled.timing_cache)
     _logger.info(
@@ -202,6 +216,26 @@ def _build(
         path or 'kept in memory only',
     )
     return PreparedPlan(compiled.plan, path, record, record.metadata(), is_new=True)
+
+
+def _record_of(
+    success: Success, request: EngineRequest, key: PlanKey, build_s: float
+) -> PlanRecord:
+    result = success.compiled.result
+    return PlanRecord(
+        key=key,
+        model_name=request.model.name,
+        plan_sha256=result.plan_sha256,
+        plan_bytes=result.plan_bytes,
+        precision=result.precision,
+        optimization_level=success.attempt.optimization_level,
+        agreement=result.agreement,
+        build_s=round(build_s, 1),
+        built_at=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        properties=result.properties,
+        is_self_described=result.is_self_described,
+        notes=success.notes,
+    )
 
 
 def _job(request: EngineRequest, key: PlanKey) -> CompileJob:

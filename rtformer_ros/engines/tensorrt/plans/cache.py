@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 import logging
 import os
@@ -88,6 +88,11 @@ class PlanCache:
         mark_used(path)
         return StoredPlan(path, plan, record)
 
+    def load_serving(self, key: PlanKey) -> StoredPlan | None:
+        """Return the plan for a key, else the next one for more images a call, else None."""
+        keys = [key, *self._larger_keys(key)]
+        return next(filter(None, map(self.load, keys)), None)
+
     def store(self, plan: bytes, record: PlanRecord) -> Path | None:
         """
         Keep a plan; return its path, or None where the folder or its disk do not take it.
@@ -161,6 +166,16 @@ class PlanCache:
         if timings and not self._distrust:
             with suppress(ModelError):
                 write_atomically(self._timing_path(target), timings)
+
+    def _larger_keys(self, key: PlanKey) -> list[PlanKey]:
+        """Return the keys of plans here that only take more images, those for fewest first."""
+        alike, found = replace(key, max_batch=0), []
+        for path in () if self._distrust else self._folder.glob('*.plan.json'):
+            with suppress(ModelError, OSError):
+                other = PlanRecord.from_json(self._read(path), str(path)).key
+                if other.max_batch > key.max_batch and replace(other, max_batch=0) == alike:
+                    found.append(other)
+        return sorted(found, key=lambda each: each.max_batch)
 
     def _path(self, key: PlanKey) -> Path:
         return self._folder / f'{key.digest}.plan'

@@ -16,6 +16,7 @@ from rtformer_ros.engines.tensorrt.run import runner
 from rtformer_ros.engines.tensorrt.run.cudart import Cudart
 from rtformer_ros.errors import (
     ConfigError,
+    EngineBuildNeeded,
     EngineClosed,
     EngineError,
     EngineUnavailable,
@@ -143,6 +144,16 @@ def test_a_cached_plan_that_no_longer_loads_is_built_again(
     assert any('is built again: TensorRT' in message for message in caplog.messages)
     assert_ours(engine.infer(images(1)), images(1))
     engine.close()
+
+
+def test_who_does_not_wait_gets_no_build_in_place_of_a_refused_plan(
+    plan, stand_ins, model, preparations
+):
+    stand_ins.answer('Runtime.deserialize_cuda_engine', None)
+    for engine in ('auto', 'tensorrt'):
+        with pytest.raises(EngineBuildNeeded, match='cannot load the plan'):
+            open_engine(EngineRequest(model, engine, may_build=False))
+    assert (preparations.forced, preparations.discarded) == ([False] * 2, 2)
 
 
 def test_memory_that_is_short_is_no_reason_to_build_again(plan, model, preparations, cudart):

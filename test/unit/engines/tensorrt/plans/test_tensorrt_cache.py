@@ -18,7 +18,7 @@ import pytest
 from rtformer_ros.engines import BuildWatch
 from rtformer_ros.engines.tensorrt.plans.cache import PlanCache
 from rtformer_ros.engines.tensorrt.plans.record import read_record
-from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError
+from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError, EngineBuildNeeded
 
 PROCESS = Path(__file__).parents[4] / 'helpers' / 'plans' / 'plan_process.py'
 
@@ -177,6 +177,41 @@ def test_another_model_machine_or_option_needs_another_plan(bench):
     assert bench.needs_build()
     write_model(bench.model)
     assert not bench.needs_build()
+
+
+def test_a_plan_for_more_cameras_serves_fewer(bench, caplog):
+    for most in (2, 4, 8):
+        bench.prepare(bench.request(build={'max_batch': most}))
+    three = bench.request(build={'max_batch': 3})
+    assert not bench.needs_build(three)
+    caplog.set_level('INFO')
+    served = bench.prepare(three)
+    assert (served.is_new, served.record.key.max_batch) == (False, 4)
+    assert 'for up to 4 images a call serves 3; build_engine --batch 3' in caplog.text
+    assert bench.prepare(bench.request(build={'max_batch': 2})).record.key.max_batch == 2
+    assert bench.needs_build(bench.request(build={'max_batch': 9}))
+    assert bench.needs_build(bench.request(build={'max_batch': 3, 'workspace_mib': 512}))
+    write_model(bench.model, bias=1.0)
+    assert bench.needs_build(three)
+
+
+def test_a_plan_for_exactly_so_many_images_can_be_asked_for(bench):
+    bench.prepare(bench.request(build={'max_batch': 4}))
+    exact = bench.prepare(bench.request(build={'max_batch': 3}), is_exact=True)
+    assert (exact.is_new, exact.record.key.max_batch) == (True, 3)
+
+
+def test_who_does_not_wait_hears_that_there_is_no_plan(bench):
+    with pytest.raises(EngineBuildNeeded, match=r'plan of model\.onnx has to be built first'):
+        bench.prepare(bench.request(may_build=False))
+    assert bench.builds() == []
+    bench.prepare()
+    assert not bench.prepare(bench.request(may_build=False)).is_new
+    patient = bench.request('auto', precision='fp32', may_build=False)
+    with pytest.raises(EngineBuildError):
+        bench.prepare(bench.request('auto', precision='fp32'), wrong=['*'])
+    with pytest.raises(EngineBuildError, match='its plan could not be built'):
+        bench.prepare(patient)
 
 
 @pytest.mark.parametrize('name', ['model.onnx.data', 'w', f'{"weights" * 20}.bin'])
