@@ -13,7 +13,7 @@ _LIBRARY = 'libcuda.so.1'
 _NO_DEVICE = 100
 _NAME_BYTES = 256
 # CUdevice_attribute of the driver's API.
-_MULTIPROCESSORS, _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 16, 75, 76
+_MULTIPROCESSORS, _INTEGRATED, _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 16, 18, 75, 76
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,17 @@ def find_gpu(index: int = 0, library: str = _LIBRARY) -> Gpu:
         for number in (_CAPABILITY_MAJOR, _CAPABILITY_MINOR, _MULTIPROCESSORS)
     )
     return Gpu(name.value.decode(errors='replace'), f'{major}.{minor}', multiprocessors)
+
+
+def is_integrated(index: int = 0, library: str = _LIBRARY) -> bool:
+    """Return whether that GPU is here and shares its memory with the CPU."""
+    device = ctypes.c_int()
+    try:
+        driver = _Driver(library)
+        driver.call('cuDeviceGet', ctypes.byref(device), index)
+        return driver.attribute(_INTEGRATED, device) == 1
+    except EngineUnavailable:
+        return False
 
 
 class _Driver:

@@ -19,6 +19,7 @@ from rtformer_ros.engines.tensorrt.build.parent import (
     COMPILER,
 )
 from rtformer_ros.engines.tensorrt.build.verification import LEAST_AGREEMENT
+from rtformer_ros.engines.tensorrt.memory import read_memory
 from rtformer_ros.errors import ConfigError, EngineBuildError, EngineBuildOutOfMemory
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Success:
     """
     The plan of the first attempt that was good enough.
 
-    notes: the attempts before it, and why each was given up.
+    notes: the attempts before it, and why each was given up; what else is to be known of it.
     """
 
     compiled: CompiledPlan
@@ -113,12 +114,12 @@ def compile_safely(
             failure = _refusal(compiled.result)
             may_be_fp32 = not compiled.result.is_typed
             if not failure:
-                return Success(compiled, attempt, tuple(notes))
+                return Success(compiled, attempt, (*notes, *_shortage(compiled.result, job)))
         notes.append(f'{attempt}: {failure}')
         _logger.warning('%s gave no plan that can be used: %s', attempt, failure)
-    raise kind(
-        f'no plan could be made of {Path(job.onnx_path).name}; tried: {"; ".join(_once(notes))}'
-    )
+    advice = _memory_advice() if kind is EngineBuildOutOfMemory else ''
+    said = '; '.join(_once(notes))
+    raise kind(f'no plan could be made of {Path(job.onnx_path).name}; tried: {said}{advice}')
 
 
 def _refusal(result: CompileResult) -> str:
@@ -130,6 +131,22 @@ def _refusal(result: CompileResult) -> str:
         f'the {result.precision.upper()} plan agrees with ONNX Runtime on {result.agreement:.2%} '
         f'of the pixels of a real image; at least {least:.0%} are expected'
     )
+
+
+def _shortage(result: CompileResult, job: CompileJob) -> Iterator[str]:
+    """Say where a plan was built with less scratch memory than was asked for."""
+    if 0 < result.workspace_mib < job.workspace_mib:
+        note = (
+            f'built with a workspace of {result.workspace_mib} MiB instead of '
+            f'{job.workspace_mib}, as no more memory was free; with more it may run faster'
+        )
+        _logger.info('the plan was %s', note)
+        yield note
+
+
+def _memory_advice() -> str:
+    memory = read_memory()
+    return f'. Mind that {memory.advice}' if memory and memory.advice else ''
 
 
 def _attempt_watch(

@@ -19,6 +19,7 @@ from rtformer_ros.engines.tensorrt.build.attempts import compile_safely
 from rtformer_ros.engines.tensorrt.build.job import CompileJob
 from rtformer_ros.engines.tensorrt.build.parent import COMPILER
 from rtformer_ros.engines.tensorrt.device import find_gpu
+from rtformer_ros.engines.tensorrt.memory import shared_memory
 from rtformer_ros.engines.tensorrt.plans.cache import PlanCache, StoredPlan
 from rtformer_ros.engines.tensorrt.plans.cache_folder import default_cache_folder, remove_plan
 from rtformer_ros.engines.tensorrt.plans.key import key_of, PlanKey, Target
@@ -189,6 +190,9 @@ def _build(
         request.model.name,
         key.target.gpu,
     )
+    memory = shared_memory()
+    if memory is not None and memory.advice:
+        _logger.warning('memory may not suffice to build the plan: %s', memory.advice)
     try:
         success = compile_safely(
             _job(request, key),

@@ -56,7 +56,7 @@ class CompileResult:
     plan_sha256, plan_bytes: of the plan that was written; precision: what it computes in;
     is_typed: the file carries its own precision, no other can be had from it; agreement: share of
     pixels, 0..1, on which the plan agrees with ONNX Runtime; properties, is_self_described: see
-    PlanRecord.
+    PlanRecord; workspace_mib: that there was memory for, 0 for what was asked.
     """
 
     plan_sha256: str
@@ -66,3 +66,4 @@ class CompileResult:
     agreement: float
     properties: dict[str, str]
     is_self_described: bool
+    workspace_mib: int = 0

@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Protocol, TYPE_CHECKING
 
-from rtformer_ros.engines.request import BuildOptions, BuildProgress, BuildWatch, EngineRequest
-from rtformer_ros.engines.tensorrt.build.graph import compile_graph, CompileGraph
+from rtformer_ros.engines.request import BuildOptions, BuildProgress, BuildWatch
 from rtformer_ros.engines.tensorrt.build.job import CompileJob, CompileResult
-from rtformer_ros.engines.tensorrt.build.verification import Reference, reference_of
+from rtformer_ros.engines.tensorrt.build.preparation import prepare_in_child
+from rtformer_ros.engines.tensorrt.memory import fitting_workspace_mib
 from rtformer_ros.engines.tensorrt.messages import OUT_OF_MEMORY
 from rtformer_ros.errors import (
     ConfigError,
@@ -22,13 +21,16 @@ from rtformer_ros.errors import (
     ModelError,
 )
 from rtformer_ros.files.sha256 import sha256_of_bytes
-from rtformer_ros.labels.label_set import LabelSet
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import numpy.typing as npt
     from rtformer_ros.engines.precision import BuilderPrecision
     from rtformer_ros.engines.tensorrt.build.builder import BuiltPlan
+    from rtformer_ros.engines.tensorrt.build.graph import CompileGraph
+    from rtformer_ros.engines.tensorrt.build.verification import Reference
 
 _MOST_FINDINGS = 3
 
@@ -69,15 +71,12 @@ def compile_model(
     Raises EngineBuildError and all else that the steps raise, ImportError without onnx or ONNX
     Runtime, OSError where the disk is full.
     """
-    options = BuildOptions(job.workspace_mib, job.optimization_level, job.max_batch)
-    model = Path(job.onnx_path)
-    watch.report(BuildProgress('running the model with ONNX Runtime', -1, 0))
-    # First, as it takes a second and finds whatever is wrong with the file.
-    reference = reference_of(_reference_request(job))
-    watch.report(BuildProgress('preparing the graph', -1, 0))
-    _, height, width, _ = reference.images_nhwc.shape
-    graph = compile_graph(model, job.precision, (height, width), Path(job.work_folder))
+    watch.report(BuildProgress('running the model with ONNX Runtime, preparing the graph', -1, 0))
+    prepared = prepare_in_child(job)
+    reference, graph = prepared.reference, prepared.graph
     _check_precision(job, graph)
+    workspace_mib = fitting_workspace_mib(job.workspace_mib)
+    options = BuildOptions(workspace_mib, job.optimization_level, job.max_batch)
     precision: BuilderPrecision = 'typed' if graph.is_typed else job.precision
     try:
         built = build_plan(graph.path, precision, options, watch, _read_fd(job.timing_fd))
@@ -95,19 +94,7 @@ def compile_model(
         agreement=_agreement(built.plan, graph, reference.repeated(job.max_batch + 1), run_plan),
         properties=graph.metadata.to_properties(),
         is_self_described=graph.is_self_described,
-    )
-
-
-def _reference_request(job: CompileJob) -> EngineRequest:
-    labels = LabelSet.from_dict(job.labels, 'labels') if job.labels else None
-    return EngineRequest(
-        Path(job.onnx_path),
-        'onnxruntime',
-        device='cpu',
-        labels=labels,
-        # Whether they may differ from the model's own is the parent's to say.
-        labels_override=True,
-        network_size=job.network_size,
+        workspace_mib=workspace_mib,
     )
 
 

@@ -31,7 +31,7 @@ class PlanRecord:
     the plan's content. precision: what it computes in, 'fp16', 'fp32' or 'int8'.
     optimization_level: of the attempt that succeeded. agreement: share of pixels, 0..1, on which
     it agrees with ONNX Runtime. build_s: seconds that building took. built_at: ISO 8601, UTC.
-    notes: the settings that were tried before and why they were given up.
+    notes: the settings that were tried before and why they were given up; what else was lacking.
     properties: metadata of the model as its text properties. is_self_described: they are the
     model's own; else they come from the YAML file beside it, which may change.
     """

@@ -9,11 +9,11 @@ import subprocess
 import pytest
 from rtformer_ros.engines import EngineRequest
 from rtformer_ros.engines.tensorrt.build.find_or_build import find_target
-from rtformer_ros.engines.tensorrt.device import find_gpu, Gpu
+from rtformer_ros.engines.tensorrt.device import find_gpu, Gpu, is_integrated
 from rtformer_ros.errors import EngineUnavailable
 from rtformer_ros.files.packaged_files import find_model
 
-# Numbers as in cuda.h: CUDA_ERROR_NO_DEVICE is 100, the attributes are 16, 75 and 76.
+# Numbers as in cuda.h: CUDA_ERROR_NO_DEVICE is 100, the attributes are 16, 18, 75 and 76.
 DRIVER = """
 #include <string.h>
 static int devices = DEVICES;
@@ -27,7 +27,8 @@ int cuDeviceGetName(char *name, int length, int device) {
 }
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
   if (device < 40) return 101;
-  *value = attribute == 75 ? 8 : attribute == 76 ? 7 : attribute == 16 ? 16 : -1;
+  *value = attribute == 75 ? 8 : attribute == 76 ? 7 : attribute == 16 ? 16
+    : attribute == 18 ? device == 40 : -1;
   return 0;
 }
 int cuGetErrorString(int status, const char **text) { *text = "reason of the driver"; return 0; }
@@ -49,6 +50,12 @@ def driver(tmp_path):
         return str(library)
 
     return build
+
+
+def test_whether_it_shares_its_memory_is_asked_of_the_driver(driver, tmp_path):
+    library = driver()
+    assert [is_integrated(index, library) for index in (0, 1, 2)] == [True, False, False]
+    assert not is_integrated(0, str(tmp_path / 'none.so'))
 
 
 def test_a_gpu_is_known_by_name_capability_and_size(driver):

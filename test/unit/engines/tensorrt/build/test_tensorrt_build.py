@@ -3,10 +3,12 @@
 """Whatever becomes of the compiler, its caller gets a plan that is right, or hears why not."""
 
 import os
+from pathlib import Path
 import signal
 import sys
 import tempfile
 import textwrap
+import time
 
 from foreign_onnx import write_raw
 import onnx
@@ -19,6 +21,7 @@ from rtformer_ros.errors import (
     ConfigError,
     EngineBuildCancelled,
     EngineBuildError,
+    EngineBuildOutOfMemory,
     EngineError,
     EngineUnavailable,
     ModelError,
@@ -194,11 +197,67 @@ IN_REAL_COMPILER = (
 )
 
 
+def with_module(bench, name, code):
+    """Return code that puts a module of that content before all others."""
+    (bench.folder / f'{name}.py').write_text(code)
+    return f'sys.path.insert(0, {str(bench.folder)!r})'
+
+
 @pytest.mark.parametrize('library', ['onnx', 'onnxruntime'])
 def test_libraries_that_building_needs_are_named(bench, library):
-    code = IN_REAL_COMPILER.format(f'sys.modules[{library!r}] = None')
+    code = IN_REAL_COMPILER.format(
+        with_module(bench, library, f'raise ImportError(name={library!r})')
+    )
     with pytest.raises(EngineUnavailable, match=rf"but {library} does.* 'numpy<2' onnx onnxrunt"):
         compile_with(bench, [sys.executable, '-c', code])
+
+
+@pytest.mark.parametrize(
+    ('name', 'kind', 'message'),
+    [
+        ('SIGKILL', EngineBuildOutOfMemory, 'prepares .*model.onnx for TensorRT was killed.*swap'),
+        ('SIGSEGV', EngineBuildError, r'prepares .*model.onnx for TensorRT crashed \(SIGSEGV\)'),
+    ],
+)
+def test_the_end_of_the_preparation_is_told(bench, name, kind, message):
+    dies = f'import os, signal; os.kill(os.getpid(), signal.{name})'
+    code = IN_REAL_COMPILER.format(with_module(bench, 'onnxruntime', dies))
+    with pytest.raises(kind, match=message):
+        compile_with(bench, [sys.executable, '-c', code])
+
+
+def test_what_was_prepared_with_is_not_in_memory_when_tensorrt_starts(bench):
+    code = """
+    import sys
+    from rtformer_ros.engines.tensorrt.build.child import serve
+    from rtformer_ros.errors import EngineBuildError
+
+    def build_plan(path, *options):
+        children = open('/proc/self/task/' + str(os.getpid()) + '/children').read().split()
+        names = [open('/proc/' + each + '/cmdline').read() for each in children]
+        loaded = [name for name in ('onnx', 'onnxruntime', 'cv2') if name in sys.modules]
+        running = [name for name in names if 'resource_tracker' not in name]
+        raise EngineBuildError(f'to compile {path.stat().st_size > 0}: {loaded} {running}')
+
+    import os
+    serve(build_plan, None)
+    """
+    with pytest.raises(EngineBuildError, match=r'to compile True: \[\] \[\]'):
+        compile_with(bench, [sys.executable, '-c', textwrap.dedent(code)])
+
+
+def test_a_build_that_is_called_off_ends_its_preparation(bench):
+    noted = bench.folder / 'id'
+    sleeps = f'import os, time; open({str(noted)!r}, "w").write(str(os.getpid())); time.sleep(90)'
+    code = IN_REAL_COMPILER.format(with_module(bench, 'onnxruntime', sleeps))
+    watch = BuildWatch(is_cancelled=lambda: noted.exists() and noted.read_text() != '')
+    with pytest.raises(EngineBuildCancelled):
+        compile_with(bench, [sys.executable, '-c', code], watch)
+    for _ in range(200):
+        if not Path(f'/proc/{noted.read_text()}').exists():
+            return
+        time.sleep(0.05)
+    pytest.fail('it outlives its parent')
 
 
 def test_a_disk_that_fills_up_while_building_is_told(bench):
