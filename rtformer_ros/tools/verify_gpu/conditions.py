@@ -58,7 +58,7 @@ def conditions(gpu: Gpu) -> dict[str, str]:
             found[library] = version(library)
         except PackageNotFoundError:
             found[library] = 'not installed'
-    power_mode = _output(['nvpmodel', '-q'])
+    power_mode = output_of(['nvpmodel', '-q'])
     if power_mode:
         found['power mode'] = ' '.join(power_mode.split())
     return found
@@ -67,7 +67,7 @@ def conditions(gpu: Gpu) -> dict[str, str]:
 def gpu_state(index: int = 0) -> dict[str, str]:
     """Return the clocks and other readings of now, by name; what cannot be read is left out."""
     query = ','.join(_STATE.values())
-    text = _output(
+    text = output_of(
         ['nvidia-smi', f'--id={index}', f'--query-gpu={query}', '--format=csv,noheader,nounits']
     )
     values = [value.strip() for value in text.strip().split(',')]
@@ -97,18 +97,27 @@ def _board() -> str:
         return ''
 
 
-def _jetson_clocks() -> dict[str, str]:
-    """Return the clock of an integrated GPU, of which nvidia-smi says little."""
+def gpu_clock_folder() -> Path | None:
+    """Return where Linux shows the clock of an integrated GPU, None where there is none."""
     for path in sorted(Path('/').glob(_JETSON_CLOCKS.lstrip('/'))):
         if any(name in path.parent.name for name in _JETSON_GPUS):
-            try:
-                return {'GPU clock (MHz)': f'{int(path.read_text()) / 1e6:.0f}'}
-            except (OSError, ValueError):
-                return {}
+            return path.parent
+    return None
+
+
+def _jetson_clocks() -> dict[str, str]:
+    """Return the clock of an integrated GPU, of which nvidia-smi says little."""
+    folder = gpu_clock_folder()
+    try:
+        if folder is not None:
+            frequency_hz = int((folder / 'cur_freq').read_text())
+            return {'GPU clock (MHz)': f'{frequency_hz / 1e6:.0f}'}
+    except (OSError, ValueError):
+        pass
     return {}
 
 
-def _output(command: list[str]) -> str:
+def output_of(command: list[str]) -> str:
     """Return what a program prints, '' where it is missing or fails."""
     try:
         done = subprocess.run(

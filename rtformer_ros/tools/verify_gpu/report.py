@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 import json
 
+from rtformer_ros.tools.verify_gpu.installation import InstalledItem
 from rtformer_ros.tools.verify_gpu.timing import GpuTiming
 
 _FORMAT = 1
@@ -48,11 +49,16 @@ class Measurement:
 
 @dataclass(frozen=True)
 class GpuReport:
-    """All measurements of a run of verify_gpu; made_at: ISO 8601, UTC."""
+    """
+    All measurements of a run of verify_gpu, and what was installed.
+
+    made_at: ISO 8601, UTC.
+    """
 
     made_at: str
     conditions: dict[str, str]
     measurements: tuple[Measurement, ...]
+    installation: tuple[InstalledItem, ...] = ()
 
     def to_json(self) -> str:
         """Return the content of a report file."""
