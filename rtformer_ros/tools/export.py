@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
         prog='export',
         description='Write a trained network as one ONNX file for images of one size.',
     )
-    parser.add_argument('checkpoint', type=Path, help='weights: .safetensors or .pdparams')
+    parser.add_argument('checkpoint', type=Path, help='weights: .safetensors, .pdparams or .pth')
     parser.add_argument('output', type=Path, help='file to write, .onnx')
     parser.add_argument('--height', type=int, required=True, help='pixels of the input')
     parser.add_argument('--width', type=int, required=True, help='pixels of the input')

@@ -84,11 +84,11 @@ def _add_subject(what: Any) -> None:
     which.add_argument(
         '--variant', choices=('slim', 'base'), help='size of RTFormer (default: slim)'
     )
-    which.add_argument('--network', help='any network by name, as rtformer_slim')
+    which.add_argument('--network', help='any network by name, as ddrnet23_slim')
     what.add_argument(
         '--init',
         metavar='WEIGHTS',
-        help='weights to start from: .safetensors, .pdparams, or a name that `models` lists',
+        help='weights to start from: .safetensors, .pdparams, .pth, or a name that `models` lists',
     )
     what.add_argument('--output', type=Path, required=True, help='folder of the run')
     what.add_argument('--resume', action='store_true', help='continue the run in --output')
