@@ -20,7 +20,11 @@ TrainingPrecision = Literal['auto', 'fp32', 'bf16', 'fp16']
 
 @dataclass(frozen=True)
 class NetworkRecipe:
-    """Settings of the network; what is None is as published for the variant."""
+    """
+    Settings of the network; what is None is as published for the variant.
+
+    Not every network has all of them: those that one lacks are left out.
+    """
 
     drop_path_rate: float | None = None
     bn_momentum: float = 0.1
@@ -28,6 +32,10 @@ class NetworkRecipe:
     injection: tuple[bool, bool] | None = None
     base_channels: int | None = None
     head_channels: int | None = None
+    convention: str | None = None
+    depths: tuple[int, ...] | None = None
+    heads: int | None = None
+    pale_size: int | None = None
 
 
 @dataclass(frozen=True)

@@ -100,11 +100,10 @@ def whole_torch_files(folder: Path) -> list[Path]:
     """Write good files, 24 MB each, of the kinds that widen most when they are read."""
     torch.manual_seed(0)
     paths = []
-    for kind in (torch.float32, torch.float16, torch.bfloat16):
+    kinds = ((torch.float32, True), (torch.float16, True), (torch.bfloat16, False))
+    for kind, is_zip in kinds:
         values = torch.randn(24 * _MIB // kind.itemsize).to(kind)
         state = {f'w{i}': part.clone() for i, part in enumerate(values.chunk(3))}
-        for is_zip in (True, False):
-            name = f'{str(kind).removeprefix("torch.")}_{"zip" if is_zip else "pickles"}.pth'
-            paths.append(folder / name)
-            torch.save(state, paths[-1], _use_new_zipfile_serialization=is_zip)
+        paths.append(folder / f'{str(kind).removeprefix("torch.")}.pth')
+        torch.save(state, paths[-1], _use_new_zipfile_serialization=is_zip)
     return paths
