@@ -112,7 +112,7 @@ class Soak:
         begin_s = time.monotonic()
         pause_s = max(0.0, end_s - begin_s) / (SWAPS + SETS + 1)
         switched_s = begin_s
-        for index in range(FRAMES // len(self.active)):
+        for index in range(max(FRAMES // len(self.active), FUZZED)):
             now_s = time.monotonic()
             if now_s > end_s and index > _LEAST_FRAMES:
                 break
