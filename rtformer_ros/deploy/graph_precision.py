@@ -90,6 +90,7 @@ def to_fp32(source: Path | str | onnx.ModelProto) -> onnx.ModelProto:
     ModelError for a file that is no model.
     """
     model = read_onnx(source)
+    complete_outputs(model)
     graph = model.graph
     for tensor in graph.initializer:
         _widen(tensor)

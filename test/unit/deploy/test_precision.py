@@ -187,6 +187,17 @@ def test_other_peoples_models_keep_their_float_edges(tmp_path, output):
         assert (came == logits.argmax(axis=3))[is_clear].all()
 
 
+def test_other_peoples_half_precision_is_widened_edges_and_all(tmp_path):
+    """Their outputs may lack a shape, with which ONNX Runtime has no trouble."""
+    path = ForeignModel(dtype=np.float16, shape=('n', 3, 6, 8)).write(tmp_path / 'm.onnx', None)
+    images = np.random.default_rng(1).integers(0, 256, (2, 6, 8, 3), np.uint8)
+    tensor = np.ascontiguousarray((images / 255).astype(np.float32).transpose(0, 3, 1, 2))
+    [came] = session(to_fp32(path)).run(None, {'image': tensor})
+    assert came.dtype == np.float32
+    # Weights of the foreign model are exact in half precision, but for two biases.
+    np.testing.assert_allclose(came.transpose(0, 2, 3, 1), expected_logits(images), atol=1e-4)
+
+
 def test_a_norm_with_a_tiny_variance_is_not_lost():
     rows = [np.full(2, value, np.float32) for value in (0.003, 0.5, 0.0, 1e-9)]
     names = ['weight', 'bias', 'mean', 'variance']
