@@ -14,9 +14,10 @@ from rtformer_ros.errors import ConfigError, kind_of, listed, ModelError, quoted
 from rtformer_ros.files.json_text import parse_json
 from rtformer_ros.labels.label_set import LabelSet
 
-Layout = Literal['nhwc_uint8', 'nchw_float']
+Layout = Literal['nhwc_uint8', 'nchw_uint8', 'nhwc_float', 'nchw_float']
 ChannelOrder = Literal['rgb', 'bgr']
-OutputKind = Literal['class_map_confidence', 'logits', 'class_index']
+OutputKind = Literal['class_map_confidence', 'logits', 'probabilities', 'sigmoid', 'class_index']
+OutputLayout = Literal['nchw', 'nhwc']
 Triple = tuple[float, float, float]
 
 _PREFIX = 'rtformer_ros.'
@@ -31,7 +32,7 @@ QUANTISED_FROM = f'{_PREFIX}quantised_from'
 """A property of INT8 files: the sha256, in hex, of the model file that they were made from."""
 
 _TEXT_KEYS = ('variant', 'checkpoint_sha256', 'exporter', 'description', 'output')
-_KEYS = (*_TEXT_KEYS, 'labels', 'height', 'width', 'input')
+_KEYS = (*_TEXT_KEYS, 'output_layout', 'labels', 'height', 'width', 'input')
 _INPUT_KEYS = ('layout', 'channel_order', 'scale', 'mean', 'std')
 
 
@@ -40,9 +41,10 @@ class InputFormat:
     """
     How pixels become the input of a model.
 
-    layout: 'nhwc_uint8' takes pixels as they are (the model scales them itself); 'nchw_float'
-    takes (pixel * scale - mean) / std. channel_order: order of the model's channels, which is
-    also the order of mean and std. scale: 1/255 brings pixels to 0..1, the units of mean and std.
+    layout: '..._uint8' takes pixels as they are (the model scales them itself); '..._float' takes
+    (pixel * scale - mean) / std; 'nhwc_...' has the channels last.
+    channel_order: order of the model's channels, which is also the order of mean and std.
+    scale: 1/255 brings pixels to 0..1, the units of mean and std.
     """
 
     layout: Layout = 'nhwc_uint8'
@@ -57,6 +59,16 @@ class InputFormat:
             raise ConfigError(
                 f'scale is {self.scale} and std is {list(self.std)}; expected numbers above 0'
             )
+
+    @property
+    def has_channels_last(self) -> bool:
+        """Return whether the input is [N, H, W, 3] and not [N, 3, H, W]."""
+        return self.layout.startswith('nhwc')
+
+    @property
+    def takes_bytes(self) -> bool:
+        """Return whether the input is uint8 and not floating point."""
+        return self.layout.endswith('uint8')
 
     @classmethod
     def from_dict(cls, data: Any, source: str) -> InputFormat:
@@ -91,7 +103,10 @@ class ModelMetadata:
     checkpoint_sha256: hex digest of the weights file it was made from. exporter: name and version
     of the program that wrote it. description: free text ('untrained: random weights').
     output: 'class_map_confidence' is uint8 class ids and uint8 confidences [N, H, W], 'logits' is
-    float [N, classes, h, w], 'class_index' is integer [N, H, W] or [N, 1, H, W].
+    float [N, classes, h, w], 'probabilities' the same behind a softmax, 'sigmoid' behind a
+    sigmoid, with one channel for two classes or one channel a class; 'class_index' is whole
+    numbers, of any type, [N, H, W] or [N, 1, H, W]. output_layout: 'nhwc' where the channels of
+    the output come last.
     """
 
     labels: LabelSet | None = None
@@ -103,10 +118,13 @@ class ModelMetadata:
     description: str = ''
     input: InputFormat = field(default_factory=InputFormat)
     output: OutputKind = 'class_map_confidence'
+    output_layout: OutputLayout = 'nchw'
 
     def to_properties(self) -> dict[str, str]:
         """Return the text properties to store in a model file; `from_properties` reads them."""
         values: dict[str, Any] = {key: getattr(self, key) for key in _TEXT_KEYS}
+        if self.output_layout != 'nchw':
+            values['output_layout'] = self.output_layout
         values['labels'] = json.dumps(self.labels.to_dict() if self.labels else None)
         values['input'] = json.dumps(asdict(self.input))
         values.update(height=str(self.height), width=str(self.width), format=_FORMAT)
@@ -155,8 +173,9 @@ class ModelMetadata:
             values['labels'] = LabelSet.from_dict(data['labels'], f'{source}: labels')
         if 'input' in data:
             values['input'] = InputFormat.from_dict(data['input'], f'{source}: input')
-        if 'output' in data:
-            values['output'] = _one_of(data['output'], OutputKind, f'{source}: output')
+        for key, choices in (('output', OutputKind), ('output_layout', OutputLayout)):
+            if key in data:
+                values[key] = _one_of(data[key], choices, f'{source}: {key}')
         return cls(**values)
 
 
@@ -166,7 +185,7 @@ def has_metadata(properties: Mapping[str, str]) -> bool:
 
 
 def _property_value(text: str, key: str, source: str) -> Any:
-    if key in _TEXT_KEYS:
+    if key in (*_TEXT_KEYS, 'output_layout'):
         return text
     return parse_json(text, f'{source}: {key}')
 

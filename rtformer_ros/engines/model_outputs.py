@@ -9,7 +9,7 @@ from itertools import islice, zip_longest
 import logging
 from typing import Any, TYPE_CHECKING
 
-from rtformer_ros.engines.tensor_format import decode_outputs, logit_channels
+from rtformer_ros.engines.tensor_format import class_count, decode_outputs
 from rtformer_ros.errors import ConfigError, ModelError, quoted, shown
 from rtformer_ros.labels.label_set import LabelSet
 
@@ -112,9 +112,9 @@ def check_outputs(
     ConfigError for labels that do not fit.
     """
     try:
-        channels = logit_channels(outputs, size) if metadata.output == 'logits' else None
+        channels = class_count(outputs, metadata.output, size, metadata.output_layout)
         chosen = choose_labels(request, metadata.labels, channels)
-        decode_outputs(outputs, metadata.output, size, len(chosen.labels))
+        decode_outputs(outputs, metadata.output, size, len(chosen.labels), metadata.output_layout)
     except ModelError as error:
         raise ModelError(
             f'{request.model} is described as returning {metadata.output}: {error}'

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
     from rtformer_ros.engines.request import EngineRequest
-    from rtformer_ros.model_metadata import InputFormat, ModelMetadata, OutputKind
+    from rtformer_ros.model_metadata import InputFormat, ModelMetadata, OutputKind, OutputLayout
 
 _MAX_CONFIDENCE = 255
+_THRESHOLD = 0.5
+# Half precision rounds a softmax by less.
+_PROBABILITY_TOLERANCE = 1e-2
 
 
 class ModelInput(Protocol):
@@ -48,9 +51,9 @@ def input_size(
     Raises ModelError unless the input is what the metadata say, ConfigError for another size.
     """
     _, *rest = model.input_shape
-    is_nhwc = metadata.input.layout == 'nhwc_uint8'
-    channels, height, width = (rest[2], *rest[:2]) if is_nhwc else rest
-    if channels not in (0, 3) or (model.input_dtype == np.uint8) != is_nhwc:
+    form = metadata.input
+    channels, height, width = (rest[2], *rest[:2]) if form.has_channels_last else rest
+    if channels not in (0, 3) or (model.input_dtype == np.uint8) != form.takes_bytes:
         raise ModelError(
             f'{request.model} takes {model.input_dtype} {list(model.input_shape)} '
             f'(0: any size), but is described as {metadata.input.layout} with 3 channels; mend '
@@ -72,7 +75,7 @@ def segment_images(
     """
     outputs = run_in_chunks(model, metadata, images_nhwc)
     size = (images_nhwc.shape[1], images_nhwc.shape[2])
-    return decode_outputs(outputs, metadata.output, size, num_classes)
+    return decode_outputs(outputs, metadata.output, size, num_classes, metadata.output_layout)
 
 
 def run_in_chunks(
@@ -99,50 +102,90 @@ def encode_images(
     """
     Return RGB images, uint8 [N, H, W, 3], as the input tensor of a model, contiguous.
 
-    dtype: element type of an 'nchw_float' input. Images that fit as they are are not copied.
+    dtype: element type of a floating-point input. Images that fit as they are are not copied.
     """
     if form.channel_order == 'bgr':
         images_nhwc = images_nhwc[..., ::-1]
-    if form.layout == 'nhwc_uint8':
-        return np.ascontiguousarray(images_nhwc)
+    if form.takes_bytes:
+        if form.has_channels_last:
+            return np.ascontiguousarray(images_nhwc)
+        return np.ascontiguousarray(images_nhwc.transpose(0, 3, 1, 2))
     mean, std = np.asarray(form.mean), np.asarray(form.std)
     factor, offset = (form.scale / std).astype(np.float32), (mean / std).astype(np.float32)
-    scaled_nchw = (images_nhwc * factor - offset).transpose(0, 3, 1, 2)
-    return np.ascontiguousarray(scaled_nchw, dtype=dtype)
+    scaled_nhwc = images_nhwc * factor - offset
+    scaled = scaled_nhwc if form.has_channels_last else scaled_nhwc.transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(scaled, dtype=dtype)
 
 
 def decode_outputs(
-    outputs: Sequence[npt.NDArray[Any]], kind: OutputKind, size: tuple[int, int], num_classes: int
+    outputs: Sequence[npt.NDArray[Any]],
+    kind: OutputKind,
+    size: tuple[int, int],
+    num_classes: int,
+    layout: OutputLayout = 'nchw',
 ) -> SegmentationBatch:
     """
     Return class maps and confidences at `size` (height, width) from a model's output tensors.
 
     num_classes: ids from there on are unlabelled. Class indices carry no probability: their
-    confidence is 255. Raises ModelError for outputs that are not of that kind.
+    confidence is 255. layout: where the first output has its channels. Raises ModelError for
+    outputs that are not of that kind.
     """
     if kind == 'class_map_confidence':
         return _decode_maps(outputs, size)
-    if kind == 'logits':
-        return _decode_logits(outputs[0], size)
-    return _decode_indices(outputs[0], size, num_classes)
+    if kind == 'class_index':
+        return _decode_indices(outputs[0], size, num_classes, layout)
+    _check_scores(outputs[0], kind, size, layout)
+    return _decode_scores(_channels_first(outputs[0], layout), kind, size)
 
 
-def logit_channels(outputs: Sequence[npt.NDArray[Any]], size: tuple[int, int]) -> int:
+def class_count(
+    outputs: Sequence[npt.NDArray[Any]],
+    kind: OutputKind,
+    size: tuple[int, int],
+    layout: OutputLayout = 'nchw',
+) -> int | None:
     """
-    Return how many classes logits [N, C, h, w] tell apart.
+    Return how many classes a model's outputs tell apart, None where that does not show.
 
-    size: (height, width) of the input, of which h and w are one fraction. Raises ModelError for no
-    logits, with a guess at what they are.
+    size: (height, width) of the input. Raises ModelError for what is not of that kind: with a
+    guess at what it is where logits are expected, and for values outside 0..1 where probabilities
+    are.
     """
-    shape, dtype = outputs[0].shape, outputs[0].dtype
-    is_right = len(shape) == 4 and 2 <= shape[1] <= UNLABELED_ID and dtype.kind == 'f'
+    if kind in ('class_map_confidence', 'class_index'):
+        return None
+    channels = _check_scores(outputs[0], kind, size, layout)
+    if kind != 'logits':
+        lowest, highest = float(outputs[0].min()), float(outputs[0].max())
+        if lowest < -_PROBABILITY_TOLERANCE or highest > 1 + _PROBABILITY_TOLERANCE:
+            raise ModelError(
+                f'the first output has values from {lowest:.3g} to {highest:.3g}; {kind} are '
+                'expected from 0 to 1: for values before a softmax, describe the output as '
+                'logits; a sigmoid must be in the model'
+            )
+    return 2 if channels == 1 else channels
+
+
+def _check_scores(
+    output: npt.NDArray[Any], kind: OutputKind, size: tuple[int, int], layout: OutputLayout
+) -> int:
+    """Return the channels of an output that has one or more for each pixel."""
+    least = 1 if kind == 'sigmoid' else 2
+    shape = _channels_first(output, layout).shape
+    is_right = len(shape) == 4 and least <= shape[1] <= UNLABELED_ID and output.dtype.kind == 'f'
     if not is_right or not _is_fraction((shape[2], shape[3]), size):
+        order = '[N, classes, h, w]' if layout == 'nchw' else '[N, h, w, classes]'
+        guess = _guess(output, size) if kind == 'logits' and layout == 'nchw' else ''
         raise ModelError(
-            f'the first output is {dtype} {list(shape)}; logits are expected to be float '
-            f'[N, classes, h, w] with 2 to {UNLABELED_ID} classes, where h and w are {size[0]} '
-            f'and {size[1]} or one fraction of both{_guess(outputs[0], size)}'
+            f'the first output is {output.dtype} {list(output.shape)}; {kind} are expected to be '
+            f'float {order} with {least} to {UNLABELED_ID} classes, where h and w are {size[0]} '
+            f'and {size[1]} or one fraction of both{guess}'
         )
     return shape[1]
+
+
+def _channels_first(output: npt.NDArray[Any], layout: OutputLayout) -> npt.NDArray[Any]:
+    return output.transpose(0, 3, 1, 2) if layout == 'nhwc' and output.ndim == 4 else output
 
 
 def _is_fraction(part: tuple[int, ...], size: tuple[int, int]) -> bool:
@@ -169,11 +212,11 @@ def _guess(output: npt.NDArray[Any], size: tuple[int, int]) -> str:
     if 2 <= shape[3] <= UNLABELED_ID and _is_fraction(shape[1:3], size):
         return (
             f'; these look like logits of {shape[3]} classes in the order [N, h, w, classes]: '
-            'export them as [N, classes, h, w]'
+            'describe them by output_layout: nhwc'
         )
     if _is_fraction(shape[2:], size):
         if shape[1] == 1:
-            return '; one channel looks like a binary mask: export one channel for each class'
+            return '; one channel looks like a binary mask: describe it as sigmoid'
         if shape[1] > UNLABELED_ID:
             return '; so many channels look like features: export what follows the last layer'
     if 2 <= shape[1] <= UNLABELED_ID and _is_fraction(shape[:1:-1], size):
@@ -191,43 +234,14 @@ def _decode_maps(outputs: Sequence[npt.NDArray[Any]], size: tuple[int, int]) -> 
     return SegmentationBatch(fitting[0], fitting[1])
 
 
-def _decode_logits(logits_nchw: npt.NDArray[Any], size: tuple[int, int]) -> SegmentationBatch:
-    logit_channels([logits_nchw], size)
-    count = len(logits_nchw)
-    batch = SegmentationBatch(
-        np.empty((count, *size), np.uint8), np.empty((count, *size), np.uint8)
-    )
-    for index, logits_chw in enumerate(logits_nchw):
-        logits_hwc = _resized(logits_chw.astype(np.float32).transpose(1, 2, 0), size)
-        class_map_hw = logits_hwc.argmax(axis=2)
-        highest_hw1 = np.take_along_axis(logits_hwc, class_map_hw[..., np.newaxis], axis=2)
-        # The winner's softmax, stable for logits of any size; where they overflowed it is NaN: 0.
-        with np.errstate(invalid='ignore'):
-            probability_hw = 1 / np.exp(logits_hwc - highest_hw1).sum(axis=2)
-        batch.class_map_nhw[index] = class_map_hw
-        batch.confidence_nhw[index] = np.rint(np.nan_to_num(probability_hw) * _MAX_CONFIDENCE)
-    return batch
-
-
-def _resized(
-    logits_hwc: npt.NDArray[np.float32], size: tuple[int, int]
-) -> npt.NDArray[np.float32]:
-    """Resize bilinearly with half-pixel centres, as networks do with align_corners=False."""
-    if logits_hwc.shape[:2] == size:
-        return logits_hwc
-    import cv2
-
-    resized = cv2.resize(
-        np.ascontiguousarray(logits_hwc), (size[1], size[0]), interpolation=cv2.INTER_LINEAR
-    )
-    return np.asarray(resized, np.float32)
-
-
 def _decode_indices(
-    indices: npt.NDArray[Any], size: tuple[int, int], num_classes: int
+    indices: npt.NDArray[Any], size: tuple[int, int], num_classes: int, layout: OutputLayout
 ) -> SegmentationBatch:
-    indices_nhw = indices[:, 0] if indices.ndim == 4 and indices.shape[1] == 1 else indices
-    if indices_nhw.dtype.kind not in 'iu' or indices_nhw.shape[1:] != size:
+    ordered = _channels_first(indices, layout)
+    indices_nhw = ordered[:, 0] if ordered.ndim == 4 and ordered.shape[1] == 1 else ordered
+    is_float = indices.dtype.kind == 'f'
+    is_whole = not is_float or np.array_equal(indices_nhw, np.rint(indices_nhw))
+    if indices.dtype.kind not in 'iuf' or not is_whole or indices_nhw.shape[1:] != size:
         raise ModelError(
             f'the first output is {indices.dtype} {list(indices.shape)}; class indices are '
             f'expected to be whole numbers [N, {size[0]}, {size[1]}] or [N, 1, ...]'
@@ -235,3 +249,62 @@ def _decode_indices(
     is_class = (indices_nhw >= 0) & (indices_nhw < num_classes)
     class_map_nhw = np.where(is_class, indices_nhw, UNLABELED_ID).astype(np.uint8)
     return SegmentationBatch(class_map_nhw, np.full_like(class_map_nhw, _MAX_CONFIDENCE))
+
+
+def _decode_scores(
+    scores_nchw: npt.NDArray[Any], kind: OutputKind, size: tuple[int, int]
+) -> SegmentationBatch:
+    """
+    Return class maps and confidences at `size` (height, width), to which scores are resized.
+
+    scores_nchw: float [N, classes, h, w]. kind: 'logits' go through a softmax; 'probabilities' are
+    taken as they are; of 'sigmoid', one channel is the probability of the second of two classes,
+    which wins from 0.5, and of several the highest wins from 0.5, below which a pixel is
+    unlabelled. Confidence is the winner's probability, 0..255, and 0 where that is no number.
+    """
+    count = len(scores_nchw)
+    batch = SegmentationBatch(
+        np.empty((count, *size), np.uint8), np.empty((count, *size), np.uint8)
+    )
+    for index, scores_chw in enumerate(scores_nchw):
+        scores_hwc = _resized(scores_chw.astype(np.float32).transpose(1, 2, 0), size)
+        class_map_hw, probability_hw = _decide(scores_hwc, kind)
+        bounded_hw = np.clip(np.nan_to_num(probability_hw), 0, 1)
+        batch.class_map_nhw[index] = class_map_hw
+        batch.confidence_nhw[index] = np.rint(bounded_hw * _MAX_CONFIDENCE)
+    return batch
+
+
+def _decide(
+    scores_hwc: npt.NDArray[np.float32], kind: OutputKind
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32]]:
+    """Return the winner of each pixel and its probability."""
+    if scores_hwc.shape[2] == 1:
+        second_hw = scores_hwc[..., 0]
+        is_second_hw = second_hw >= _THRESHOLD
+        return is_second_hw, np.where(is_second_hw, second_hw, 1 - second_hw)
+    class_map_hw = scores_hwc.argmax(axis=2)
+    highest_hw1 = np.take_along_axis(scores_hwc, class_map_hw[..., np.newaxis], axis=2)
+    if kind == 'logits':
+        # Stable for logits of any size; where they overflowed it is NaN.
+        with np.errstate(invalid='ignore'):
+            return class_map_hw, 1 / np.exp(scores_hwc - highest_hw1).sum(axis=2)
+    highest_hw = highest_hw1[..., 0]
+    if kind == 'sigmoid':
+        class_map_hw = np.where(highest_hw >= _THRESHOLD, class_map_hw, UNLABELED_ID)
+    return class_map_hw, highest_hw
+
+
+def _resized(
+    scores_hwc: npt.NDArray[np.float32], size: tuple[int, int]
+) -> npt.NDArray[np.float32]:
+    """Resize bilinearly with half-pixel centres, as networks do with align_corners=False."""
+    if scores_hwc.shape[:2] == size:
+        return scores_hwc
+    import cv2
+
+    resized = cv2.resize(
+        np.ascontiguousarray(scores_hwc), (size[1], size[0]), interpolation=cv2.INTER_LINEAR
+    )
+    # OpenCV drops a single channel.
+    return np.asarray(resized, np.float32).reshape(*size, -1)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from rtformer_ros.engines.tensor_format import decode_outputs, encode_images
+from rtformer_ros.engines.tensor_format import class_count, decode_outputs, encode_images
 from rtformer_ros.errors import ModelError
 from rtformer_ros.model_metadata import InputFormat
 
@@ -88,7 +88,7 @@ def test_ids_out_of_range_do_not_wrap_around(values):
         ([np.zeros((1, 256, 4, 4), np.float32)], 'logits'),
         ([np.zeros((1, 4, 4), np.float32)], 'logits'),
         ([np.zeros((1, 4, 5), np.int64)], 'class_index'),
-        ([np.zeros((1, 4, 4), np.float32)], 'class_index'),
+        ([np.full((1, 4, 4), 0.5, np.float32)], 'class_index'),
         ([np.zeros((1, 4, 4), np.uint8)], 'class_map_confidence'),
         ([np.zeros((1, 4, 4), np.uint8), np.zeros((1, 2, 2), np.uint8)], 'class_map_confidence'),
         ([np.zeros((1, 4, 4), np.uint8), np.zeros((1, 4, 4), np.float32)], 'class_map_confidence'),
@@ -138,3 +138,43 @@ def test_logits_of_a_fraction_of_the_input_are_taken(size, divisor):
     for height, width in shapes:
         logits = np.zeros((1, 3, height, width), np.float32)
         assert decode_outputs([logits], 'logits', size, 3).class_map_nhw.shape == (1, *size)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'scores', 'class_id', 'confidence'),
+    [
+        ('probabilities', [0.2, 0.8], 1, 204),
+        ('sigmoid', [0.5], 1, 128),
+        ('sigmoid', [0.2], 0, 204),
+        ('sigmoid', [0.6, 0.8], 1, 204),
+        ('sigmoid', [0.4, 0.2], 255, 102),
+    ],
+)
+@pytest.mark.parametrize('layout', ['nchw', 'nhwc'])
+def test_scores_that_are_probabilities_are_taken_as_they_are(
+    kind, scores, class_id, confidence, layout
+):
+    shape = (1, -1, 1, 1) if layout == 'nchw' else (1, 1, 1, -1)
+    tensor = np.array(scores, np.float32).reshape(shape)
+    result = decode_outputs([tensor], kind, (1, 1), 2, layout)
+    assert int(result.class_map_nhw[0, 0, 0]) == class_id
+    assert int(result.confidence_nhw[0, 0, 0]) == confidence
+
+
+def test_class_ids_may_be_float_and_have_a_channel_last():
+    ids = np.array([0, 1, 2, 7], np.float32).reshape(1, 1, 4, 1)
+    result = decode_outputs([ids], 'class_index', (1, 4), 3, 'nhwc')
+    assert result.class_map_nhw[0, 0].tolist() == [0, 1, 2, 255]
+
+
+@pytest.mark.parametrize('kind', ['probabilities', 'sigmoid'])
+def test_logits_are_not_taken_for_probabilities(kind):
+    with pytest.raises(ModelError, match='expected from 0 to 1'):
+        class_count([np.full((1, 2, 4, 4), -3, np.float32)], kind, (4, 4))
+
+
+def test_bytes_in_planes_and_floats_with_channels_last():
+    planes = encode_images(IMAGES, InputFormat('nchw_uint8'), np.uint8)
+    assert np.array_equal(planes, np.moveaxis(IMAGES, 3, 1))
+    tensor = encode_images(IMAGES, InputFormat('nhwc_float'), np.float32)
+    np.testing.assert_allclose(tensor, IMAGES / 255, rtol=1e-6)

@@ -83,7 +83,7 @@ def _fix_size(model: onnx.ModelProto, metadata: ModelMetadata, size: tuple[int, 
         dims = value.type.tensor_type.shape.dim
         if value.name in initialised or len(dims) != 4:
             continue
-        first = 1 if metadata.input.layout == 'nhwc_uint8' else 2
+        first = 1 if metadata.input.has_channels_last else 2
         for dim, length in zip(dims[first : first + 2], size, strict=True):
             if dim.dim_value < 1:
                 dim.dim_value = length

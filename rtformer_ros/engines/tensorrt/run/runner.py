@@ -117,7 +117,8 @@ class PlanRunner:
         """
         outputs = self.run_tensors(images_nhwc)
         size = (self.height, self.width)
-        return decode_outputs(outputs, self._metadata.output, size, num_classes)
+        metadata = self._metadata
+        return decode_outputs(outputs, metadata.output, size, num_classes, metadata.output_layout)
 
     def run_tensors(self, images_nhwc: npt.NDArray[np.uint8]) -> list[npt.NDArray[Any]]:
         """Return the plan's outputs, all of them and as they are, for images as `run` takes."""

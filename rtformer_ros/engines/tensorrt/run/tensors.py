@@ -74,9 +74,9 @@ def read_tensors(
             'expected one batch of images with four dimensions, and an output'
         )
     dtype = _dtype(plan, inputs[0])
-    is_nhwc = form.layout == 'nhwc_uint8'
+    is_nhwc = form.has_channels_last
     channels = shape[3 if is_nhwc else 1]
-    if channels not in (-1, 3) or (dtype == np.uint8) != is_nhwc:
+    if channels not in (-1, 3) or (dtype == np.uint8) != form.takes_bytes:
         raise ModelError(
             f'the plan takes {dtype} {list(shape)} (-1: any size), but is described as '
             f'{form.layout} with 3 channels; mend the layout in its description'
