@@ -119,7 +119,10 @@ def _draw(axis: object, table: Table) -> None:
     axis.set_title(table.title, loc='left', fontsize=8, wrap=True)
     axis.tick_params(axis='x', labelsize=7)
     axis.margins(x=0.08)
-    axis.legend(fontsize=7, loc='lower right')
+    if len(table.bars) > 1:
+        axis.legend(fontsize=7, loc='lower right')
+    else:
+        axis.set_xlabel(table.bars[0], fontsize=7)
 
 
 def _cpu_name() -> str:

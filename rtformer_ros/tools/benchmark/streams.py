@@ -27,7 +27,7 @@ NODES = {'this node': 'segmentation_node', 'naive node': 'naive_node'}
 _WORKLOAD = 'node_benchmark'
 _COLUMNS = (
     Column('frame'),
-    Column('Hz'),
+    Column('rate'),
     Column('subscribed'),
     Column('node'),
     Column('CPU ms', 1),
@@ -123,7 +123,7 @@ def _row(
     figures = ('cpu_ms', 'latency_p50_ms', 'latency_p95_ms', 'latency_max_ms')
     return (
         f'{case.width}x{case.height}',
-        case.rate_hz,
+        f'{case.rate_hz:g} Hz',
         '+'.join(case.outputs),
         node,
         *(median(report[name] for report in reports) for name in figures),
