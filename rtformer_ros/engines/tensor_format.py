@@ -152,6 +152,8 @@ def class_count(
     guess at what it is where logits are expected, and for values outside 0..1 where probabilities
     are.
     """
+    if kind == 'class_index':
+        _check_whole(outputs[0])
     if kind in ('class_map_confidence', 'class_index'):
         return None
     channels = _check_scores(outputs[0], kind, size, layout)
@@ -239,16 +241,25 @@ def _decode_indices(
 ) -> SegmentationBatch:
     ordered = _channels_first(indices, layout)
     indices_nhw = ordered[:, 0] if ordered.ndim == 4 and ordered.shape[1] == 1 else ordered
-    is_float = indices.dtype.kind == 'f'
-    is_whole = not is_float or np.array_equal(indices_nhw, np.rint(indices_nhw))
-    if indices.dtype.kind not in 'iuf' or not is_whole or indices_nhw.shape[1:] != size:
+    if indices.dtype.kind not in 'iuf' or indices_nhw.shape[1:] != size:
         raise ModelError(
             f'the first output is {indices.dtype} {list(indices.shape)}; class indices are '
             f'expected to be whole numbers [N, {size[0]}, {size[1]}] or [N, 1, ...]'
         )
     is_class = (indices_nhw >= 0) & (indices_nhw < num_classes)
+    if indices.dtype.kind == 'f':
+        # What is no whole number, NaN too, is no class; that shows with some pictures alone.
+        is_class &= indices_nhw == np.rint(indices_nhw)
     class_map_nhw = np.where(is_class, indices_nhw, UNLABELED_ID).astype(np.uint8)
     return SegmentationBatch(class_map_nhw, np.full_like(class_map_nhw, _MAX_CONFIDENCE))
+
+
+def _check_whole(indices: npt.NDArray[Any]) -> None:
+    if indices.dtype.kind == 'f' and not np.array_equal(indices, np.rint(indices)):
+        raise ModelError(
+            f'the first output is {indices.dtype} with fractions; class indices are expected to '
+            'be whole numbers: describe what it is by output (logits, probabilities, sigmoid)'
+        )
 
 
 def _decode_scores(

@@ -88,7 +88,6 @@ def test_ids_out_of_range_do_not_wrap_around(values):
         ([np.zeros((1, 256, 4, 4), np.float32)], 'logits'),
         ([np.zeros((1, 4, 4), np.float32)], 'logits'),
         ([np.zeros((1, 4, 5), np.int64)], 'class_index'),
-        ([np.full((1, 4, 4), 0.5, np.float32)], 'class_index'),
         ([np.zeros((1, 4, 4), np.uint8)], 'class_map_confidence'),
         ([np.zeros((1, 4, 4), np.uint8), np.zeros((1, 2, 2), np.uint8)], 'class_map_confidence'),
         ([np.zeros((1, 4, 4), np.uint8), np.zeros((1, 4, 4), np.float32)], 'class_map_confidence'),
@@ -165,6 +164,15 @@ def test_class_ids_may_be_float_and_have_a_channel_last():
     ids = np.array([0, 1, 2, 7], np.float32).reshape(1, 1, 4, 1)
     result = decode_outputs([ids], 'class_index', (1, 4), 3, 'nhwc')
     assert result.class_map_nhw[0, 0].tolist() == [0, 1, 2, 255]
+
+
+def test_fractions_are_no_class_ids_at_opening_and_unlabelled_later():
+    ids = np.array([0, 0.5, np.nan, 2], np.float32).reshape(1, 1, 4)
+    with pytest.raises(ModelError, match='whole numbers'):
+        class_count([ids], 'class_index', (1, 4))
+    assert class_count([np.ones((1, 1, 4), np.float32)], 'class_index', (1, 4)) is None
+    result = decode_outputs([ids], 'class_index', (1, 4), 3)
+    assert result.class_map_nhw[0, 0].tolist() == [0, 255, 255, 2]
 
 
 @pytest.mark.parametrize('kind', ['probabilities', 'sigmoid'])
