@@ -247,5 +247,7 @@ def test_the_last_line_of_make_test_says_what_was_left_out(is_there: bool, tmp_p
         cwd=REPOSITORY, env=clean_env(PYTHONPATH=str(tmp_path)), capture_output=True, text=True,
         check=True,
     )  # fmt: skip
-    assert done.stdout.startswith('launch files not run: ') != is_there
-    assert done.stdout.count('\n') == (not is_there)
+    said = [line for line in done.stdout.splitlines() if line.startswith('launch files not run: ')]
+    assert len(said) == (not is_there)
+    # There may be one more, of TensorRT-RTX, which this clone has or has not.
+    assert done.stdout.count('\n') - len(said) in (0, 1)
