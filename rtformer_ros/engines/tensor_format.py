@@ -257,8 +257,9 @@ def _decode_indices(
 def _check_whole(indices: npt.NDArray[Any]) -> None:
     if indices.dtype.kind == 'f' and not np.array_equal(indices, np.rint(indices)):
         raise ModelError(
-            f'the first output is {indices.dtype} with fractions; class indices are expected to '
-            'be whole numbers: describe what it is by output (logits, probabilities, sigmoid)'
+            f'the first output is {indices.dtype} {list(indices.shape)}; class indices are '
+            'expected to be whole numbers, and it has fractions: describe it by another output '
+            '(logits, probabilities, sigmoid)'
         )
 
 
