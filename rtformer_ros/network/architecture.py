@@ -21,6 +21,8 @@ STD_RGB = (0.229, 0.224, 0.225)
 MOST_CHANNELS = 1 << 16
 """Far above any network: what is described is built."""
 
+_MOST_BLOCKS = 64
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -65,6 +67,16 @@ def check_drop_rate(name: str, value: Any) -> None:
 def check_share(name: str, value: Any) -> None:
     """Raise ConfigError unless a setting is a number from 0 to 1."""
     check_setting(_is_number(value) and 0 <= value <= 1, name, value, 'a number from 0 to 1')
+
+
+def check_depths(name: str, value: Any, stages: int) -> None:
+    """Raise ConfigError unless a setting is a number of blocks for each of so many stages."""
+    holds = (
+        isinstance(value, tuple)
+        and len(value) == stages
+        and all(type(depth) is int and 1 <= depth <= _MOST_BLOCKS for depth in value)
+    )
+    check_setting(holds, name, value, f'{stages} whole numbers, 1 to {_MOST_BLOCKS}')
 
 
 def _is_number(value: Any) -> bool:

@@ -31,6 +31,22 @@ def output_channels(state: Mapping[str, Tensor], key: str, family: str) -> int:
     return state[key].shape[0]
 
 
+def base_channels_of(
+    state: Mapping[str, Tensor], first_layer: str, family: str, names: Mapping[int, str]
+) -> int:
+    """
+    Return the output channels of the first layer, which are those of a published network.
+
+    names: of the published networks, by that width, for errors. Raises CheckpointError for another
+    width, and as output_channels does.
+    """
+    width = output_channels(state, f'{first_layer}.weight', family)
+    if width not in names:
+        expected = ' or '.join(f'{each} ({name})' for each, name in names.items())
+        raise CheckpointError(f"'{first_layer}.weight' has {width} channels; expected {expected}")
+    return width
+
+
 def some_keys(keys: Iterable[str]) -> str:
     """Return the first few names as text, and how many more there are."""
     ordered = sorted(keys)

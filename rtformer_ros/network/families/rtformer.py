@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from rtformer_ros.errors import CheckpointError, ConfigError
+from rtformer_ros.network.architecture import check_choice
 from rtformer_ros.network.blocks import (
     basic_stage,
     BasicBlock,
@@ -37,7 +37,7 @@ from rtformer_ros.network.family import (
     NormPlace,
     SegmentationNetwork,
 )
-from rtformer_ros.network.weight_shapes import output_channels
+from rtformer_ros.network.weight_shapes import base_channels_of, output_channels
 import torch
 from torch import nn, Tensor
 import torch.nn.functional as F
@@ -174,8 +174,7 @@ def build_rtformer(
     head_channels make narrower or wider networks than those published.
     Raises ConfigError for a value that no network can have.
     """
-    if variant not in VARIANTS:
-        raise ConfigError(f'variant is {variant!r}; expected one of {", ".join(VARIANTS)}')
+    check_choice('variant', variant, VARIANTS)
     published = VARIANTS[variant]
     return RTFormer(
         RTFormerArchitecture(
@@ -196,7 +195,7 @@ def _given(value: int | None, default: int) -> int:
     return default if value is None else value
 
 
-_LAST_LAYER = 'seghead.conv2'
+_FIRST_LAYER, _LAST_LAYER = 'conv1.0', 'seghead.conv2'
 
 
 def _settings_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -208,12 +207,7 @@ def _settings_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
     CheckpointError, naming the key at fault, for weights of another network.
     """
     widths = {published.base_channels: name for name, published in VARIANTS.items()}
-    base_channels = output_channels(state, 'conv1.0.weight', 'RTFormer')
-    if base_channels not in widths:
-        raise CheckpointError(
-            f"'conv1.0.weight' has {base_channels} channels; expected "
-            + ' or '.join(f'{width} ({name})' for width, name in widths.items())
-        )
+    base_channels = base_channels_of(state, _FIRST_LAYER, 'RTFormer', widths)
     variant = widths[base_channels]
     injection = tuple(f'{block}.down.0.weight' in state for block in ('layer4', 'layer5'))
     # Published for ADE20K; the only slim network without injection in block 5.
@@ -245,7 +239,7 @@ RTFORMER = NetworkFamily(
     marks=('layer4.attn_l.k', 'layer4.attn_h.norm.weight', 'layer4.cross_kv.2.weight'),
     settings_of=_settings_of,
     head_prefixes=('spp.', 'seghead.', 'seghead_extra.'),
-    first_layer='conv1.0',
+    first_layer=_FIRST_LAYER,
     last_layer=_LAST_LAYER,
     training_only=('seghead_extra',),
     norms_after=(

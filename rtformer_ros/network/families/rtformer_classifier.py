@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rtformer_ros.errors import ConfigError
-from rtformer_ros.network.architecture import check_count
+from rtformer_ros.network.architecture import check_choice, check_count
 from rtformer_ros.network.blocks import BasicBlock
 from rtformer_ros.network.families.attention import GpuFriendlyAttention
 from rtformer_ros.network.families.dual_classifier import (
@@ -22,7 +21,11 @@ from rtformer_ros.network.families.dual_classifier import (
     DualBranchClassifier,
 )
 from rtformer_ros.network.families.rtformer import RTFORMER, RTFormerBackbone
-from rtformer_ros.network.families.rtformer_architecture import RTFormerArchitecture, VARIANTS
+from rtformer_ros.network.families.rtformer_architecture import (
+    RTFormerArchitecture,
+    VariantName,
+    VARIANTS,
+)
 from rtformer_ros.network.family import NetworkFamily, NormPlace
 from rtformer_ros.network.weight_shapes import output_channels
 from torch import Tensor
@@ -69,7 +72,7 @@ class RTFormerClassifier(RTFormerBackbone, DualBranchClassifier):
 
 
 def build_rtformer_classifier(
-    variant: str,
+    variant: VariantName,
     num_classes: int,
     *,
     cross_size: int | None = None,
@@ -85,9 +88,8 @@ def build_rtformer_classifier(
     What is None is as build_rtformer has it; last_channels is DDRNet's (1024 slim, 2048 base).
     Raises ConfigError for a value that no network can have.
     """
-    published = next((each for name, each in VARIANTS.items() if name == variant), None)
-    if published is None:
-        raise ConfigError(f'variant is {variant!r}; expected one of {", ".join(VARIANTS)}')
+    check_choice('variant', variant, VARIANTS)
+    published = VARIANTS[variant]
     return RTFormerClassifier(
         RTFormerClassifierArchitecture(
             variant=variant,

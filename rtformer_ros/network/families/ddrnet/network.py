@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rtformer_ros.errors import CheckpointError, ConfigError
+from rtformer_ros.network.architecture import check_choice
 from rtformer_ros.network.blocks import DAPPM, SegmentationHead, spatial_size, upsample
 from rtformer_ros.network.families.ddrnet.architecture import (
     Convention,
@@ -36,7 +36,7 @@ from rtformer_ros.network.family import (
     NormPlace,
     SegmentationNetwork,
 )
-from rtformer_ros.network.weight_shapes import output_channels
+from rtformer_ros.network.weight_shapes import base_channels_of, output_channels
 from torch import nn, Tensor
 
 _DAPPM_CHANNELS = 128
@@ -165,20 +165,15 @@ def build_ddrnet_classifier(
 
 
 def _published(variant: str) -> DDRNetVariant:
-    if variant not in DDRNET_VARIANTS:
-        raise ConfigError(f'variant is {variant!r}; expected one of {", ".join(DDRNET_VARIANTS)}')
+    check_choice('variant', variant, DDRNET_VARIANTS)
     return DDRNET_VARIANTS[variant]
 
 
 def _widths_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
     """Return variant and base channels; raises CheckpointError for those of no DDRNet."""
     widths = {published.base_channels: name for name, published in DDRNET_VARIANTS.items()}
-    base_channels = output_channels(state, f'{_FIRST_LAYER}.weight', _TITLE)
-    if base_channels not in widths:
-        raise CheckpointError(
-            f"'{_FIRST_LAYER}.weight' has {base_channels} channels; expected "
-            + ' or '.join(f'{width} (DDRNet-{name})' for width, name in widths.items())
-        )
+    titles = {width: f'DDRNet-{name}' for width, name in widths.items()}
+    base_channels = base_channels_of(state, _FIRST_LAYER, _TITLE, titles)
     return {'variant': widths[base_channels], 'base_channels': base_channels}
 
 

@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from rtformer_ros.network.architecture import (
     Architecture,
     check_choice,
     check_count,
+    check_depths,
     check_drop_rate,
     check_setting,
     check_share,
@@ -19,7 +19,6 @@ from rtformer_ros.network.architecture import (
 
 STAGES = 4
 _LEAST_CHANNELS = 16  # a sixteenth of them is a layer
-_MOST_BLOCKS = 64
 
 
 @dataclass(frozen=True)
@@ -73,9 +72,7 @@ class MixFormerEncoderArchitecture(Architecture):
         holds = is_multiple and self.base_channels >= _LEAST_CHANNELS
         expected = f'a multiple of {2 * self.head_size}, {_LEAST_CHANNELS} or more'
         check_setting(holds, 'base_channels', self.base_channels, expected)
-        is_fine = _are_depths(self.depths)
-        expected = f'{STAGES} whole numbers, 1 to {_MOST_BLOCKS}'
-        check_setting(is_fine, 'depths', self.depths, expected)
+        check_depths('depths', self.depths, STAGES)
         check_drop_rate('drop_path_rate', self.drop_path_rate)
         check_share('bn_momentum', self.bn_momentum)
 
@@ -97,9 +94,3 @@ class MixFormerArchitecture(MixFormerEncoderArchitecture):
         super().__post_init__()
         check_count('head_channels', self.head_channels)
         check_switch('aux_head', self.aux_head)
-
-
-def _are_depths(value: Any) -> bool:
-    if not isinstance(value, tuple) or len(value) != STAGES:
-        return False
-    return all(type(depth) is int and 1 <= depth <= _MOST_BLOCKS for depth in value)

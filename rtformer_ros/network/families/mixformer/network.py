@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rtformer_ros.errors import ConfigError
+from rtformer_ros.network.architecture import check_choice
 from rtformer_ros.network.blocks import SegmentationHead, spatial_size
 from rtformer_ros.network.families.mixformer.architecture import (
     MIXFORMER_VARIANTS,
@@ -159,10 +159,7 @@ def _encoder_settings(
     base_channels: int | None,
     depths: tuple[int, ...] | None,
 ) -> dict[str, Any]:
-    if variant not in MIXFORMER_VARIANTS:
-        raise ConfigError(
-            f'variant is {variant!r}; expected one of {", ".join(MIXFORMER_VARIANTS)}'
-        )
+    check_choice('variant', variant, MIXFORMER_VARIANTS)
     published = MIXFORMER_VARIANTS[variant]
     return {
         'base_channels': published.base_channels if base_channels is None else base_channels,

@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from rtformer_ros.network.architecture import (
     Architecture,
     check_choice,
     check_count,
+    check_depths,
     check_drop_rate,
     check_setting,
     check_share,
@@ -18,7 +18,6 @@ from rtformer_ros.network.architecture import (
 )
 
 PALE_STAGES = 4
-_MOST_BLOCKS = 64
 _MOST_PALE = 64
 
 
@@ -67,8 +66,7 @@ class PaleEncoderArchitecture(Architecture):
         holds = self.base_channels % (2 * self.heads) == 0
         expected = f'a multiple of {2 * self.heads}'
         check_setting(holds, 'base_channels', self.base_channels, expected)
-        expected = f'{PALE_STAGES} whole numbers, 1 to {_MOST_BLOCKS}'
-        check_setting(_are_depths(self.depths), 'depths', self.depths, expected)
+        check_depths('depths', self.depths, PALE_STAGES)
         check_drop_rate('drop_path_rate', self.drop_path_rate)
         check_share('bn_momentum', self.bn_momentum)
 
@@ -90,9 +88,3 @@ class PaleArchitecture(PaleEncoderArchitecture):
         super().__post_init__()
         check_count('head_channels', self.head_channels)
         check_switch('aux_head', self.aux_head)
-
-
-def _are_depths(value: Any) -> bool:
-    if not isinstance(value, tuple) or len(value) != PALE_STAGES:
-        return False
-    return all(type(depth) is int and 1 <= depth <= _MOST_BLOCKS for depth in value)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from rtformer_ros.errors import CheckpointError, ConfigError
+from rtformer_ros.network.architecture import check_choice
 from rtformer_ros.network.blocks import SegmentationHead, spatial_size, upsample
 from rtformer_ros.network.families.pale.architecture import (
     PALE_DEPTHS,
@@ -37,7 +37,7 @@ from rtformer_ros.network.family import (
     NormPlace,
     SegmentationNetwork,
 )
-from rtformer_ros.network.weight_shapes import output_channels
+from rtformer_ros.network.weight_shapes import base_channels_of, output_channels
 from torch import nn, Tensor
 
 
@@ -200,8 +200,7 @@ def build_pale_classifier(
 def _encoder_settings(
     variant: str, base_channels: int | None, heads: int | None
 ) -> dict[str, Any]:
-    if variant not in PALE_VARIANTS:
-        raise ConfigError(f'variant is {variant!r}; expected one of {", ".join(PALE_VARIANTS)}')
+    check_choice('variant', variant, PALE_VARIANTS)
     published = PALE_VARIANTS[variant]
     return {
         'base_channels': published.base_channels if base_channels is None else base_channels,
@@ -217,12 +216,7 @@ def _encoder_settings_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
     width.
     """
     widths = {published.base_channels: name for name, published in PALE_VARIANTS.items()}
-    base_channels = output_channels(state, f'{_FIRST_LAYER}.weight', _TITLE)
-    if base_channels not in widths:
-        raise CheckpointError(
-            f"'{_FIRST_LAYER}.weight' has {base_channels} channels; expected "
-            + ' or '.join(f'{width} ({name})' for width, name in widths.items())
-        )
+    base_channels = base_channels_of(state, _FIRST_LAYER, _TITLE, widths)
     return {
         'variant': widths[base_channels],
         'num_classes': 1,
