@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 import json
 import os
 from pathlib import Path
 import signal
 import subprocess
+import tempfile
 import time
 from types import TracebackType
 from typing import Any
@@ -17,6 +19,7 @@ from typing import Any
 import rtformer_ros
 from rtformer_ros.errors import EngineError
 from rtformer_ros.files.fastdds_profile import profile_variables
+from rtformer_ros.files.json_text import parse_json
 from rtformer_ros.processes.lifeline import start_on_lifeline
 
 _SIGINT_TIMEOUT_S = 4.0
@@ -91,8 +94,47 @@ class ChildProcesses:
                     process.stdin.close()
 
 
-_START_TIMEOUT_S = 90.0
-_POLL_S = 0.2
+@contextmanager
+def ros_system(**variables: str) -> Iterator[ChildProcesses]:
+    """
+    Give processes a ROS system of their own, and a folder for what they write, while it runs.
+
+    variables: of their environment, besides.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        logs = Path(folder)
+        environment = isolated_environment(os.environ, 150 + os.getpid() % 50, logs) | variables
+        with ChildProcesses(logs, environment) as processes:
+            yield processes
+
+
+def start_program(
+    processes: ChildProcesses, program: str, parameters: Mapping[str, Any], namespace: str = ''
+) -> None:
+    """Start a program of `ros/programs` under its own name."""
+    remappings = {'__ns': namespace} if namespace else {}
+    arguments = ros_arguments(parameters, remappings)
+    processes.start(program, f'rtformer_ros.ros.programs.{program}', arguments)
+
+
+def start_workload(
+    processes: ChildProcesses, workload: str, parameters: Mapping[str, Any], namespace: str = ''
+) -> Path:
+    """Start a program that writes a report; return where that will be, and nothing yet is."""
+    report = processes.log_path(workload).with_suffix('.json')
+    report.unlink(missing_ok=True)
+    start_program(processes, workload, {**parameters, 'report': str(report)}, namespace)
+    return report
+
+
+def report_of(
+    processes: ChildProcesses, node: str, workload: str, report: Path, duration_s: float
+) -> dict[str, Any]:
+    """Return the report once the workload has ended well; raises as wait_for_workload does."""
+    wait_for_workload(processes, node, workload, duration_s)
+    text = report.read_text(encoding='utf-8')
+    result: dict[str, Any] = parse_json(text, 'the report of the load')
+    return result
 
 
 def wait_for_workload(

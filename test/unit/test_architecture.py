@@ -32,6 +32,7 @@ SMALL_BUT_APART = {
     'ros.programs.segmentation_node': 'an executable',
     'stream.batch_gain': 'a concept',
     'stream.rate_limit': 'a concept',
+    'tools.benchmark.start': 'a part of the benchmark, one row of a table',
     'training.datasets.ade20k': 'a reader, one row of a table',
     'training.datasets.cityscapes': 'a reader, one row of a table',
     'training.datasets.cocostuff': 'a reader, one row of a table',

@@ -5,20 +5,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-import json
-import os
 from pathlib import Path
-import tempfile
 from typing import Any
 
 from rtformer_ros.stream.statistics import STAGES
 from rtformer_ros.tools.benchmark.table import Column, Table
-from rtformer_ros.tools.processes import (
-    ChildProcesses,
-    isolated_environment,
-    ros_arguments,
-    wait_for_workload,
-)
+from rtformer_ros.tools.processes import report_of, ros_system, start_program, start_workload
 
 _NODE, _WORKLOAD = 'segmentation_node', 'camera_playback'
 
@@ -76,31 +68,24 @@ class CamerasTiming:
 
 def time_cameras(case: CamerasCase, model: Path, engine: str, threads: int) -> CamerasTiming:
     """Run one case; raises EngineError when a process fails, with what it wrote last."""
-    with tempfile.TemporaryDirectory() as folder:
-        logs = Path(folder)
-        environment = isolated_environment(os.environ, 150 + os.getpid() % 50, logs)
-        with ChildProcesses(logs, environment) as processes:
-            parameters = {
-                'model': str(model),
-                'engine': engine,
-                'threads': threads,
-                'cameras': list(case.cameras),
-                'batch_wait_ms': case.batch_wait_ms,
-            }
-            processes.start(_NODE, f'rtformer_ros.ros.programs.{_NODE}', ros_arguments(parameters))
-            workload = {
-                'cameras': list(case.cameras),
-                'width': case.width,
-                'height': case.height,
-                'rate_hz': case.rate_hz,
-                'duration_s': case.duration_s,
-                'report': str(logs / 'report.json'),
-            }
-            processes.start(
-                _WORKLOAD, f'rtformer_ros.ros.programs.{_WORKLOAD}', ros_arguments(workload)
-            )
-            wait_for_workload(processes, _NODE, _WORKLOAD, case.duration_s)
-        report = json.loads((logs / 'report.json').read_text(encoding='utf-8'))
+    parameters = {
+        'model': str(model),
+        'engine': engine,
+        'threads': threads,
+        'cameras': list(case.cameras),
+        'batch_wait_ms': case.batch_wait_ms,
+    }
+    workload = {
+        'cameras': list(case.cameras),
+        'width': case.width,
+        'height': case.height,
+        'rate_hz': case.rate_hz,
+        'duration_s': case.duration_s,
+    }
+    with ros_system() as processes:
+        start_program(processes, _NODE, parameters)
+        path = start_workload(processes, _WORKLOAD, workload)
+        report = report_of(processes, _NODE, _WORKLOAD, path, case.duration_s)
     cameras = tuple(_timing(name, report['cameras'][name]) for name in case.cameras)
     return CamerasTiming(
         case, cameras, report['elapsed_s'], report['busy_s'], report['engine_runs']

@@ -6,20 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-import json
-import os
 from pathlib import Path
-import tempfile
 from typing import Any
 
 from rtformer_ros.stream.statistics import STAGES
 from rtformer_ros.tools.benchmark.table import Column, Table
-from rtformer_ros.tools.processes import (
-    ChildProcesses,
-    isolated_environment,
-    ros_arguments,
-    wait_for_workload,
-)
+from rtformer_ros.tools.processes import report_of, ros_system, start_program, start_workload
 
 _NODE, _WORKLOAD = 'segmentation_node', 'node_benchmark'
 
@@ -62,28 +54,21 @@ class NodeTiming:
 
 def time_node(case: NodeCase, model: Path, engine: str, threads: int) -> NodeTiming:
     """Run one case; raises EngineError when a process fails, with what it wrote last."""
-    with tempfile.TemporaryDirectory() as folder:
-        logs = Path(folder)
-        environment = isolated_environment(os.environ, 150 + os.getpid() % 50, logs)
-        with ChildProcesses(logs, environment) as processes:
-            parameters = {'model': str(model), 'engine': engine, 'threads': threads}
-            processes.start(_NODE, f'rtformer_ros.ros.programs.{_NODE}', ros_arguments(parameters))
-            workload = {
-                'width': case.width,
-                'height': case.height,
-                'encoding': case.encoding,
-                'frames': case.frames,
-                'rate_hz': case.rate_hz,
-                'outputs': ','.join(case.outputs),
-                'report': str(logs / 'report.json'),
-                'process_id': processes.process_id(_NODE),
-            }
-            processes.start(
-                _WORKLOAD, f'rtformer_ros.ros.programs.{_WORKLOAD}', ros_arguments(workload)
-            )
-            frame_s = 1 / case.rate_hz if case.rate_hz else 2.0
-            wait_for_workload(processes, _NODE, _WORKLOAD, case.frames * frame_s)
-        return _timing(case, json.loads((logs / 'report.json').read_text(encoding='utf-8')))
+    parameters = {'model': str(model), 'engine': engine, 'threads': threads}
+    with ros_system() as processes:
+        start_program(processes, _NODE, parameters)
+        workload = {
+            'width': case.width,
+            'height': case.height,
+            'encoding': case.encoding,
+            'frames': case.frames,
+            'rate_hz': case.rate_hz,
+            'outputs': ','.join(case.outputs),
+            'process_id': processes.process_id(_NODE),
+        }
+        report = start_workload(processes, _WORKLOAD, workload)
+        frame_s = 1 / case.rate_hz if case.rate_hz else 2.0
+        return _timing(case, report_of(processes, _NODE, _WORKLOAD, report, case.frames * frame_s))
 
 
 def node_table(timings: Sequence[NodeTiming]) -> Table:

@@ -4,25 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-import os
 from pathlib import Path
 from statistics import median
 import tempfile
 import time
 
-from rtformer_ros.files.json_text import parse_json
-from rtformer_ros.tools.benchmark.streams import NODES
+from rtformer_ros.tools.benchmark.streams import node_parameters, NODES, WORKLOAD
 from rtformer_ros.tools.benchmark.table import Column, Table
-from rtformer_ros.tools.processes import (
-    ChildProcesses,
-    isolated_environment,
-    ros_arguments,
-    wait_for_workload,
-)
+from rtformer_ros.tools.processes import report_of, ros_system, start_program, start_workload
 
-_WORKLOAD = 'node_benchmark'
 _RATE_HZ = 30.0
 # So that the camera is there, as on a robot, when the node starts.
 _CAMERA_START_S = 3.0
@@ -37,12 +27,12 @@ def start_table(model: Path, engine: str, threads: int, rounds: int) -> Table:
     EngineError where a process fails, with what it wrote last.
     """
     times_s: dict[str, list[float]] = {}
-    with _ros_home() as home:
+    with tempfile.TemporaryDirectory() as home:
         for node in NODES:
             # Compiles to bytecode what is not yet, and fills the system's cache of files.
             _time_start(node, model, engine, threads, home)
     for _ in range(rounds):
-        with _ros_home() as home:
+        with tempfile.TemporaryDirectory() as home:
             for name, node in (
                 ('naive node', 'naive node'),
                 ('this node, cold', 'this node'),
@@ -59,34 +49,13 @@ def start_table(model: Path, engine: str, threads: int, rounds: int) -> Table:
     return Table(title, _COLUMNS, rows, bars=('median s',))
 
 
-@contextmanager
-def _ros_home() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
-
-
-def _time_start(node: str, model: Path, engine: str, threads: int, home: Path) -> float:
-    with tempfile.TemporaryDirectory() as folder:
-        logs = Path(folder)
-        environment = isolated_environment(os.environ, 150 + os.getpid() % 50, logs)
-        environment['ROS_HOME'] = str(home)
-        # An installation is compiled to bytecode, whatever this shell would have.
-        environment.pop('PYTHONDONTWRITEBYTECODE', None)
-        with ChildProcesses(logs, environment) as processes:
-            report = logs / 'report.json'
-            workload = {'pace': 'start', 'rate_hz': _RATE_HZ, 'report': str(report)}
-            processes.start(
-                _WORKLOAD, f'rtformer_ros.ros.programs.{_WORKLOAD}', ros_arguments(workload)
-            )
-            time.sleep(_CAMERA_START_S)
-            parameters: dict[str, str | int] = {'model': str(model), 'threads': threads}
-            program = NODES[node]
-            if program != 'naive_node':
-                parameters['engine'] = engine
-            started_s = time.monotonic()
-            processes.start(
-                program, f'rtformer_ros.ros.programs.{program}', ros_arguments(parameters)
-            )
-            wait_for_workload(processes, program, _WORKLOAD, 0.0)
-        text = report.read_text(encoding='utf-8')
-    return float(parse_json(text, 'the report of the load')['first_mask_s']) - started_s
+def _time_start(node: str, model: Path, engine: str, threads: int, home: str) -> float:
+    # An installation is compiled to bytecode, whatever this shell would have.
+    with ros_system(ROS_HOME=home, PYTHONDONTWRITEBYTECODE='') as processes:
+        workload = {'pace': 'start', 'rate_hz': _RATE_HZ}
+        report = start_workload(processes, WORKLOAD, workload)
+        time.sleep(_CAMERA_START_S)
+        started_s = time.monotonic()
+        start_program(processes, NODES[node], node_parameters(node, model, threads, engine))
+        found = report_of(processes, NODES[node], WORKLOAD, report, 0.0)
+    return float(found['first_mask_s']) - started_s

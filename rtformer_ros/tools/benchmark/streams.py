@@ -6,25 +6,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-import os
 from pathlib import Path
 from statistics import median
-import tempfile
 from typing import Any
 
-from rtformer_ros.files.json_text import parse_json
 from rtformer_ros.tools.benchmark.table import Column, Table
 from rtformer_ros.tools.processes import (
     ChildProcesses,
-    isolated_environment,
-    ros_arguments,
-    wait_for_workload,
+    report_of,
+    ros_system,
+    start_program,
+    start_workload,
 )
 
 NODES = {'this node': 'segmentation_node', 'naive node': 'naive_node'}
 """The programs that are compared, both with ONNX Runtime."""
 
-_WORKLOAD = 'node_benchmark'
+WORKLOAD = 'node_benchmark'
+"""The program that sends frames and measures what comes of them."""
+
 _COLUMNS = (
     Column('frame'),
     Column('rate'),
@@ -66,18 +66,15 @@ def streams_table(
     it wrote last.
     """
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        logs = Path(folder)
-        environment = isolated_environment(os.environ, 150 + os.getpid() % 50, logs)
-        with ChildProcesses(logs, environment) as processes:
-            for node in NODES:
-                _start(processes, node, model, threads)
-            for case in cases:
-                reports: dict[str, list[dict[str, Any]]] = {node: [] for node in NODES}
-                for _ in range(rounds):
-                    for node, found in reports.items():
-                        found.append(_play(processes, node, case, logs / 'report.json'))
-                rows += [_row(case, node, found) for node, found in reports.items()]
+    with ros_system() as processes:
+        for node in NODES:
+            _start(processes, node, model, threads)
+        for case in cases:
+            reports: dict[str, list[dict[str, Any]]] = {node: [] for node in NODES}
+            for _ in range(rounds):
+                for node, found in reports.items():
+                    found.append(_play(processes, node, case))
+            rows += [_row(case, node, found) for node, found in reports.items()]
     title = (
         f'this node and a naive one (queue of 10, cv2.resize), {model.stem} on onnxruntime, '
         f'{threads} thread(s), {rounds} round(s)'
@@ -85,16 +82,20 @@ def streams_table(
     return Table(title, _COLUMNS, tuple(rows), bars=('CPU ms',))
 
 
+def node_parameters(node: str, model: Path, threads: int, engine: str) -> dict[str, str | int]:
+    """Return the parameters of one of NODES; the naive one has no choice of engines."""
+    parameters: dict[str, str | int] = {'model': str(model), 'threads': threads}
+    if NODES[node] != 'naive_node':
+        parameters['engine'] = engine
+    return parameters
+
+
 def _start(processes: ChildProcesses, node: str, model: Path, threads: int) -> None:
-    parameters: dict[str, Any] = {'model': str(model), 'threads': threads}
-    program = NODES[node]
-    if program != 'naive_node':
-        parameters['engine'] = 'onnxruntime'
-    arguments = ros_arguments(parameters, {'__ns': _namespace(node)})
-    processes.start(program, f'rtformer_ros.ros.programs.{program}', arguments)
+    parameters = node_parameters(node, model, threads, 'onnxruntime')
+    start_program(processes, NODES[node], parameters, _namespace(node))
 
 
-def _play(processes: ChildProcesses, node: str, case: StreamCase, report: Path) -> dict[str, Any]:
+def _play(processes: ChildProcesses, node: str, case: StreamCase) -> dict[str, Any]:
     workload = {
         'width': case.width,
         'height': case.height,
@@ -102,15 +103,10 @@ def _play(processes: ChildProcesses, node: str, case: StreamCase, report: Path) 
         'rate_hz': case.rate_hz,
         'pace': 'camera',
         'outputs': ','.join(case.outputs),
-        'report': str(report),
         'process_id': processes.process_id(NODES[node]),
     }
-    arguments = ros_arguments(workload, {'__ns': _namespace(node)})
-    processes.start(_WORKLOAD, f'rtformer_ros.ros.programs.{_WORKLOAD}', arguments)
-    wait_for_workload(processes, NODES[node], _WORKLOAD, case.frames / case.rate_hz)
-    text = report.read_text(encoding='utf-8')
-    result: dict[str, Any] = parse_json(text, 'the report of the load')
-    return result
+    report = start_workload(processes, WORKLOAD, workload, _namespace(node))
+    return report_of(processes, NODES[node], WORKLOAD, report, case.frames / case.rate_hz)
 
 
 def _namespace(node: str) -> str:

@@ -24,8 +24,6 @@ PARSERS = {
     'engines/tensorrt/build/job.py',
     'engines/tensorrt/build/parent.py',
     'ros/programs/parameter_files.py',
-    'tools/benchmark/cameras.py',
-    'tools/benchmark/node.py',
     'tools/demo/__main__.py',
     # Of annotation programs: a user's own export, hundreds of times as large as the others may be.
     'training/annotations/annotated_image.py',
