@@ -11,16 +11,16 @@ from typing import Any
 
 # Of malloc.h.
 _M_ARENA_MAX = -8
-_ARENAS = 2
+_ARENAS = 1
 
 
 def limit_arenas() -> bool:
     """
-    Let all threads share two arenas; call it before there are threads.
+    Let all threads share one arena; call it before there are threads, so before most imports.
 
-    glibc would make one for nearly each thread that ever ran, and each keeps what its own threads
-    have freed. MALLOC_ARENA_MAX in the environment stands. Returns whether the limit holds; False
-    too where the C library is another.
+    glibc would make one for nearly each thread that ever ran. Each keeps what its own threads have
+    freed, and `trim_heap` gives the end of the first alone back. MALLOC_ARENA_MAX in the
+    environment stands. Returns whether the limit holds; False too where the C library is another.
 
     Source: mallopt(3).
     """

@@ -118,11 +118,21 @@ class Camera:
         if queue is not None:
             queue.remove_source(self)
 
+    def forget(self) -> None:
+        """
+        Forget what was kept from frame to frame; call it when no more frames are made.
+
+        Projections alone may take some megabytes, which a node that rests gives back.
+        """
+        self._outputs.forget()
+        self._smoother.clear()
+        self.ground_view.clear()
+
     def close(self) -> None:
         """Unsubscribe, withdraw the outputs, and forget what was kept for them."""
         self.stop()
         self._outputs.close()
-        self.ground_view.clear()
+        self.forget()
 
     def configure(self, settings: CameraSettings) -> None:
         """Take other settings for input and rate; `offer` applies those of the outputs."""

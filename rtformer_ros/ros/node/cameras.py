@@ -146,6 +146,11 @@ class Cameras:
             for camera in self._cameras:
                 camera.stop()
 
+    def forget(self) -> None:
+        """Forget what was kept from frame to frame; call it when no more frames are made."""
+        for camera in self._cameras:
+            camera.forget()
+
     def close(self) -> None:
         """Unsubscribe and withdraw all outputs."""
         with self._lock:

@@ -142,7 +142,8 @@ class SegmentationNode(ManagedNode):
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe, and finish the frame that is being made."""
         self._cameras.stop()
-        self._stop_worker()
+        if self._stop_worker():
+            self._cameras.forget()
         trim_heap()
         return super().on_deactivate(state)
 

@@ -81,14 +81,19 @@ class Outputs:
                     self._offer(topic, qos)
             self._classes.configure(settings.class_topics, config)
 
+    def forget(self) -> None:
+        """Forget what was kept from frame to frame."""
+        with self._lock:
+            self._converters = {name: row.new_converter() for name, row in MESSAGE_OUTPUTS.items()}
+            self._images.clear()
+
     def close(self) -> None:
         """Withdraw all topics, and forget what was kept from frame to frame."""
         with self._lock:
             for topic in list(self._publishers):
                 self._withdraw(topic)
             self._classes.configure(frozenset(), None)
-            self._converters = {name: row.new_converter() for name, row in MESSAGE_OUTPUTS.items()}
-            self._images.clear()
+            self.forget()
 
     def check_subscribers(self) -> None:
         """Look for subscribers whose QoS the publishers do not meet, and warn of new ones."""

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 from rtformer_ros.processes.heap import limit_arenas
-from rtformer_ros.ros.node.node import SegmentationNode
-from rtformer_ros.ros.process.executor import DedicatedThreadExecutor
-from rtformer_ros.ros.process.run_node import run_node
+
+if TYPE_CHECKING:
+    from rtformer_ros.ros.node.node import SegmentationNode
 
 # How often a thread that waits for the interpreter may ask for it. The default of 5 ms would be
 # seen in every frame's latency, since the camera's thread and the worker's take turns.
@@ -20,6 +21,11 @@ _SWITCH_INTERVAL_S = 0.0005
 def main(args: list[str] | None = None) -> int:
     """Run until SIGINT or SIGTERM; returns the exit code."""
     limit_arenas()
+    # Only now: libraries start threads as they are imported, and each of those has an arena.
+    from rtformer_ros.ros.node.node import SegmentationNode
+    from rtformer_ros.ros.process.executor import DedicatedThreadExecutor
+    from rtformer_ros.ros.process.run_node import run_node
+
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     return run_node(
         'segmentation_node',

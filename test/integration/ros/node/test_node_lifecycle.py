@@ -4,11 +4,13 @@
 
 import os
 from pathlib import Path
+import platform
 import sys
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+import pytest
 from ros_peer import NODE, noise, number_of, values_of
 from rtformer_ros.ros.input.image_messages import new_image
 from std_srvs.srv import SetBool, Trigger
@@ -231,3 +233,30 @@ def test_exception_at_a_frame_costs_that_frame_and_is_told(peer, camera, start_n
     number = camera.publish(noise())
     peer.wait_for(lambda: masks, 'the next mask')
     assert number_of(masks[0]) == number
+
+
+def other_arenas(process_id):
+    """
+    Return how many arenas glibc has beside the first.
+
+    Each is 64 MiB of address space, of which the first part is in use (arena.c, HEAP_MAX_SIZE).
+    """
+    count, begin = 0, 0
+    for line in Path(f'/proc/{process_id}/maps').read_text().splitlines():
+        addresses, access = line.split()[:2]
+        first, last = (int(each, 16) for each in addresses.split('-'))
+        if access == '---p' and last - begin == 64 << 20:
+            count += 1
+        begin = first
+    return count
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='the C library is not glibc')
+def test_no_thread_of_a_node_keeps_an_arena_of_its_own(peer, camera, start_node, connect):
+    for limit, is_shared in (({}, True), ({'MALLOC_ARENA_MAX': '4'}, False)):
+        node = start_node(variables=limit)
+        masks = connect('mask')
+        camera.publish(noise())
+        peer.wait_for(lambda m=masks: m, 'a mask')
+        assert (other_arenas(node.process.pid) == 0) == is_shared
+        node.end()

@@ -309,6 +309,12 @@ def test_earlier_frames_are_remembered_for_the_time_of_decay(
     assert greatest_cost_after(wall) == 100
     # The stamps of frames are a second apart.
     assert greatest_cost_after(ground) == round(100 * np.exp(-0.5))
+    # A node that rested does not know what has happened since.
+    assert greatest_cost_after(wall) == 100
+    assert peer.change_state('deactivate')
+    assert peer.change_state('activate')
+    depth_camera.see(SMALL)
+    assert greatest_cost_after(ground) == 0
 
 
 # What each parameter is set to, and an output that it changes.
