@@ -41,7 +41,7 @@ def check_operators(
     Return what TensorRT of a release would refuse of an ONNX model; nothing if it takes it all.
 
     Looks at operators, types, convolutions with computed weights, bytes inside of the graph, free
-    sizes, loops, and the version of the operator set; see tensorrt_operators for the source. It
+    sizes, loops, and the version of the operator set; see `tables` for the source. It
     reads the graph alone and needs no TensorRT. Raises ModelError for a file that is no model.
     """
     model = read_onnx(source)

@@ -13,7 +13,7 @@ import pytest
 from rtformer_ros.deploy.export import export_onnx
 from rtformer_ros.deploy.graph_precision import precision_of, to_fp16
 from rtformer_ros.deploy.operators.check import check_operators
-from rtformer_ros.deploy.operators.tables import types_taken
+from rtformer_ros.deploy.operators.tables import known_operators, types_taken
 from rtformer_ros.deploy.quantize import quantize
 from rtformer_ros.errors import ModelError
 from rtformer_ros.network import build_rtformer, Checkpoint, save_checkpoint
@@ -252,3 +252,24 @@ def test_the_command_line_answers_with_words_and_an_exit_code(tmp_path):
     done = run_tool(tmp_path / 'none.onnx')
     assert done.returncode == 1
     assert done.stderr.startswith('check_model: cannot read')
+
+
+NAMES = ('float', 'double', 'bfloat16', 'int8', 'int32', 'int64', 'uint8', 'bool')
+ELEMENT_TYPES = {'half': TensorProto.FLOAT16} | {
+    name: TensorProto.DataType.Value(name.upper()) for name in NAMES
+}
+
+
+def test_documentation_has_the_types_of_every_operator():
+    section = (ROOT / 'docs/tensorrt.md').read_text().split('## Operators by version')[1]
+    lines = [line for line in section.splitlines() if line.startswith('| ')]
+    rows = [line.strip('| ').split(' | ') for line in lines[1:]]
+    documented = {
+        (operator, release): {ELEMENT_TYPES[each] for each in types.split() if types != 'no'}
+        for *columns, operators in rows
+        for release, types in zip(('8.6', '10'), columns, strict=True)
+        for operator in operators.split()
+    }
+    assert {operator for operator, _ in documented} == set(known_operators())
+    for (operator, release), types in documented.items():
+        assert types == types_taken(operator, release), (operator, release)
