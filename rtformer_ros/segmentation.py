@@ -18,6 +18,19 @@ UNLABELED_ID = 255
 """Class id of a pixel that belongs to no class; never the id of a class."""
 
 
+@dataclass(frozen=True, eq=False)
+class UnseenPixels:
+    """
+    Pixels that nobody looks at: outside of a region of interest, or ignored.
+
+    Equal to itself alone.
+
+    unseen_hw: uint8 [H, W], 255 for those, else 0; never changed.
+    """
+
+    unseen_hw: npt.NDArray[np.uint8]
+
+
 @dataclass(frozen=True)
 class Segmentation:
     """
@@ -27,11 +40,14 @@ class Segmentation:
     confidence_hw: uint8 [H, W], softmax probability of the winning class times 255, rounded.
     small_class_map_hw: uint8 [h, w], what class_map_hw was enlarged from, where it is much larger:
     whoever paints it is quicker with this. None else.
+    unseen: the pixels of class_map_hw that nobody looks at, which are unlabelled, too, with a
+    confidence of 0; None for none.
     """
 
     class_map_hw: npt.NDArray[np.uint8]
     confidence_hw: npt.NDArray[np.uint8]
     small_class_map_hw: npt.NDArray[np.uint8] | None = None
+    unseen: UnseenPixels | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Inference pipeline of an image: resize, engine, class remap, threshold, output size."""
+"""Inference pipeline of an image: crop, resize, engine, class remap, threshold, output size."""
 
 from __future__ import annotations
 
@@ -14,18 +14,27 @@ from rtformer_ros.imaging.resize import (
     content_of,
     from_network,
     place,
+    Placement,
     ResizeMode,
     Size,
     to_network,
 )
-from rtformer_ros.segmentation import Segmentation, SegmentationBatch, UNLABELED_ID
+from rtformer_ros.segmentation import (
+    Segmentation,
+    SegmentationBatch,
+    UNLABELED_ID,
+    UnseenPixels,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     from rtformer_ros.engines.base import Engine
+    from rtformer_ros.imaging.roi import Roi
 
 # Below this many times as many pixels, enlarging colours costs more than looking them up saves.
 _MUCH_LARGER = 4
+# Of images; cameras of one node may differ.
+_MOST_SIZES = 8
 
 OutputSize = Literal['source', 'network'] | Size
 
@@ -35,16 +44,19 @@ class SegmentSettings:
     """
     Settings of the pre- and post-processing of a frame.
 
-    resize: how it is brought to the network's size. output_size: size of the result; 'network' is
-    the network's size without letterbox bars. class_remap: the id that is put for each id, as 256
-    bytes; b'' leaves ids alone. confidence_threshold: 0..1, softmax probability below which a
-    pixel becomes unlabelled (255).
+    roi: the part of it that the network sees, None for all; outside of it the result is
+    unlabelled (255), with a confidence of 0. resize: how that part is brought to the network's
+    size. output_size: size of the result, which shows the whole image; 'network' is the network's
+    size without letterbox bars. class_remap: the id that is put for each id, as 256 bytes; b''
+    leaves ids alone. confidence_threshold: 0..1, softmax probability below which a pixel becomes
+    unlabelled.
     """
 
     resize: ResizeMode = 'stretch'
     output_size: OutputSize = 'source'
     class_remap: bytes = b''
     confidence_threshold: float = 0.0
+    roi: Roi | None = None
 
 
 class Segmenter:
@@ -62,6 +74,7 @@ class Segmenter:
         self._network_size = (engine.description.height, engine.description.width)
         self._buffer_nhwc = np.empty((1, *self._network_size, 3), np.uint8)
         self._buffers = Buffers()
+        self._unseen_by_size: dict[Size, UnseenPixels] = {}
         self._remap = np.frombuffer(settings.class_remap, np.uint8)
         self._threshold = round(settings.confidence_threshold * 255)
 
@@ -105,8 +118,11 @@ class Segmenter:
         if index >= len(self._buffer_nhwc):
             self._buffer_nhwc = np.empty((index + 1, *self._network_size, 3), np.uint8)
         source = (image_hwc.shape[0], image_hwc.shape[1])
-        placement = place(source, self._network_size, self._settings.resize)
-        return to_network(image_hwc, placement, self._buffer_nhwc[index], self._buffers)
+        if self._settings.roi is not None:
+            image_hwc = image_hwc[self._settings.roi.slices(source)]
+        return to_network(
+            image_hwc, self._placement(source), self._buffer_nhwc[index], self._buffers
+        )
 
     def infer(self, *network_images_hwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
         """Run the engine once on what `preprocess` returned for indices 0, 1 and so on."""
@@ -127,18 +143,52 @@ class Segmenter:
         with_confidence: False leaves the confidence at the network's size, bars included, for a
         caller who does not look at it.
         """
-        class_map_hw = self._ids(result)
-        placement = place(source, self._network_size, self._settings.resize)
+        placement = self._placement(source)
         size = self.output_size(source)
-        confidence_hw = result.confidence_hw
+        ids_hw, confidence_hw = self._ids(result), result.confidence_hw
+        class_map_hw = self._put_back(ids_hw, placement, size)
         if with_confidence:
-            confidence_hw = from_network(confidence_hw, placement, size)
-        small_hw = content_of(class_map_hw, placement)
-        return Segmentation(
-            from_network(class_map_hw, placement, size),
-            confidence_hw,
-            small_hw if size[0] * size[1] >= _MUCH_LARGER * small_hw.size else None,
-        )
+            confidence_hw = self._put_back(confidence_hw, placement, size)
+        unseen = self._unseen(size)
+        if unseen is None:
+            small_hw = content_of(ids_hw, placement)
+            is_much_larger = size[0] * size[1] >= _MUCH_LARGER * small_hw.size
+            return Segmentation(class_map_hw, confidence_hw, small_hw if is_much_larger else None)
+        if with_confidence:
+            confidence_hw = np.asarray(cv2.subtract(confidence_hw, unseen.unseen_hw), np.uint8)
+        # Any id, together with the bits of 255, is 255: unlabelled.
+        class_map_hw = np.asarray(cv2.bitwise_or(class_map_hw, unseen.unseen_hw), np.uint8)
+        return Segmentation(class_map_hw, confidence_hw, unseen=unseen)
+
+    def _placement(self, source: Size) -> Placement:
+        """Return where what the network sees of a source lies in the network's image."""
+        roi = self._settings.roi
+        seen = source if roi is None else roi.size(source)
+        return place(seen, self._network_size, self._settings.resize)
+
+    def _unseen(self, size: Size) -> UnseenPixels | None:
+        """Return the pixels of a result of that size that nobody looks at, None for none."""
+        roi = self._settings.roi
+        if roi is None:
+            return None
+        if size not in self._unseen_by_size:
+            if len(self._unseen_by_size) >= _MOST_SIZES:
+                self._unseen_by_size.clear()
+            unseen_hw = np.full(size, 255, np.uint8)
+            unseen_hw[roi.slices(size)] = 0
+            self._unseen_by_size[size] = UnseenPixels(unseen_hw)
+        return self._unseen_by_size[size]
+
+    def _put_back(
+        self, map_hw: npt.NDArray[np.uint8], placement: Placement, size: Size
+    ) -> npt.NDArray[np.uint8]:
+        """Return a map of the network's size at `size`, 0 outside the region of interest."""
+        roi = self._settings.roi
+        if roi is None:
+            return from_network(map_hw, placement, size)
+        whole_hw = np.zeros(size, np.uint8)
+        whole_hw[roi.slices(size)] = from_network(map_hw, placement, roi.size(size))
+        return whole_hw
 
     def _ids(self, result: Segmentation) -> npt.NDArray[np.uint8]:
         """Return remapped ids above the threshold, at the network's size, where it is cheap."""

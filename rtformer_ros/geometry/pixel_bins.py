@@ -49,8 +49,19 @@ class PixelBins:
         keys_n.sort()
         keys_n = keys_n[np.diff(keys_n, prepend=-1) > 0]
         bins_n, pixels_n = np.divmod(keys_n, pixel_count)
+        return cls._of_sorted(bins_n, pixels_n)
+
+    @classmethod
+    def _of_sorted(cls, bins_n: Indices, pixels_n: Indices) -> PixelBins:
         starts_m = np.flatnonzero(np.diff(bins_n, prepend=-1))
         return cls(pixels_n, starts_m, bins_n[starts_m])
+
+    def only(self, is_kept_n: npt.NDArray[np.bool_]) -> PixelBins:
+        """Return the index of those pixels alone for which it is True, bool [pixel_count]."""
+        sizes_m = np.diff(self.starts_m, append=len(self.pixels_n))
+        is_member = is_kept_n[self.pixels_n]
+        bins_n = self.bins_m.repeat(sizes_m)[is_member]
+        return self._of_sorted(bins_n, self.pixels_n[is_member])
 
 
 def _keys(bins_n: Indices, pixels_n: Indices, pixel_count: int) -> npt.NDArray[np.int64]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.geometry.pixel_bins import ids_of_groups, PixelBins, SampledValues
+from rtformer_ros.segmentation import Segmentation, UNLABELED_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from rtformer_ros.geometry.arrays import Floats, Indices
     from rtformer_ros.geometry.ground_plane import GroundView
     from rtformer_ros.labels.label_set import PlannerGroup
-    from rtformer_ros.segmentation import Segmentation
+    from rtformer_ros.segmentation import UnseenPixels
 
 _MAX_READINGS = 10_000
 _MOST_BEARINGS = 2048
@@ -29,6 +30,9 @@ _POINTS_AT_ONCE = 1 << 16
 # Where the ground comes into sight only so much farther than on the best bearing, as along the
 # sides of the picture, a reading would call free what nobody has seen.
 _BLIND_FACTOR = 2.0
+# Up to so much farther than where a bearing's first ground is in sight, what is unseen is taken
+# for the ragged edge of the robot's own hood; beyond it is a gap in the ground.
+_EDGE_FACTOR = 1.5
 
 
 @dataclass(frozen=True)
@@ -93,18 +97,32 @@ class ScanProjection:
     that shows the ground within range counts for one reading at least. An obstacle that reaches
     down to the edge of the picture is reported at the nearest ground in sight. The ground nearer
     than that is not seen on any bearing; one on which it is hidden twice as far as on the best has
-    no reading.
+    no reading. Unseen pixels are as if they were not in the picture: they are no boundary, and
+    beyond them nothing is called free.
     """
 
     def __init__(
-        self, view: GroundView, settings: ScanSettings, group_by_id: Mapping[int, PlannerGroup]
+        self,
+        view: GroundView,
+        settings: ScanSettings,
+        group_by_id: Mapping[int, PlannerGroup],
+        unseen: UnseenPixels | None = None,
     ) -> None:
-        """Prepare which pixels lie in which bearing; ids without a group are not free."""
+        """
+        Prepare which pixels lie in which bearing; ids without a group are not free.
+
+        unseen: the same as of the class maps; raises GeometryError for another size.
+        """
         self._readings = settings.readings
         self._group = -(-settings.readings // _MOST_BEARINGS)
         bearings, sampled = settings.grouped(self._group), view.sampled
         near_m = _near_edges(sampled)
         self._bins = _pixels_of_bearings(sampled, bearings, near_m)
+        self._free_m = _ranges_without_boundary(sampled, bearings)
+        if unseen is not None:
+            is_seen_n = ~_unseen_samples(view, unseen)
+            self._free_m[_gap_bins(self._bins, is_seen_n, near_m)] = np.nan
+            self._bins = self._bins.only(is_seen_n)
         self._near_m = np.maximum(near_m[self._bins.pixels_n], np.float32(settings.range_min_m))
         is_free = np.repeat(ids_of_groups(group_by_id, settings.free_groups), 256).reshape(
             256, 256
@@ -113,7 +131,6 @@ class ScanProjection:
         # Taken from a pixel's range: a free one gets out of the search for the nearest.
         table = np.where(is_free, -np.inf, 0.0).astype(np.float32).reshape(-1)
         self._bonus_m = SampledValues(view, table)
-        self._free_m = _ranges_without_boundary(sampled, bearings)
         self._blind_bins = _blind_bins(self._bins, self._near_m)
         self._free_m[self._blind_bins] = np.nan
 
@@ -223,3 +240,31 @@ def _blind_bins(bins: PixelBins, near_m: npt.NDArray[np.float32]) -> Indices:
     first_m = np.minimum.reduceat(near_m, bins.starts_m)
     blind_bins: Indices = bins.bins_m[first_m > _BLIND_FACTOR * first_m.min()]
     return blind_bins
+
+
+def _unseen_samples(view: GroundView, unseen: UnseenPixels) -> npt.NDArray[np.bool_]:
+    """Return which samples of the view hold a pixel that nobody looks at, bool [H * W]."""
+    table = np.zeros((256, 256), np.bool_)
+    table[UNLABELED_ID] = True
+    samples = view.sampled.camera
+    unseen_hw = unseen.unseen_hw
+    is_unseen_n: npt.NDArray[np.bool_] = SampledValues(view, table.reshape(-1)).at(
+        np.arange(samples.height * samples.width),
+        Segmentation(unseen_hw, np.zeros_like(unseen_hw)),
+    )
+    return is_unseen_n
+
+
+def _gap_bins(
+    bins: PixelBins, is_seen_n: npt.NDArray[np.bool_], near_m: npt.NDArray[np.float32]
+) -> Indices:
+    """Return the bearings with ground that is not seen beyond some that is, or with none."""
+    seen, unseen = bins.only(is_seen_n), bins.only(~is_seen_n)
+    if not len(unseen.bins_m):
+        return np.zeros(0, np.intp)
+    first_m = np.full(int(bins.bins_m[-1]) + 1, -np.inf)
+    if len(seen.bins_m):
+        first_m[seen.bins_m] = np.minimum.reduceat(near_m[seen.pixels_n], seen.starts_m)
+    last_m = np.maximum.reduceat(near_m[unseen.pixels_n], unseen.starts_m)
+    gap_bins: Indices = unseen.bins_m[last_m > _EDGE_FACTOR * first_m[unseen.bins_m]]
+    return gap_bins

@@ -98,13 +98,15 @@ def to_network(
     """
     Return the image at the network's size, either itself or written into `out_hwc`.
 
-    image_hwc: uint8 [h, w, 3]; out_hwc: contiguous uint8 [network_height, network_width, 3];
-    buffers: what is needed on the way, where that shall be used again. Shrinking by two or more
-    averages areas, so that thin things do not alias: 2 x 2 pixels as often as that goes, or all at
-    once where a side is odd. All else is bilinear.
+    image_hwc: uint8 [h, w, 3], be it a part of a larger one; out_hwc: contiguous uint8
+    [network_height, network_width, 3], as is what is returned; buffers: what is needed on the way,
+    where that shall be used again. Shrinking by two or more averages areas, so that thin things do
+    not alias: 2 x 2 pixels as often as that goes, or all at once where a side is odd. All else is
+    bilinear.
     """
     height, width = placement.height, placement.width
-    if placement.fills_network and image_hwc.shape[:2] == (height, width):
+    is_fitting = placement.fills_network and image_hwc.shape[:2] == (height, width)
+    if is_fitting and image_hwc.flags.c_contiguous:
         return image_hwc
     image_hwc = _halved(image_hwc, height, width, buffers or Buffers())
     if placement.fills_network and image_hwc.shape[:2] == (height, width):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 import time
 from typing import Any
@@ -139,7 +140,8 @@ class RosPeer:
     def get_parameter(self, name: str) -> Any:
         request = GetParameters.Request(names=[name])
         values = self.call(GetParameters, f'{NODE}/get_parameters', request).values
-        return rclpy.parameter.parameter_value_to_python(values[0])
+        value = rclpy.parameter.parameter_value_to_python(values[0])
+        return list(value) if isinstance(value, array) else value
 
     def state(self) -> str:
         return self.call(GetState, f'{NODE}/get_state', GetState.Request()).current_state.label

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from rtformer_ros.engines.base import Engine, EngineDescription
+from rtformer_ros.imaging.roi import Roi
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.segmentation import SegmentationBatch
 from rtformer_ros.segmenter import Segmenter, SegmentSettings
@@ -121,3 +122,62 @@ def test_batch_is_as_if_one_by_one(resize):
             together = segmenter.postprocess(batch[index], image.shape[:2])
             np.testing.assert_array_equal(together.class_map_hw, alone.class_map_hw)
             np.testing.assert_array_equal(together.confidence_hw, alone.confidence_hw)
+
+
+ROI = Roi(0.25, 0.5, 0.75, 1.0)
+
+
+@pytest.mark.parametrize('resize', ['stretch', 'letterbox'])
+@pytest.mark.parametrize('wanted', ['source', (31, 57), (3, 2)])
+def test_region_of_interest_is_the_cropped_picture_put_back(resize, wanted):
+    image = np.random.default_rng(4).integers(0, 256, (30, 60, 3), np.uint8)
+    crop = image[15:30, 15:45].copy()
+    height, width = (30, 60) if wanted == 'source' else wanted
+    # Where the quarter and the halves of the result are, to whole pixels.
+    rows = slice(round(height / 2), height)
+    columns = slice(round(width / 4), max(round(3 * width / 4), round(width / 4) + 1))
+    place = (rows.stop - rows.start, columns.stop - columns.start)
+    alone = Segmenter(BrightestChannel(), SegmentSettings(resize, place)).segment(crop)
+    settings = SegmentSettings(resize, wanted, roi=ROI)
+    result = Segmenter(BrightestChannel(), settings).segment(image)
+    classes, confidence = (np.full((height, width), value, np.uint8) for value in (255, 0))
+    classes[rows, columns], confidence[rows, columns] = alone.class_map_hw, alone.confidence_hw
+    np.testing.assert_array_equal(result.class_map_hw, classes)
+    np.testing.assert_array_equal(result.confidence_hw, confidence)
+    np.testing.assert_array_equal(result.unseen.unseen_hw == 255, classes == 255)
+
+
+def test_region_of_interest_is_cut_out_without_a_copy(image_hwc):
+    image = np.random.default_rng(5).integers(0, 256, (24, 32, 3), np.uint8)
+    given = []
+
+    class Recorder(BrightestChannel):
+        def _run(self, images_nhwc):
+            given.append(images_nhwc)
+            return super()._run(images_nhwc)
+
+    # The region has the network's size: its pixels reach the engine as they are, side by side.
+    segmenter = Segmenter(Recorder(), SegmentSettings(roi=Roi(0.5, 0.5, 1.0, 1.0)))
+    result = segmenter.segment(image)
+    np.testing.assert_array_equal(given[0][0], image[12:, 16:])
+    assert given[0].flags.c_contiguous
+    np.testing.assert_array_equal(result.class_map_hw[12:, 16:], image[12:, 16:].argmax(axis=2))
+    assert Segmenter(BrightestChannel(), SegmentSettings()).segment(image).unseen is None
+
+
+def test_outside_of_the_region_stays_unlabelled_whatever_255_is_remapped_to():
+    table = bytearray(range(256))
+    table[255] = 1
+    settings = SegmentSettings(class_remap=bytes(table), confidence_threshold=0.5, roi=ROI)
+    result = Segmenter(BrightestChannel(), settings).segment(np.full((8, 8, 3), 200, np.uint8))
+    assert set(result.class_map_hw[:4].flat) == {255}
+    assert set(result.class_map_hw[4:, 2:6].flat) == {0}
+
+
+def test_cameras_of_any_number_of_sizes_have_their_region():
+    segmenter = Segmenter(BrightestChannel(), SegmentSettings(roi=ROI))
+    for side in [*range(8, 40, 2), 8, 10]:
+        result = segmenter.segment(np.full((side, side, 3), 9, np.uint8))
+        assert (result.class_map_hw == 0).sum() == side // 2 * (
+            round(side * 3 / 4) - round(side / 4)
+        )

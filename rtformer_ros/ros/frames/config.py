@@ -71,6 +71,7 @@ def configure_frames(engine: Engine, settings: FrameSettings) -> FrameConfig:
         output_size=settings.output_size,
         class_remap=parse_class_remap(settings.class_remap, labels),
         confidence_threshold=settings.confidence_threshold,
+        roi=settings.roi,
     )
     render = _render_settings(settings, labels)
     classes = published_classes(labels, segment.class_remap, render.palette_rgb, render.shown_ids)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rtformer_ros.errors import ConfigError, quoted
 from rtformer_ros.files.packaged_files import expanded_path
 from rtformer_ros.geometry.costmap import GroupCosts, UNKNOWN_COST
+from rtformer_ros.imaging.roi import Roi
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +55,18 @@ def read_output_size(text: str) -> OutputSize:
     if text == 'network':
         return 'network'
     return _read_size('output_size', text, "'source', 'network' or ")
+
+
+def read_roi(fractions: Sequence[float]) -> Roi | None:
+    """Read [left, top, right, bottom], fractions of an image, [] as None; raises ConfigError."""
+    if not fractions:
+        return None
+    if len(fractions) != 4:
+        raise ConfigError(
+            f'roi has {len(fractions)} numbers; expected [left, top, right, bottom] as fractions '
+            'of the image, as in [0.0, 0.3, 1.0, 1.0], or [] for the whole image'
+        )
+    return Roi(*fractions)
 
 
 def read_camera_names(names: Sequence[str]) -> tuple[str, ...]:

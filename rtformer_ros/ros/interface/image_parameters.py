@@ -8,6 +8,7 @@ from rtformer_ros.imaging.image_header import MAX_IMAGE_PIXELS
 from rtformer_ros.ros.interface.conversions import (
     read_camera_names,
     read_output_size,
+    read_roi,
     seconds_of_ms,
 )
 from rtformer_ros.ros.interface.parameter_spec import ParameterGroup, ParameterSpec
@@ -81,6 +82,16 @@ _MASKS = ParameterGroup(
     'frame',
     (
         ParameterSpec(
+            'roi',
+            (),
+            'Region of interest: [left, top, right, bottom] as fractions of the image, 0 to 1, of '
+            'every camera; [] is the whole image. What is outside becomes 255 (unlabelled)',
+            details='The network sees this part alone, at its full size; the outputs keep the '
+            "image's size and calibration.",
+            items=float,
+            convert=read_roi,
+        ),
+        ParameterSpec(
             'resize',
             'stretch',
             "How a frame is brought to the network's size: stretch, or letterbox (same shape)",
@@ -118,6 +129,7 @@ _MASKS = ParameterGroup(
             'clip: 3.2 % of the pixels change class from frame to frame, then 1.8 %.',
         ),
     ),
+    page='masking.md',
 )
 _PICTURES = ParameterGroup(
     'Pictures',

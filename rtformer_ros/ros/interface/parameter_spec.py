@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, KW_ONLY
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -14,7 +15,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rtformer_ros.errors import ConfigError, quoted
 from rtformer_ros.ros.interface.conversions import split_texts
 
-ParameterValue: TypeAlias = bool | int | float | str | tuple[str, ...]
+ParameterValue: TypeAlias = bool | int | float | str | tuple[str, ...] | tuple[float, ...]
 
 _KINDS: Mapping[type, str] = MappingProxyType(
     {
@@ -22,7 +23,12 @@ _KINDS: Mapping[type, str] = MappingProxyType(
         int: 'an integer',
         float: 'a floating-point number',
         str: 'a text',
-        tuple: "a list of texts, as in ['one', 'two']",
+    }
+)
+_LIST_KINDS: Mapping[type, str] = MappingProxyType(
+    {
+        str: "a list of texts, as in ['one', 'two']",
+        float: 'a list of numbers, as in [0.5, 1.0]',
     }
 )
 
@@ -37,10 +43,11 @@ class ParameterSpec:
     Parameter: its name, its default (whose type is its type) and what it may be.
 
     minimum, maximum: the range of a number, both included. choices: all values a text may have.
-    read_only: it is tied to the process and cannot change while the node runs. A tuple of texts is
-    a string array in ROS. unit: of a number, '' where it has none. details: what the documentation
-    says beyond the description, in Markdown. settings_field: the field of the node's settings that
-    it fills, as in 'frame.camera.pitch_rad'; '' for that of its own name in its group's section.
+    read_only: it is tied to the process and cannot change while the node runs. A tuple is an array
+    in ROS; items: the type of what is in it. unit: of a number, '' where it has none. details:
+    what the documentation says beyond the description, in Markdown. settings_field: the field of
+    the node's settings that it fills, as in 'frame.camera.pitch_rad'; '' for that of its own name
+    in its group's section.
     has_commas: a text is a list with commas, for which a list of texts does as well.
     convert: turns a value into that field's; may raise ConfigError.
     """
@@ -57,10 +64,11 @@ class ParameterSpec:
     details: str = ''
     settings_field: str = ''
     has_commas: bool = False
+    items: type[str] | type[float] = str
     convert: Callable[[Any], Any] = _as_it_is
 
     @property
-    def ros_default(self) -> bool | int | float | str | list[str]:
+    def ros_default(self) -> bool | int | float | str | list[Any]:
         """Return the default as ROS and YAML take it."""
         return list(self.default) if isinstance(self.default, tuple) else self.default
 
@@ -77,8 +85,9 @@ class ParameterSpec:
         descriptor = ParameterDescriptor(
             description=self.description,
             read_only=self.read_only,
-            # An empty list has no type in YAML, so ROS would refuse it for one of texts.
-            dynamic_typing=self._is_list,
+            # An empty list has no type in YAML, so ROS would refuse it for one of texts, and one
+            # of integers for one of floating-point numbers.
+            dynamic_typing=self.is_list,
         )
         if self.choices:
             descriptor.additional_constraints = f'one of: {", ".join(self.choices)}'
@@ -99,14 +108,15 @@ class ParameterSpec:
         Return the value that a user means by one of ROS; raises ConfigError for another type.
 
         An integer does for a floating-point number and for a text, and a list of texts for a text
-        with commas, and the other way round. A list that is empty, whatever its type, or not set,
-        which is how an empty list comes from a YAML file, is ().
+        with commas, and the other way round; in a list, too. A list that is empty, whatever its
+        type, or not set, which is how an empty list comes from a YAML file, is ().
         """
         kind = type(self.default)
-        if self._is_list:
-            names = _texts(split_texts(ros_value) if isinstance(ros_value, str) else ros_value)
-            if names is not None:
-                return names
+        if self.is_list:
+            parts = split_texts(ros_value) if isinstance(ros_value, str) else ros_value
+            items = _texts(parts) if self.items is str else _numbers(parts)
+            if items is not None:
+                return items
         elif isinstance(ros_value, kind) and not (kind is int and isinstance(ros_value, bool)):
             return ros_value
         elif isinstance(ros_value, int) and not isinstance(ros_value, bool):
@@ -114,7 +124,8 @@ class ParameterSpec:
                 return kind(ros_value)
         elif self.has_commas and (names := _texts(ros_value)) is not None:
             return ', '.join(names)
-        raise ConfigError(f'{self.name} is {quoted(ros_value)}; expected {_KINDS[kind]}')
+        expected = _LIST_KINDS[self.items] if self.is_list else _KINDS[kind]
+        raise ConfigError(f'{self.name} is {quoted(ros_value)}; expected {expected}')
 
     def check(self, value: ParameterValue) -> None:
         """Raise ConfigError, saying what is allowed, unless the value is."""
@@ -130,7 +141,8 @@ class ParameterSpec:
             )
 
     @property
-    def _is_list(self) -> bool:
+    def is_list(self) -> bool:
+        """Return whether it is a list."""
         return isinstance(self.default, tuple)
 
 
@@ -161,4 +173,14 @@ def _texts(value: object) -> tuple[str, ...] | None:
         return ()
     if isinstance(value, list | tuple | array) and all(isinstance(each, str) for each in value):
         return tuple(value)
+    return None
+
+
+def _numbers(value: object) -> tuple[float, ...] | None:
+    """Return a list of numbers, or of texts that are some, as a tuple, () for none; else None."""
+    if value is None:
+        return ()
+    if isinstance(value, list | tuple | array) and not any(isinstance(x, bool) for x in value):
+        with suppress(TypeError, ValueError):
+            return tuple(float(each) for each in value)
     return None

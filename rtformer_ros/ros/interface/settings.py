@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rtformer_ros.geometry.scan import ScanSettings
     from rtformer_ros.imaging.encodings import UntoldOrder
     from rtformer_ros.imaging.resize import ResizeMode, Size
+    from rtformer_ros.imaging.roi import Roi
     from rtformer_ros.segmenter import OutputSize
 
 Reliability = Literal['auto', 'reliable', 'best_effort']
@@ -92,6 +93,7 @@ class FrameSettings:
 
     max_image_pixels: int
     channel_order: UntoldOrder
+    roi: Roi | None
     resize: ResizeMode
     output_size: OutputSize
     class_remap: str

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rclpy.callback_groups import CallbackGroup
     from rclpy.node import Node
     from rtformer_ros.engines.base import Engine
+    from rtformer_ros.imaging.roi import Roi
     from rtformer_ros.ros.frames.config import FrameConfig
     from rtformer_ros.ros.frames.result import FrameResult
     from rtformer_ros.ros.interface.settings import CameraSettings
@@ -197,14 +198,14 @@ class Camera:
         """
         Return the average with past frames, or the result itself where nothing is averaged.
 
-        The past is forgotten with another engine or another share of the past. image_hwc: RGB,
-        uint8 [H, W, 3], what the network saw; result: of that size.
+        The past is forgotten with another engine, share of the past or region of interest.
+        image_hwc: RGB, uint8 [H, W, 3], what the network saw; result: of that size.
         """
         share = config.settings.temporal_smoothing
         if share == 0.0:
             self._smoother.clear()
             return result
-        smoother = self._smoother(config.engine, share)
+        smoother = self._smoother(config.engine, share, config.settings.roi)
         return smoother.smooth(image_hwc, result, stamp_s(header))
 
     def publish(self, frame: FrameResult, wanted: AbstractSet[str], depth: Image | None) -> None:
@@ -272,7 +273,7 @@ class Camera:
         return '' if self._rate_limit.allows(frame.received_s) else 'rate limit'
 
 
-def _new_smoother(engine: Engine, share: float) -> TemporalSmoother:
-    """Return one without a past; engine: whose results it averages, and no other's."""
-    del engine
+def _new_smoother(engine: Engine, share: float, roi: Roi | None) -> TemporalSmoother:
+    """Return one without a past; it averages results of that engine and region, and no other's."""
+    del engine, roi
     return TemporalSmoother(share)

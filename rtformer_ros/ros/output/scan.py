@@ -27,7 +27,12 @@ class ScanConverter:
     def __call__(self, frame: FrameResult) -> LaserScan:
         """Return the scan in the base frame; raises GeometryError where there is none."""
         settings = frame.config.settings.scan
-        projection = self._projection(find_ground_view(frame), settings, frame.config.group_by_id)
+        projection = self._projection(
+            find_ground_view(frame),
+            settings,
+            frame.config.group_by_id,
+            frame.segmentation.unseen,
+        )
         ranges_m = projection.ranges(frame.segmentation)
         last = settings.readings - 1
         return LaserScan(

@@ -134,8 +134,8 @@ def _page_group(group: ParameterGroup) -> str:
 def _page_range(spec: ParameterSpec) -> str:
     if isinstance(spec.default, bool):
         return '`true`, `false`'
-    if isinstance(spec.default, tuple):
-        return 'list of texts'
+    if spec.is_list:
+        return 'list of texts' if spec.items is str else 'list of numbers'
     choices = ', '.join(f'`{choice}`' for choice in spec.choices)
     return choices or spec.range_text or 'text'
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rtformer_ros.errors import ConfigError, GeometryError
 from rtformer_ros.geometry.scan import ScanProjection, ScanSettings
-from rtformer_ros.segmentation import Segmentation
+from rtformer_ros.segmentation import Segmentation, UnseenPixels
 
 SETTINGS = ScanSettings(
     angle_min_rad=-0.36, angle_max_rad=0.36, angle_increment_rad=0.008, range_max_m=15.0
@@ -139,3 +139,68 @@ def test_wrong_settings_and_sizes_are_refused():
     whole, small = np.zeros((480, 640), np.uint8), np.zeros((48, 64), np.uint8)
     with pytest.raises(GeometryError, match='confidence'):
         projection.ranges(Segmentation(whole, small))
+
+
+def unseen_rectangle(rows, columns):
+    unseen_hw = np.zeros((480, 640), np.uint8)
+    unseen_hw[rows, columns] = 255
+    return UnseenPixels(unseen_hw)
+
+
+def ranges_unseen(unseen, scene=EMPTY):
+    """The scan, and that of the same scene with everything in sight."""
+    projection = ScanProjection(view_of(scene), SETTINGS, GROUPS, unseen)
+    class_map_hw = np.where(unseen.unseen_hw, 255, scene.class_map()).astype(np.uint8)
+    return projection.ranges(sure(class_map_hw)), ranges_of(scene.class_map(), scene)
+
+
+def test_the_robots_own_hood_is_no_boundary_and_hides_nothing_farther():
+    # The lowest rows, up to ground 20 % farther away than the nearest in sight.
+    ranges_m, whole_m = ranges_unseen(unseen_rectangle(slice(430, 480), slice(None)))
+    assert np.isinf(whole_m).any()
+    np.testing.assert_array_equal(ranges_m, whole_m)
+
+
+def test_beyond_what_is_unseen_nothing_is_free_but_boundaries_count():
+    scene = Scene(PINHOLE, Extrinsics(pitch_deg=5.0), ((8.0, 9.0, -0.8, 0.8, 1.0),))
+    # Rows that show the ground from about 3 to 5 m: an arm across the picture.
+    view = view_of(scene)
+    x_m = view.points_hw2[:, 320, 0]
+    rows = slice(*np.flatnonzero((x_m > 3.5) & (x_m < 5.0))[[0, -1]])
+    ranges_m, whole_m = ranges_unseen(unseen_rectangle(rows, slice(None)), scene)
+    is_boundary = np.isfinite(whole_m)
+    assert is_boundary.sum() > 10
+    np.testing.assert_array_equal(ranges_m[is_boundary], whole_m[is_boundary])
+    assert np.isinf(whole_m[~is_boundary]).any()
+    assert np.isnan(ranges_m[~is_boundary]).all()
+
+
+def test_a_boundary_that_is_unseen_is_none_and_a_side_of_the_picture_has_no_reading():
+    scene = Scene(PINHOLE, Extrinsics(pitch_deg=5.0), ((8.0, 9.0, -0.8, 0.8, 1.0),))
+    box = scene.class_map() == BOX
+    everything = (slice(None), slice(None))
+    ranges_m, whole_m = ranges_unseen(unseen_rectangle(*everything), scene)
+    assert np.isfinite(whole_m).any()
+    assert np.isnan(ranges_m).all()
+    unseen = UnseenPixels(np.where(box, 255, 0).astype(np.uint8))
+    assert not np.isfinite(ranges_unseen(unseen, scene)[0]).any()
+    ranges_m, whole_m = ranges_unseen(unseen_rectangle(slice(None), slice(0, 320)))
+    is_left = bearings(SETTINGS) > 0.01
+    assert np.isnan(ranges_m[is_left]).all()
+    np.testing.assert_array_equal(ranges_m[~is_left][:-2], whole_m[~is_left][:-2])
+    assert np.isinf(ranges_m).any()
+
+
+def test_unseen_pixels_of_a_large_image_hide_their_samples():
+    lens = dataclasses.replace(PINHOLE, height=1440, width=320, focal_px=1800.0)
+    scene = Scene(lens, Extrinsics(pitch_deg=5.0), ())
+    unseen_hw = np.zeros((1440, 320), np.uint8)
+    unseen_hw[1351:] = 255
+    class_map_hw = np.where(unseen_hw, 255, scene.class_map()).astype(np.uint8)
+    view = view_of(scene)
+    hidden = ScanProjection(view, SETTINGS, GROUPS, UnseenPixels(unseen_hw))
+    whole = ScanProjection(view, SETTINGS, GROUPS)
+    np.testing.assert_array_equal(
+        hidden.ranges(sure(class_map_hw)), whole.ranges(sure(scene.class_map()))
+    )
+    assert np.isfinite(whole.ranges(sure(class_map_hw))).any()

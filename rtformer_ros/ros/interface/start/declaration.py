@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import Any, TYPE_CHECKING
 
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.exceptions import ParameterException
@@ -22,6 +23,9 @@ QOS_OVERRIDES = 'qos_overrides.'
 """What the names of ROS's own parameters for QoS begin with."""
 
 # Declared by rclpy, whenever it comes to need them.
+_LIST_TYPES: Mapping[type, Parameter.Type] = MappingProxyType(
+    {str: Parameter.Type.STRING_ARRAY, float: Parameter.Type.DOUBLE_ARRAY}
+)
 _OF_ROS = frozenset({'use_sim_time', 'start_type_description_service'})
 
 
@@ -66,7 +70,7 @@ def meant(
         if spec is not None:
             value = _for_ros(spec.value_of(parameter.value))
             # An empty list has no type by itself.
-            kind = Parameter.Type.STRING_ARRAY if isinstance(value, list) else None
+            kind = _LIST_TYPES[spec.items] if spec.is_list else None
             parameter = Parameter(parameter.name, kind, value)
         if not _is_fixed_and_the_same(parameter, node):
             read.append(parameter)
@@ -86,15 +90,15 @@ def _declare_one(node: Node, spec: ParameterSpec, value: ParameterValue) -> None
     if value != ():
         node.declare_parameter(spec.name, _for_ros(value), descriptor, ignore_override=True)
         return
-    # An empty list has no type by itself; a client shall be told that it is one of texts.
+    # An empty list has no type by itself; a client shall be told what it is one of.
     node.declare_parameter(
-        spec.name, [''], ParameterDescriptor(dynamic_typing=True), ignore_override=True
+        spec.name, [spec.items()], ParameterDescriptor(dynamic_typing=True), ignore_override=True
     )
-    node.set_parameters([Parameter(spec.name, Parameter.Type.STRING_ARRAY, [])])
+    node.set_parameters([Parameter(spec.name, _LIST_TYPES[spec.items], [])])
     node.set_descriptor(spec.name, descriptor)
 
 
-def _for_ros(value: ParameterValue) -> bool | int | float | str | list[str]:
+def _for_ros(value: ParameterValue) -> bool | int | float | str | list[Any]:
     return list(value) if isinstance(value, tuple) else value
 
 

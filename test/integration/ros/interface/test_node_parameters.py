@@ -60,6 +60,7 @@ DUSK = str(Path(__file__).resolve().parents[2] / 'dusk_labels.yaml')
 VISIBLE: dict[str, tuple[str, object, list]] = {
     'class_remap': ('mask', 'red=blue, 1=255', [2, 255, 2]),
     'confidence_threshold': ('mask', 0.3, [0, 1, 255]),
+    'roi': ('mask', [0.5, 0.0, 1.0, 1.0], [255, 255, 2]),
     'class_filter': ('color_mask', 'green', [[0, 0, 0], [0, 255, 0], [0, 0, 0]]),
     'colors': ('color_mask', 'red=#010203, 2=#040506', [[1, 2, 3], [0, 255, 0], [4, 5, 6]]),
     'overlay_alpha': ('overlay', 0.0, [[200, 10, 20], [10, 100, 20], [10, 20, 60]]),
@@ -317,6 +318,9 @@ def test_every_parameter_that_can_change_has_a_test_above():
         ('overlay_alpha', 1.5, '1'),
         ('engine', 'onnx', 'auto, '),
         ('output_size', '640', 'WIDTHxHEIGHT'),
+        ('roi', [0.5, 0.0, 0.2, 1.0], 'left < right'),
+        ('roi', [0.0, 0.3, 1.0], 'has 3 numbers'),
+        ('roi', 'all', 'a list of numbers'),
         ('class_remap', 'red', 'no pair'),
         ('class_remap', 'purple=red', 'red, green, blue'),
         ('class_filter', 'purple', 'red, green, blue'),

@@ -25,6 +25,25 @@ def test_what_is_no_list_of_texts_is_refused_with_what_is(value):
         NAMES.value_of(value)
 
 
+NUMBERS = ParameterSpec('numbers', (), 'Some numbers', items=float)
+
+
+@pytest.mark.parametrize(
+    'value', [[0.5, 1], (0.5, 1.0), array('d', [0.5, 1]), ['0.5', '1'], '[0.5, 1]', '0.5,1']
+)
+def test_list_of_numbers_is_read_as_it_is_meant(value):
+    read = NUMBERS.value_of(value)
+    assert read == (0.5, 1.0)
+    assert {type(number) for number in read} == {float}
+    assert NUMBERS.value_of([]) == NUMBERS.value_of(None) == NUMBERS.value_of('') == ()
+
+
+@pytest.mark.parametrize('value', [3, 0.5, True, [True], 'a, b', ['a'], [None], {}])
+def test_what_is_no_list_of_numbers_is_refused_with_what_is(value):
+    with pytest.raises(ConfigError, match=r'numbers is .*expected a list of numbers, as in \[0.5'):
+        NUMBERS.value_of(value)
+
+
 @pytest.mark.parametrize('text', ['front, left', '[front,left]', "['front', 'left']"])
 def test_text_with_commas_does_for_a_list(text):
     assert NAMES.value_of(text) == ('front', 'left')

@@ -25,6 +25,7 @@ GROUP = ParameterGroup(
         ParameterSpec('text', '', 'A text', details='More of it.', read_only=True),
         ParameterSpec('number', '640', 'No number', choices=('640', 'none')),
         ParameterSpec('texts', ('one', "it's"), 'Texts'),
+        ParameterSpec('numbers', (0.5, 1.0), 'Numbers', items=float),
         ParameterSpec('switch', False, 'A switch'),
         ParameterSpec('count', 3, 'Of things, 1 to 5', 1, 5),
     ),
@@ -56,7 +57,7 @@ def test_values_of_every_type_are_read_back_from_the_file():
     text = parameter_files.parameter_file([GROUP])
     values = yaml.safe_load(text)['/**']['ros__parameters']
     assert values == {spec.name: spec.ros_default for spec in GROUP.specs}
-    assert [type(value) for value in values.values()] == [float, str, str, list, bool, int]
+    assert [type(value) for value in values.values()] == [float, str, str, list, list, bool, int]
 
 
 def test_file_says_what_is_allowed_where_the_description_does_not():
@@ -81,6 +82,7 @@ def test_table_marks_what_a_user_types_and_breaks_on_nothing():
         "| `text` | `''` | text | A text. More of it. It cannot change while the node runs. |",
         "| `number` | `'640'` | `640`, `none` | No number. |",
         """| `texts` | `['one', "it's"]` | list of texts | Texts. |""",
+        '| `numbers` | `[0.5, 1.0]` | list of numbers | Numbers. |',
         '| `switch` | `false` | `true`, `false` | A switch. |',
         '| `count` | `3` | 1 to 5 | Of things, 1 to 5. |',
     ]

@@ -1,0 +1,106 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""What nobody shall look at, as peers see it: outside of a region of interest, or ignored."""
+
+from closed_form_models import expected_class_map
+from depth_camera import DepthCamera, info_of
+from ground_scene import Lens
+from nav_msgs.msg import OccupancyGrid
+import numpy as np
+import pytest
+from ros_peer import noise, number_of
+from rtformer_ros.ros.input.image_messages import image_array
+from sensor_msgs.msg import CameraInfo, LaserScan
+
+LENS = Lens('plumb_bob', (0.0,) * 5, 96, 128, 120.0)
+RED, GREEN = (255, 0, 0), (0, 255, 0)
+
+
+class Frames:
+    """Publishes images one by one and returns the outputs of each."""
+
+    def __init__(self, peer, camera, connect, *topics: str) -> None:
+        self._peer, self._camera = peer, camera
+        self._received = {topic: connect(topic) for topic in topics}
+
+    def outputs(self, image_hwc: np.ndarray) -> list[np.ndarray]:
+        """Return the pixels of each topic."""
+        number = self._camera.publish(image_hwc)
+        return [
+            image_array(
+                self._peer.wait_for(
+                    lambda m=messages: next((x for x in m if number_of(x) == number), None),
+                    f'{topic} of frame {number}',
+                )
+            )
+            for topic, messages in self._received.items()
+        ]
+
+
+def test_the_region_is_segmented_at_its_own_size_and_put_back(peer, camera, connect, start_node):
+    start_node()
+    frames = Frames(peer, camera, connect, 'mask', 'confidence', 'overlay')
+    infos = connect('camera_info', CameraInfo)
+    camera.calibrate(info_of(LENS))
+    # Twice the network's size: a quarter of it is what the network takes as it is.
+    image = noise(96, 128)
+    for left, top in ((0, 0), (64, 48), (32, 24)):
+        roi = [left / 128, top / 96, (left + 64) / 128, (top + 48) / 96]
+        assert peer.set_parameter('roi', roi).successful
+        mask, confidence, overlay = frames.outputs(image)
+        inside = (slice(top, top + 48), slice(left, left + 64))
+        expected = np.full((96, 128), 255, np.uint8)
+        expected[inside] = expected_class_map(image[inside])
+        np.testing.assert_array_equal(mask, expected)
+        sure = np.zeros((96, 128), np.uint8)
+        sure[inside] = image[inside].max(axis=2)
+        np.testing.assert_array_equal(confidence, sure)
+        outside = expected == 255
+        np.testing.assert_array_equal(overlay[outside], image[outside])
+        assert (overlay[~outside] != image[~outside]).any(axis=-1).mean() > 0.9
+    # The calibration stays that of the whole image.
+    info = peer.wait_for(lambda: infos and infos[-1], 'a calibration')
+    assert (info.width, info.height, list(info.k)) == (128, 96, list(LENS.k))
+    assert peer.set_parameter('roi', []).successful
+    assert (frames.outputs(image)[0] < 255).all()
+
+
+@pytest.fixture
+def planner(peer, camera, connect, start_node):
+    """Return a function that publishes an image and returns the ranges and costs of it."""
+    start_node(
+        **{'camera.height_m': 1.0, 'camera.pitch_deg': 20.0, 'scan.range_max_m': 8.0},
+        **{'scan.angle_min_deg': -20.0, 'scan.angle_max_deg': 20.0},
+    )
+    grids, scans = connect('costmap', OccupancyGrid), connect('scan', LaserScan)
+    DepthCamera(peer, camera).see(LENS)
+
+    def see(image_hwc: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        del grids[:], scans[:]
+        camera.publish(image_hwc)
+        peer.wait_for(lambda: grids and scans, 'costmap and scan')
+        return np.array(scans[0].ranges), np.array(grids[0].data)
+
+    return see
+
+
+def ground_with_a_hood() -> np.ndarray:
+    """Green ground; the lowest sixth of the picture is red, an obstacle."""
+    image = np.full((96, 128, 3), GREEN, np.uint8)
+    image[80:] = RED
+    return image
+
+
+def test_outside_of_the_region_is_no_obstacle_and_not_free(peer, planner):
+    ranges, costs = planner(ground_with_a_hood())
+    assert (ranges < 2.5).all()
+    assert costs.max() == 100
+    assert peer.set_parameter('roi', [0.0, 0.0, 1.0, 80 / 96]).successful
+    ranges, costs = planner(ground_with_a_hood())
+    assert np.isinf(ranges).all()
+    assert set(costs) == {0, -1}
+    # The ground in sight is the same as before, and what was an obstacle is unknown.
+    assert peer.set_parameter('roi', [0.0, 0.0, 1.0, 1.0]).successful
+    whole = planner(np.full((96, 128, 3), GREEN, np.uint8))[1]
+    assert 0 < (costs == 0).sum() < (whole == 0).sum()
+    assert (whole[costs == 0] == 0).all()
