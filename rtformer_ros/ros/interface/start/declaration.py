@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 QOS_OVERRIDES = 'qos_overrides.'
 """What the names of ROS's own parameters for QoS begin with."""
 
-# Declared by rclpy, whenever it comes to need them.
 _LIST_TYPES: Mapping[type, Parameter.Type] = MappingProxyType(
     {str: Parameter.Type.STRING_ARRAY, float: Parameter.Type.DOUBLE_ARRAY}
 )
+# Declared by rclpy, whenever it comes to need them.
 _OF_ROS = frozenset({'use_sim_time', 'start_type_description_service'})
 
 
