@@ -77,6 +77,9 @@ LAZY_LIBRARIES = frozenset(
         'yaml',
     }
 )
+LATE_IMPORTER = 'rtformer_ros.ros.programs.segmentation_node'
+"""Sets up the process's memory before its imports, whose libraries start threads."""
+
 # What a robot's node may not load before it is asked for.
 HEAVY_MODULES = (
     'torch',
@@ -189,7 +192,7 @@ def test_a_circle_would_be_found() -> None:
     assert sorted(structure.circles(graph)) == [['b', 'c'], ['d']]
 
 
-@pytest.mark.parametrize('name', sorted(MODULES))
+@pytest.mark.parametrize('name', sorted(MODULES.keys() - {LATE_IMPORTER}))
 def test_imports_in_functions_keep_a_heavy_library_out(name: str) -> None:
     tree = ast.parse(MODULES[name].path.read_text())
     needless = [
