@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 import json
 import math
+import re
 from typing import Any, get_args, Literal
 
 from rtformer_ros.errors import ConfigError, kind_of, listed, ModelError, quoted
@@ -15,7 +16,7 @@ from rtformer_ros.files.json_text import parse_json
 from rtformer_ros.labels.label_set import LabelSet
 
 Layout = Literal['nhwc_uint8', 'nchw_uint8', 'nhwc_float', 'nchw_float']
-ChannelOrder = Literal['rgb', 'bgr']
+ChannelOrder = Literal['rgb', 'bgr', 'grey']
 OutputKind = Literal['class_map_confidence', 'logits', 'probabilities', 'sigmoid', 'class_index']
 OutputLayout = Literal['nchw', 'nhwc']
 Triple = tuple[float, float, float]
@@ -32,7 +33,9 @@ QUANTISED_FROM = f'{_PREFIX}quantised_from'
 """A property of INT8 files: the sha256, in hex, of the model file that they were made from."""
 
 _TEXT_KEYS = ('variant', 'checkpoint_sha256', 'exporter', 'description', 'output')
-_KEYS = (*_TEXT_KEYS, 'output_layout', 'labels', 'height', 'width', 'input')
+_WORD_KEYS = ('output_layout', 'output_name')
+_KEYS = (*_TEXT_KEYS, *_WORD_KEYS, 'labels', 'height', 'width', 'input')
+_SIDECAR_KEYS = (*_KEYS, 'size')
 _INPUT_KEYS = ('layout', 'channel_order', 'scale', 'mean', 'std')
 
 
@@ -43,7 +46,8 @@ class InputFormat:
 
     layout: '..._uint8' takes pixels as they are (the model scales them itself); '..._float' takes
     (pixel * scale - mean) / std; 'nhwc_...' has the channels last.
-    channel_order: order of the model's channels, which is also the order of mean and std.
+    channel_order: order of the model's channels, which is also the order of mean and std; 'grey'
+    is one channel of brightness, for which the three numbers of mean and of std are the same.
     scale: 1/255 brings pixels to 0..1, the units of mean and std.
     """
 
@@ -54,16 +58,33 @@ class InputFormat:
     std: Triple = (1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for a scale or a std that would lose the picture."""
+        """Raise ConfigError for what would lose the picture, or is not of a grey one."""
         if self.scale <= 0 or min(self.std) <= 0:
             raise ConfigError(
                 f'scale is {self.scale} and std is {list(self.std)}; expected numbers above 0'
             )
+        if self.channels == 1 and (len({*self.mean}) > 1 or len({*self.std}) > 1):
+            raise ConfigError(
+                f'channel_order is grey, mean is {list(self.mean)} and std is {list(self.std)}; '
+                'expected one number each'
+            )
+
+    @property
+    def channels(self) -> int:
+        """Return how many channels the input has."""
+        return 1 if self.channel_order == 'grey' else 3
 
     @property
     def has_channels_last(self) -> bool:
-        """Return whether the input is [N, H, W, 3] and not [N, 3, H, W]."""
+        """Return whether the input is [N, H, W, channels] and not [N, channels, H, W]."""
         return self.layout.startswith('nhwc')
+
+    def image_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
+        """Return the shape of one image of a size, (height, width), in the input."""
+        height, width = size
+        if self.has_channels_last:
+            return height, width, self.channels
+        return self.channels, height, width
 
     @property
     def takes_bytes(self) -> bool:
@@ -99,14 +120,15 @@ class ModelMetadata:
     What a model file says about itself.
 
     labels: its classes, None where the file does not say. variant: 'slim', 'base', or '' for
-    another network. height, width: pixels of the network's input, 0 where the file does not say.
+    another network. height, width: pixels of the network's input, 0 where the file does not say;
+    of a model that takes any size, those that it is run at where nobody names others.
     checkpoint_sha256: hex digest of the weights file it was made from. exporter: name and version
     of the program that wrote it. description: free text ('untrained: random weights').
     output: 'class_map_confidence' is uint8 class ids and uint8 confidences [N, H, W], 'logits' is
     float [N, classes, h, w], 'probabilities' the same behind a softmax, 'sigmoid' behind a
     sigmoid, with one channel for two classes or one channel a class; 'class_index' is whole
     numbers, of any type, [N, H, W] or [N, 1, H, W]. output_layout: 'nhwc' where the channels of
-    the output come last.
+    the output come last. output_name: which of several outputs that is, '' for the first.
     """
 
     labels: LabelSet | None = None
@@ -119,12 +141,15 @@ class ModelMetadata:
     input: InputFormat = field(default_factory=InputFormat)
     output: OutputKind = 'class_map_confidence'
     output_layout: OutputLayout = 'nchw'
+    output_name: str = ''
 
     def to_properties(self) -> dict[str, str]:
         """Return the text properties to store in a model file; `from_properties` reads them."""
         values: dict[str, Any] = {key: getattr(self, key) for key in _TEXT_KEYS}
         if self.output_layout != 'nchw':
             values['output_layout'] = self.output_layout
+        if self.output_name:
+            values['output_name'] = self.output_name
         values['labels'] = json.dumps(self.labels.to_dict() if self.labels else None)
         values['input'] = json.dumps(asdict(self.input))
         values.update(height=str(self.height), width=str(self.width), format=_FORMAT)
@@ -161,14 +186,16 @@ class ModelMetadata:
         Build metadata from plain data; keys are the fields, all may be left out.
 
         labels: as LabelSet.from_dict takes them. input: a mapping of the fields of InputFormat.
+        size: 'WIDTHxHEIGHT' in pixels, in place of height and width.
         source: the file, for errors. Raises ConfigError, naming the key at fault.
         """
-        _refuse_unknown(data, _KEYS, source)
+        _refuse_unknown(data, _SIDECAR_KEYS, source)
         values: dict[str, Any] = {
-            key: _text(data[key], f'{source}: {key}') for key in _TEXT_KEYS if key in data
+            key: _text(data[key], f'{source}: {key}')
+            for key in (*_TEXT_KEYS, 'output_name')
+            if key in data
         }
-        for key in ('height', 'width'):
-            values[key] = _pixels(data.get(key, 0), f'{source}: {key}')
+        values.update(_size(data, source))
         if data.get('labels') is not None:
             values['labels'] = LabelSet.from_dict(data['labels'], f'{source}: labels')
         if 'input' in data:
@@ -185,7 +212,7 @@ def has_metadata(properties: Mapping[str, str]) -> bool:
 
 
 def _property_value(text: str, key: str, source: str) -> Any:
-    if key in (*_TEXT_KEYS, 'output_layout'):
+    if key in (*_TEXT_KEYS, *_WORD_KEYS):
         return text
     return parse_json(text, f'{source}: {key}')
 
@@ -219,6 +246,25 @@ def _pixels(value: Any, where: str) -> int:
     return value
 
 
+def _size(data: Mapping[str, Any], source: str) -> dict[str, int]:
+    sides = {key: _pixels(data.get(key, 0), f'{source}: {key}') for key in ('height', 'width')}
+    if 'size' not in data:
+        return sides
+    match = re.fullmatch(r'([1-9]\d{0,4})x([1-9]\d{0,4})', str(data['size']))
+    if match is None:
+        raise ConfigError(
+            f'{source}: size is {kind_of(data["size"])}; expected WIDTHxHEIGHT in pixels, for '
+            'example 640x360'
+        )
+    width, height = (_pixels(int(side), f'{source}: size') for side in match.groups())
+    if sides['height'] not in (0, height) or sides['width'] not in (0, width):
+        raise ConfigError(
+            f'{source}: size is {width}x{height}, but width is {sides["width"]} and height '
+            f'{sides["height"]}; leave width and height out'
+        )
+    return {'height': height, 'width': width}
+
+
 def _one_of(value: Any, choices: Any, where: str) -> Any:
     allowed = get_args(choices)
     if value not in allowed:
@@ -233,7 +279,10 @@ def _number(value: Any, where: str) -> float:
 
 
 def _triple(value: Any, where: str) -> Triple:
-    if not isinstance(value, list | tuple) or len(value) != 3:
-        raise ConfigError(f'{where} is {kind_of(value)}; expected three numbers, one a channel')
-    first, second, third = (_number(number, where) for number in value)
-    return first, second, third
+    values = value if isinstance(value, list | tuple) else [value]
+    if isinstance(value, str | dict) or len(values) not in (1, 3):
+        raise ConfigError(
+            f'{where} is {kind_of(value)}; expected three numbers, one a channel, or one for all'
+        )
+    numbers = [_number(number, where) for number in values]
+    return numbers[0], numbers[len(numbers) // 2], numbers[-1]

@@ -42,7 +42,8 @@ class BagJob:
     source: a bag's folder or its only file (.mcap, .db3). output: a folder that does not exist
     yet, or a file of the same kind. topics: of images; () is every camera of the bag. outputs:
     names from OUTPUTS. namespace: what the added topics are under. slice_images: how many images
-    are segmented at a time. model, engine, device, threads: as EngineRequest takes them.
+    are segmented at a time. model, engine, device, threads, network_size: as EngineRequest takes
+    them.
     is_strict: refuse a bag that is not whole.
     Raises ConfigError for a value that cannot be.
     """
@@ -57,6 +58,7 @@ class BagJob:
     engine: str = 'auto'
     device: str = 'auto'
     threads: int = 1
+    network_size: tuple[int, int] | None = None
     is_strict: bool = False
 
     def __post_init__(self) -> None:

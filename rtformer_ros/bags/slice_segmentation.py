@@ -80,7 +80,13 @@ class SliceSegmenter:
     def _open(self, job: BagJob) -> None:
         self.close()
         self._reader = self._opened.enter_context(open_bag(job))
-        request = EngineRequest(job.model, job.engine, device=job.device, threads=job.threads)
+        request = EngineRequest(
+            job.model,
+            job.engine,
+            device=job.device,
+            threads=job.threads,
+            network_size=job.network_size,
+        )
         engine = open_engine(request)
         self._opened.callback(engine.close)
         self._segmenter = Segmenter(engine, SegmentSettings())

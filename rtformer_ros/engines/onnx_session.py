@@ -16,7 +16,7 @@ from rtformer_ros.engines.preparation.session_options import LOG_FATAL_ONLY, ses
 from rtformer_ros.errors import EngineError, EngineUnavailable, ModelError, RtformerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -40,7 +40,7 @@ class OnnxSession:
 
     provider: 'CPUExecutionProvider' or 'CUDAExecutionProvider'. properties: the text properties of
     the file. input_shape: its input's dimensions, 0 where any size fits. input_dtype: uint8,
-    float32 or float16.
+    float32 or float16. output_names: in the order of the file.
     """
 
     def __init__(self, request: EngineRequest) -> None:
@@ -58,15 +58,20 @@ class OnnxSession:
         with _translated(_cannot_load(request), ModelError):
             self.properties: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
             inputs = [(each.name, each.type, each.shape) for each in session.get_inputs()]
+            self.output_names = tuple(str(each.name) for each in session.get_outputs())
         self._input_name, self.input_shape, self.input_dtype = _only_input(inputs, request.model)
         self._options = onnxruntime.RunOptions()
         self._options.log_severity_level = LOG_FATAL_ONLY
 
-    def run(self, tensor: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-        """Return all outputs for one input; raises EngineError when the library fails."""
+    def run(self, tensor: npt.NDArray[Any], names: Sequence[str]) -> list[npt.NDArray[Any]]:
+        """
+        Return the outputs of these names for one input; what only others need is not computed.
+
+        Raises EngineError when the library fails.
+        """
         with _translated(f'ONNX Runtime failed on {self._model.name}', EngineError):
             outputs: list[npt.NDArray[Any]] = self._session.run(
-                None, {self._input_name: tensor}, self._options
+                list(names), {self._input_name: tensor}, self._options
             )
         return outputs
 

@@ -105,10 +105,6 @@ class BuildWatch:
             thread.join()
 
 
-DEFAULT_NETWORK_SIZE = (360, 480)
-"""Height and width of a network that takes any size, where neither file nor caller names one."""
-
-
 @dataclass(frozen=True)
 class EngineRequest:
     """
@@ -192,12 +188,16 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def fixed_size(height: int, width: int, request: EngineRequest) -> tuple[int, int]:
+def fixed_size(
+    height: int, width: int, request: EngineRequest, described: tuple[int, int] = (0, 0)
+) -> tuple[int, int]:
     """
     Return (height, width) of a model's input.
 
-    height, width: pixels that the model is made for, 0 where it takes any size.
-    Raises ConfigError when the request names another size than the model is made for.
+    height, width: pixels that the model is made for, 0 where it takes any. described: what its
+    description says of these, 0 where it does not; it gives way to the request.
+    Raises ConfigError when the request names another size than the model is made for, and where
+    nobody names any.
     """
     wanted = request.network_size
     for own, asked in zip((height, width), wanted or (height, width), strict=True):
@@ -207,5 +207,13 @@ def fixed_size(height: int, width: int, request: EngineRequest) -> tuple[int, in
                 f'{height or "any"} x {width or "any"} pixels (height x width); leave '
                 'network_size out'
             )
-    default_height, default_width = wanted or DEFAULT_NETWORK_SIZE
-    return height or default_height, width or default_width
+    free_height, free_width = wanted or described
+    height, width = height or free_height, width or free_width
+    if not (height and width):
+        raise ConfigError(
+            f'{request.model.name} takes images of any size, and nothing names one; set '
+            'network_size (the --size of tools), or write one into '
+            f'{request.model.with_suffix(".yaml").name}, for example size: 640x360, width x '
+            'height in pixels'
+        )
+    return height, width

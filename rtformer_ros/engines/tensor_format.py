@@ -8,7 +8,7 @@ from typing import Any, Protocol, TYPE_CHECKING
 
 import numpy as np
 from rtformer_ros.engines.request import fixed_size
-from rtformer_ros.errors import ModelError
+from rtformer_ros.errors import listed, ModelError, shown
 from rtformer_ros.segmentation import SegmentationBatch, UNLABELED_ID
 
 if TYPE_CHECKING:
@@ -24,42 +24,67 @@ _THRESHOLD = 0.5
 _PROBABILITY_TOLERANCE = 1e-2
 
 
-class ModelInput(Protocol):
+class ModelTensors(Protocol):
     """
-    The only input of a model.
+    What goes into a model, and what comes out.
 
-    input_shape: its four dimensions, 0 where any size fits. input_dtype: of its elements.
+    input_shape: the four dimensions of its only input, 0 where any size fits. input_dtype: of its
+    elements. output_names: in the model's order.
     """
 
     input_shape: tuple[int, ...]
     input_dtype: np.dtype[Any]
+    output_names: tuple[str, ...]
 
 
-class TensorModel(ModelInput, Protocol):
-    """A model that a runtime holds: one tensor goes in, all outputs come out."""
+class TensorModel(ModelTensors, Protocol):
+    """A model that a runtime holds: one tensor goes in, outputs come out."""
 
-    def run(self, tensor: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-        """Return all outputs for one input."""
+    def run(self, tensor: npt.NDArray[Any], names: Sequence[str]) -> list[npt.NDArray[Any]]:
+        """Return the outputs of these names for one input."""
 
 
 def input_size(
-    model: ModelInput, metadata: ModelMetadata, request: EngineRequest
+    model: ModelTensors, metadata: ModelMetadata, request: EngineRequest
 ) -> tuple[int, int]:
     """
     Return (height, width) of a model's input.
 
-    Raises ModelError unless the input is what the metadata say, ConfigError for another size.
+    Raises ModelError unless input and output_name are what the metadata say, ConfigError for
+    another size, or none.
     """
     _, *rest = model.input_shape
     form = metadata.input
     channels, height, width = (rest[2], *rest[:2]) if form.has_channels_last else rest
-    if channels not in (0, 3) or (model.input_dtype == np.uint8) != form.takes_bytes:
+    if channels not in (0, form.channels) or (model.input_dtype == np.uint8) != form.takes_bytes:
         raise ModelError(
             f'{request.model} takes {model.input_dtype} {list(model.input_shape)} '
-            f'(0: any size), but is described as {metadata.input.layout} with 3 channels; mend '
-            'the layout in its description'
+            f'(0: any size), but is described as {form.layout} with {form.channels} channel(s), '
+            f'{form.channel_order}; mend layout or channel_order in its description'
         )
-    return fixed_size(height or metadata.height, width or metadata.width, request)
+    try:
+        wanted_outputs(model.output_names, metadata)
+    except ModelError as error:
+        raise ModelError(f'{request.model}: {error}') from error
+    return fixed_size(height, width, request, (metadata.height, metadata.width))
+
+
+def wanted_outputs(names: Sequence[str], metadata: ModelMetadata) -> tuple[str, ...]:
+    """
+    Return which outputs of a model make its class map: the named one, else its first, or both.
+
+    names: of its outputs, in its order. Raises ModelError where there is none of that name.
+    """
+    if metadata.output == 'class_map_confidence':
+        return tuple(names)
+    if not metadata.output_name:
+        return tuple(names[:1])
+    if metadata.output_name not in names:
+        raise ModelError(
+            f'it is described by output_name: {shown(metadata.output_name)}, but has the outputs '
+            f'{listed(names)}; mend output_name in its description'
+        )
+    return (metadata.output_name,)
 
 
 def segment_images(
@@ -82,17 +107,18 @@ def run_in_chunks(
     model: TensorModel, metadata: ModelMetadata, images_nhwc: npt.NDArray[np.uint8]
 ) -> list[npt.NDArray[Any]]:
     """
-    Return the outputs for N images, also from a model that is made for another number.
+    Return the wanted outputs for N images, also from a model that is made for another number.
 
-    images_nhwc: uint8 [N, H, W, 3], RGB.
+    images_nhwc: uint8 [N, H, W, 3], RGB. Raises ModelError as wanted_outputs does.
     """
+    names = wanted_outputs(model.output_names, metadata)
     tensor = encode_images(images_nhwc, metadata.input, model.input_dtype)
     count, chunk = len(tensor), model.input_shape[0] or len(tensor)
     if count == chunk:
-        return model.run(tensor)
+        return model.run(tensor, names)
     padding = -count % chunk
     padded = np.concatenate([tensor, np.repeat(tensor[-1:], padding, axis=0)])
-    parts = [model.run(padded[i : i + chunk]) for i in range(0, len(padded), chunk)]
+    parts = [model.run(padded[i : i + chunk], names) for i in range(0, len(padded), chunk)]
     return [np.concatenate(part)[:count] for part in zip(*parts, strict=True)]
 
 
@@ -106,15 +132,25 @@ def encode_images(
     """
     if form.channel_order == 'bgr':
         images_nhwc = images_nhwc[..., ::-1]
+    elif form.channel_order == 'grey':
+        images_nhwc = _grey(images_nhwc)
     if form.takes_bytes:
         if form.has_channels_last:
             return np.ascontiguousarray(images_nhwc)
         return np.ascontiguousarray(images_nhwc.transpose(0, 3, 1, 2))
-    mean, std = np.asarray(form.mean), np.asarray(form.std)
+    mean, std = (np.asarray(each[: form.channels]) for each in (form.mean, form.std))
     factor, offset = (form.scale / std).astype(np.float32), (mean / std).astype(np.float32)
     scaled_nhwc = images_nhwc * factor - offset
     scaled = scaled_nhwc if form.has_channels_last else scaled_nhwc.transpose(0, 3, 1, 2)
     return np.ascontiguousarray(scaled, dtype=dtype)
+
+
+def _grey(images_nhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return brightness, uint8 [N, H, W, 1], as ITU-R BT.601 weighs red, green and blue."""
+    import cv2
+
+    grey = [cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY) for image in images_nhwc]
+    return np.stack(grey).astype(np.uint8, copy=False)[..., np.newaxis]
 
 
 def decode_outputs(

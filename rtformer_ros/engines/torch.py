@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rtformer_ros.engines.base import Engine, EngineDescription
 from rtformer_ros.engines.model_outputs import choose_labels
-from rtformer_ros.engines.request import fixed_size
 from rtformer_ros.errors import ConfigError, EngineError, EngineUnavailable
 from rtformer_ros.network.image_segmenter import ImageSegmenter
 from rtformer_ros.network.weights.checkpoint import Checkpoint, load_checkpoint
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
     from rtformer_ros.engines.request import EngineRequest
+
+# Weights take any size; this one is the packaged model's.
+_DEFAULT_SIZE = (360, 480)
 
 
 class TorchEngine(Engine):
@@ -68,7 +70,7 @@ class TorchEngine(Engine):
                 'precision is fp16, but the device is the CPU; use auto or fp32 there'
             )
         checkpoint = load_checkpoint(request.model)
-        height, width = fixed_size(0, 0, request)
+        height, width = request.network_size or _DEFAULT_SIZE
         precision = 'FP16' if is_half else 'FP32'
         chosen = choose_labels(request, checkpoint.labels, checkpoint.num_classes)
         description = EngineDescription(

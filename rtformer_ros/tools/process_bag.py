@@ -19,7 +19,7 @@ import sys
 from rtformer_ros.bags.job import BagJob, OUTPUTS, Task
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.packaged_files import find_model
-from rtformer_ros.tools.command_line import run_tool
+from rtformer_ros.tools.command_line import parse_size, run_tool
 
 _logger = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--engine', default='auto', help='as the parameter of the node')
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:N')
     parser.add_argument('--threads', type=int, default=1, help='CPU threads of each worker')
+    parser.add_argument('--size', default='', metavar='HxW', help='for a model that takes any')
     where = parser.add_mutually_exclusive_group()
     where.add_argument('--workers', type=int, default=1, help='processes of this machine')
     where.add_argument(
@@ -82,6 +83,7 @@ def _jobs(options: argparse.Namespace) -> list[BagJob]:
             engine=options.engine,
             device=options.device,
             threads=options.threads,
+            network_size=parse_size(options.size),
             is_strict=options.strict,
         )
         for source, output in _pairs(options.bags, options.output_folder)

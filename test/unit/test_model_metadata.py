@@ -3,13 +3,21 @@
 """Check that a model's metadata survives storage and that broken metadata is named."""
 
 import json
+from typing import get_args
 
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.labels.label_set import LabelClass, LabelSet
-from rtformer_ros.model_metadata import has_metadata, InputFormat, ModelMetadata
+from rtformer_ros.model_metadata import (
+    has_metadata,
+    InputFormat,
+    Layout,
+    ModelMetadata,
+    OutputKind,
+    OutputLayout,
+)
 
 METADATA = ModelMetadata(
     labels=LabelSet(
@@ -38,20 +46,20 @@ def test_properties_hold_the_metadata_and_nothing_is_lost():
 @given(
     input_format=st.builds(
         InputFormat,
-        layout=st.sampled_from(['nhwc_uint8', 'nchw_float']),
+        layout=st.sampled_from(get_args(Layout)),
         channel_order=st.sampled_from(['rgb', 'bgr']),
         scale=POSITIVE,
         mean=st.tuples(FINITE, FINITE, FINITE),
         std=st.tuples(POSITIVE, POSITIVE, POSITIVE),
     ),
-    output=st.sampled_from(['class_map_confidence', 'logits', 'class_index']),
+    output=st.sampled_from(get_args(OutputKind)),
+    output_layout=st.sampled_from(get_args(OutputLayout)),
+    output_name=st.text(),
     height=st.integers(0, 10_000),
     description=st.text(),
 )
-def test_any_metadata_survives(input_format, output, height, description):
-    metadata = ModelMetadata(
-        input=input_format, output=output, height=height, description=description
-    )
+def test_any_metadata_survives(input_format, height, **texts):
+    metadata = ModelMetadata(input=input_format, height=height, **texts)
     assert ModelMetadata.from_properties(metadata.to_properties()) == metadata
 
 
@@ -100,9 +108,19 @@ def test_a_broken_property_is_named(key, text, message):
         ),
         (
             {'input': {'channel_order': 'gbr'}},
-            'channel_order is a text of 3 characters; expected one of rgb, bgr',
+            'channel_order is a text of 3 characters; expected one of rgb, bgr, grey',
         ),
-        ({'input': {'mean': 0.5}}, 'input: mean is 0.5; expected three numbers'),
+        ({'input': {'mean': '0.5'}}, 'input: mean is a text of 3 characters; expected three'),
+        ({'input': {'mean': [[1]]}}, 'input: mean is a list of 1; expected a number'),
+        (
+            {'input': {'channel_order': 'grey', 'mean': [0, 0, 1]}},
+            r'input: channel_order is grey, mean is \[0.0, 0.0, 1.0\] .*; expected one number',
+        ),
+        ({'size': [640, 360]}, 'm.yaml: size is a list of 2; expected WIDTHxHEIGHT in pixels'),
+        ({'size': '0x10'}, 'm.yaml: size is a text of 4 characters; expected WIDTHxHEIGHT'),
+        ({'size': '20000x10'}, 'm.yaml: size is 20000; expected a number of pixels up to'),
+        ({'size': '4x9', 'height': 4}, 'm.yaml: size is 4x9, but width is 0 and height 4'),
+        ({'output_name': 1}, 'm.yaml: output_name is 1; expected text'),
         ({'input': {'mean': [0, 0]}}, 'input: mean is a list of 2; expected three numbers'),
         (
             {'input': {'std': [1, 1, 'x']}},
@@ -122,3 +140,15 @@ def test_plain_data_may_leave_everything_out():
     assert ModelMetadata.from_dict({'input': {'mean': [1, 2, 3]}}, 'm.yaml').input == InputFormat(
         mean=(1.0, 2.0, 3.0)
     )
+
+
+def test_a_size_is_width_times_height():
+    metadata = ModelMetadata.from_dict({'size': '640x360'}, 'm.yaml')
+    assert (metadata.width, metadata.height) == (640, 360)
+    assert ModelMetadata.from_dict({'size': '640x360', 'width': 640}, 'm.yaml') == metadata
+
+
+def test_one_number_stands_for_all_channels():
+    grey = InputFormat.from_dict({'channel_order': 'grey', 'mean': 0.4, 'std': [0.2]}, 'm.yaml')
+    assert (grey.mean, grey.std, grey.channels) == ((0.4,) * 3, (0.2,) * 3, 1)
+    assert InputFormat.from_dict({'mean': 0.5}, 'm.yaml').mean == (0.5,) * 3

@@ -87,5 +87,5 @@ class AgreementTrial:
     def _class_maps(
         self, images_nhwc: npt.NDArray[np.uint8], settings: Mapping[str, object]
     ) -> npt.NDArray[np.uint8]:
-        compiled = self._model.compile('cpu', settings, self._size)
+        compiled = self._model.compile('cpu', settings, self._size, self._metadata.input)
         return segment_images(compiled, self._metadata, images_nhwc, UNLABELED_ID).class_map_nhw

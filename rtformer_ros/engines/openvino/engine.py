@@ -65,7 +65,7 @@ class OpenVinoEngine(Engine):
         settings = _settings_that_hold(
             wanted, AgreementTrial(model, metadata, size, request), request
         )
-        compiled = model.compile(device, settings, size)
+        compiled = model.compile(device, settings, size, metadata.input)
         with request.watch.interrupts(compiled.interrupt):
             outputs = run_in_chunks(compiled, metadata, np.zeros((1, *size, 3), np.uint8))
         chosen = check_outputs(outputs, metadata, size, request)

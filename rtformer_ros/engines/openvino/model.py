@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TYPE_CHECKING
@@ -17,6 +17,7 @@ from rtformer_ros.errors import EngineError, EngineUnavailable, ModelError, Rtfo
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from rtformer_ros.model_metadata import InputFormat
 
 VERSION: str = openvino.__version__.partition('-')[0]
 
@@ -30,7 +31,7 @@ class OpenVinoModel:
     properties: the text properties of the file. input_shape: its input's dimensions, 0 where any
     size fits; the first is 1 where any number of images fits: one at a time is no slower, and
     another number would be prepared while it is waited for. input_dtype: uint8, float32 or
-    float16.
+    float16. output_names: in the order of the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,22 +48,28 @@ class OpenVinoModel:
             self._graph: Any = self._core.read_model(path.resolve())
             self.properties = _properties(self._graph)
             batch, *rest, self.input_dtype = _only_input(self._graph, path)
+            self.output_names = tuple(_name_of(each) for each in self._graph.outputs)
         self.input_shape: tuple[int, ...] = (batch or 1, *rest)
 
     def compile(
-        self, device: str, settings: Mapping[str, object], size: tuple[int, int]
+        self,
+        device: str,
+        settings: Mapping[str, object],
+        size: tuple[int, int],
+        form: InputFormat,
     ) -> CompiledModel:
         """
         Make the model ready to run; the result is kept for the next start where it can be.
 
         device: 'cpu', 'gpu', 'gpu:1' or 'npu'. settings: properties of the device, by OpenVINO's
         names. size: (height, width) in pixels of the input; GPUs and NPUs take no other then.
+        form: says where in its shape they stand.
         Raises EngineUnavailable where there is no such device, EngineError where it fails.
         """
         name = self._device_name(device)
         if name != 'CPU':
             with _translated(f'{self.path} cannot be reshaped', ModelError):
-                self._graph.reshape(self._fixed_shape(size))
+                self._graph.reshape([self.input_shape[0], *form.image_shape(size)])
         with (
             _translated(f'OpenVINO cannot compile {self.path.name}', EngineError),
             compiled_models() as folder,
@@ -70,10 +77,6 @@ class OpenVinoModel:
             cached = {**settings, 'CACHE_DIR': str(folder)} if folder else dict(settings)
             compiled = self._core.compile_model(self._graph, name, cached)
             return CompiledModel(self, compiled.create_infer_request())
-
-    def _fixed_shape(self, size: tuple[int, int]) -> list[int]:
-        batch, *rest = self.input_shape
-        return [batch, *size, 3] if self.input_dtype == np.uint8 else [batch, rest[0] or 3, *size]
 
     def _device_name(self, device: str) -> str:
         kind, _, index = device.upper().partition(':')
@@ -95,11 +98,16 @@ class CompiledModel:
         self._name = model.path.name
         self.input_shape = model.input_shape
         self.input_dtype = model.input_dtype
+        self.output_names = model.output_names
         self._request = request
         self._is_interrupted = False
 
-    def run(self, tensor: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-        """Return all outputs for one input, as the caller's; raises EngineError on failure."""
+    def run(self, tensor: npt.NDArray[Any], names: Sequence[str]) -> list[npt.NDArray[Any]]:
+        """
+        Return the outputs of these names for one input, as the caller's.
+
+        Raises EngineError when the library fails.
+        """
         writable = np.require(tensor, requirements=('C', 'W'))
         with _translated(f'OpenVINO failed on {self._name}', EngineError):
             self._request.set_input_tensor(0, openvino.Tensor(writable, shared_memory=True))
@@ -108,7 +116,8 @@ class CompiledModel:
             if self._is_interrupted:
                 self._request.cancel()
             self._request.wait()
-            return [np.array(each.data) for each in self._request.output_tensors]
+            places = [self.output_names.index(name) for name in names]
+            return [np.array(self._request.get_output_tensor(place).data) for place in places]
 
     def interrupt(self) -> None:
         """Make `run` fail, now or when it is called next, for good."""
@@ -133,6 +142,10 @@ def _properties(graph: Any) -> dict[str, str]:
     if 'framework' not in graph.get_rt_info():
         return {}
     return {key: str(value) for key, value in graph.get_rt_info(['framework']).value.items()}
+
+
+def _name_of(output: Any) -> str:
+    return str(output.any_name) if output.names else ''
 
 
 def _only_input(graph: Any, path: Path) -> tuple[Any, ...]:

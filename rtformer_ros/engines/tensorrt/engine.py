@@ -147,7 +147,12 @@ def _open_onnx(request: EngineRequest, target: Target) -> _Opened:
 def _run_prepared(prepared: find_or_build.PreparedPlan, request: EngineRequest) -> _Opened:
     record = prepared.record
     origin = f'built in {record.build_s:.0f} s' if prepared.is_new else 'plan from the cache'
-    runner = PlanRunner(prepared.plan, prepared.metadata, device_index=request.cuda_index)
+    runner = PlanRunner(
+        prepared.plan,
+        prepared.metadata,
+        device_index=request.cuda_index,
+        network_size=request.network_size,
+    )
     return _Opened(runner, prepared.metadata, f'{record.precision.upper()}, {origin}')
 
 

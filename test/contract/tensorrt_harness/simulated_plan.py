@@ -3,6 +3,7 @@
 """What TensorRT would do with a plan, on a simulated GPU."""
 
 import numpy as np
+import onnxruntime
 
 HEIGHT, WIDTH = 6, 10
 
@@ -30,6 +31,29 @@ class SimulatedPlan:
         self.refused_batches = self.refused_profiles = ()
         self.ignores_address = self.is_refused_in_graph = False
         self.enqueued = []
+
+    def imitate(self, path):
+        """Be a plan of an ONNX file, which another runtime computes; integers have 32 bits."""
+        session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+        [image], outputs = session.get_inputs(), session.get_outputs()
+        kinds = {'tensor(uint8)': 'UINT8', 'tensor(float)': 'FLOAT'}
+        self.inputs = {image.name: (kinds[image.type], (-1, *image.shape[1:]))}
+        names = [output.name for output in outputs]
+
+        def compute(tensor):
+            results = session.run(names, {image.name: tensor})
+            return {
+                name: array.astype(np.int32) if array.dtype == np.int64 else array
+                for name, array in zip(names, results, strict=True)
+            }
+
+        black = np.zeros((1, *image.shape[1:]), {'UINT8': np.uint8}.get(kinds[image.type], 'f4'))
+        self.outputs = {
+            name: ({'f': 'FLOAT', 'i': 'INT32'}[array.dtype.kind], (-1, *array.shape[1:]))
+            for name, array in compute(black).items()
+        }
+        self.compute = compute
+        return self.install()
 
     def install(self):
         names = ['confidence', *self.inputs, *[n for n in self.outputs if n != 'confidence']]

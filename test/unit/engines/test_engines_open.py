@@ -327,16 +327,20 @@ class TestRequest:
     @pytest.mark.parametrize(
         ('own', 'asked', 'size'),
         [
-            ((0, 0), None, (360, 480)),
             ((0, 0), (1, 2), (1, 2)),
             ((3, 4), None, (3, 4)),
             ((3, 4), (3, 4), (3, 4)),
             ((3, 0), (3, 9), (3, 9)),
-            ((0, 4), None, (360, 4)),
         ],
     )
     def test_fills_in_sizes_that_a_model_leaves_open(self, model, own, asked, size):
         assert fixed_size(*own, EngineRequest(model, network_size=asked)) == size
+
+    def test_the_description_fills_in_what_nobody_asks_for(self, model):
+        assert fixed_size(0, 4, EngineRequest(model), (3, 9)) == (3, 4)
+        assert fixed_size(0, 0, EngineRequest(model, network_size=(1, 2)), (3, 9)) == (1, 2)
+        with pytest.raises(ConfigError, match='takes images of any size'):
+            fixed_size(0, 4, EngineRequest(model), (0, 9))
 
     def test_labels_are_the_callers(self, model):
         labels = LabelSet.generic(4, 'mine')

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run models of other people's forms against results that are known in closed form."""
 
-from foreign_onnx import expected_logits, ForeignModel, softmax, write_raw
+from foreign_onnx import expected_logits, ForeignModel, FORMS, IMAGENET, softmax, write_raw
 import numpy as np
 from onnx import helper
 import pytest
@@ -12,7 +12,6 @@ from rtformer_ros.labels.label_set import LabelSet
 import torch
 import yaml
 
-IMAGENET = {'mean': [0.485, 0.456, 0.406], 'std': [0.229, 0.224, 0.225]}
 LABELS = LabelSet.generic(4, 'four')
 
 
@@ -110,14 +109,60 @@ def test_a_fixed_batch_takes_any_number_of_images(open_model, tmp_path, fixed_ba
         assert_matches(batch, expected_logits(images(count), **IMAGENET))
 
 
+@pytest.mark.parametrize('form', FORMS, ids=lambda each: each.name)
+def test_every_word_of_a_sidecar_holds(open_model, tmp_path, form):
+    classes, probability, clear = form.expected(images(3))
+    batch = open_model(form.write(tmp_path / 'm.onnx')).infer(images(3))
+    is_clear = clear > 1e-2
+    assert is_clear.mean() > 0.8
+    assert len(np.unique(classes)) > 1
+    assert (batch.class_map_nhw == classes)[is_clear].all()
+    # A grey value may be rounded the other way.
+    tolerance = 1.5 if form.model.channels == 1 else 0.51
+    assert np.abs(batch.confidence_nhw - 255 * probability)[is_clear].max() <= tolerance
+
+
+@pytest.mark.parametrize('name', ['logits', 'aux,out', ' out'])
+def test_an_output_that_is_not_there_is_named(open_model, tmp_path, name):
+    form = ForeignModel(has_auxiliary=True)
+    model = form.write(tmp_path / 'm.onnx', {**sidecar(), 'output_name': name})
+    with pytest.raises(ModelError, match=rf'm\.onnx: .* output_name: {name}, .* outputs aux, out'):
+        open_model(model)
+
+
+def test_without_a_name_the_first_output_is_read(open_model, tmp_path):
+    model = ForeignModel(has_auxiliary=True).write(tmp_path / 'm.onnx', sidecar())
+    with pytest.raises(ModelError, match=r'the first output is float32 \[\]; logits'):
+        open_model(model)
+
+
+def test_of_several_outputs_those_that_are_not_asked_for_may_be_of_any_form(open_model, tmp_path):
+    """As a number for the whole batch, of which a fixed batch leaves nothing to join."""
+    form = ForeignModel(shape=(2, 3, 6, 8), has_auxiliary=True)
+    model = form.write(tmp_path / 'm.onnx', {**sidecar(), 'output_name': 'out'})
+    assert_matches(open_model(model).infer(images(3)), expected_logits(images(3)))
+
+
 class TestSize:
     ANY_SIZE = ForeignModel(shape=('n', 3, 'h', 'w'))
 
-    def test_is_the_default_where_nobody_names_one(self, open_model, tmp_path):
-        described = open_engine(
-            EngineRequest(self.ANY_SIZE.write(tmp_path / 'm.onnx', sidecar()))
-        ).description
-        assert (described.height, described.width) == (360, 480)
+    @pytest.mark.parametrize('shape', [('n', 3, 'h', 'w'), ('n', 3, 6, 'w'), ('n', 'h', 'w', 3)])
+    def test_that_nobody_names_is_asked_for(self, open_model, tmp_path, shape):
+        layout = 'nchw_float' if shape[1] == 3 else 'nhwc_float'
+        model = ForeignModel(shape=shape).write(tmp_path / 'm.onnx', sidecar(layout=layout))
+        with pytest.raises(
+            ConfigError,
+            match=r'm\.onnx takes .* any size, .* network_size .* m\.yaml, .*size: 6',
+        ):
+            open_model(model)
+
+    @pytest.mark.parametrize('asked', [None, (5, 7)])
+    def test_is_the_sidecars_where_the_caller_names_none(self, open_model, tmp_path, asked):
+        model = self.ANY_SIZE.write(tmp_path / 'm.onnx', {**sidecar(), 'size': '4x9'})
+        engine = open_model(model, network_size=asked)
+        size = asked or (9, 4)
+        assert (engine.description.height, engine.description.width) == size
+        assert_matches(engine.infer(images(1, *size)), expected_logits(images(1, *size)))
 
     def test_is_the_callers_where_the_model_takes_any(self, open_model, tmp_path):
         model = self.ANY_SIZE.write(tmp_path / 'm.onnx', sidecar())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.sidecar import metadata_of
+from rtformer_ros.engines.tensor_format import wanted_outputs
 from rtformer_ros.errors import EngineBuildError, ModelError
 from rtformer_ros.model_metadata import has_metadata, ModelMetadata
 
@@ -56,6 +57,7 @@ def compile_graph(
     properties = {entry.key: entry.value for entry in original.metadata_props}
     metadata = metadata_of(model, properties)
     is_mended = _fix_size(original, metadata, size) | _cast_through_float(original)
+    is_mended |= _leave_out_other_outputs(original, metadata)
     is_typed, path = own != 'fp32', model
     is_half = precision == 'fp16' and not is_typed
     if is_mended or is_half:
@@ -89,6 +91,16 @@ def _fix_size(model: onnx.ModelProto, metadata: ModelMetadata, size: tuple[int, 
                 dim.dim_value = length
                 changed = True
     return changed
+
+
+def _leave_out_other_outputs(model: onnx.ModelProto, metadata: ModelMetadata) -> bool:
+    """Keep the outputs that are read; return whether there were others, as of auxiliary heads."""
+    outputs = model.graph.output
+    wanted = wanted_outputs([value.name for value in outputs], metadata)
+    others = [value for value in outputs if value.name not in wanted]
+    for value in others:
+        outputs.remove(value)
+    return bool(others)
 
 
 def _cast_through_float(model: onnx.ModelProto) -> bool:

@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 import json
 from typing import TYPE_CHECKING
 
 from rtformer_ros.deploy.external_data import external_files
+from rtformer_ros.engines.sidecar import read_sidecar, sidecar_path
 from rtformer_ros.engines.tensorrt.device import Gpu
+from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.sha256 import sha256_of, sha256_of_bytes
+from rtformer_ros.model_metadata import ModelMetadata
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,8 +40,9 @@ class PlanKey:
     The model, the machine and the options that a plan was asked for.
 
     onnx_sha256: of the model file, with the weights beside it if there are any. precision: as
-    asked, 'fp16' or 'fp32'; network_size: (height, width) in pixels where the caller chose it,
-    else (0, 0). The other options are those of BuildOptions.
+    asked, 'fp16' or 'fp32'; network_size: (height, width) in pixels where the caller chose it, or
+    else the sidecar of the model, else (0, 0). output_name: which output the sidecar names, ''
+    for none. The other options are those of BuildOptions.
     """
 
     onnx_sha256: str
@@ -47,6 +52,7 @@ class PlanKey:
     optimization_level: int
     max_batch: int
     network_size: tuple[int, int] = (0, 0)
+    output_name: str = ''
     recipe: int = _RECIPE
 
     @property
@@ -58,6 +64,7 @@ class PlanKey:
 
 def key_of(request: EngineRequest, target: Target) -> PlanKey:
     """Return the key of the plan that a request asks for; raises ModelError if unreadable."""
+    described = _sidecar_of(request.model)
     return PlanKey(
         onnx_sha256=_digest_of(request.model),
         target=target,
@@ -65,8 +72,18 @@ def key_of(request: EngineRequest, target: Target) -> PlanKey:
         workspace_mib=request.build.workspace_mib,
         optimization_level=request.build.optimization_level,
         max_batch=request.build.max_batch,
-        network_size=request.network_size or (0, 0),
+        network_size=request.network_size or (described.height, described.width),
+        output_name=described.output_name,
     )
+
+
+def _sidecar_of(model: Path) -> ModelMetadata:
+    """Return what lies beside a model; where that is no description, opening it says so."""
+    path = sidecar_path(model)
+    if path.is_file():
+        with suppress(ConfigError):
+            return read_sidecar(path)
+    return ModelMetadata()
 
 
 def _digest_of(model: Path) -> str:

@@ -80,8 +80,8 @@ class PlanRunner:
 
         plan: made by this very version of TensorRT for this GPU; it is executable, so let it come
         from a place that is trusted. metadata: how it is fed and what it returns. network_size:
-        (height, width) for a plan that takes several. cuda: an open device, which is taken over,
-        instead of number `device_index`.
+        (height, width) for a plan that takes several, instead of that in metadata. cuda: an open
+        device, which is taken over, instead of number `device_index`.
         Raises EngineUnavailable without TensorRT or GPU, PlanRefused with TensorRT's own words for
         a plan that does not load here, EngineError for one that does not run, ModelError for one
         that does not segment images, ConfigError for a size that it does not take.
@@ -98,7 +98,7 @@ class PlanRunner:
             with listening() as self._messages:
                 self._cuda.make_current()
                 self._plan = self._deserialize(plan)
-                self._tensors = read_tensors(self._trt, self._plan, metadata.input, network_size)
+                self._tensors = read_tensors(self._trt, self._plan, metadata, network_size)
                 self.how = f'{self._prepare(use_graph=use_graph)}, {self._cuda.library}'
         except BaseException:
             self.close()

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, TYPE_CHECKING
 
 import numpy as np
+from rtformer_ros.engines.tensor_format import wanted_outputs
 from rtformer_ros.engines.tensorrt.run.buffers import TensorForm
 from rtformer_ros.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
-    from rtformer_ros.model_metadata import InputFormat
+    from rtformer_ros.model_metadata import ModelMetadata
 
 # By the names of TensorRT's enumeration: its numbers differ between versions, and its own
 # translation to numpy fails in old versions with newer numpys.
@@ -52,15 +53,16 @@ class PlanTensors:
 
 
 def read_tensors(
-    trt: Any, plan: Any, form: InputFormat, network_size: tuple[int, int] | None
+    trt: Any, plan: Any, metadata: ModelMetadata, network_size: tuple[int, int] | None
 ) -> PlanTensors:
     """
     Return the tensors of a plan.
 
-    trt: the module tensorrt; plan: its ICudaEngine; form: what the model is said to take;
-    network_size: (height, width) in pixels for a plan that takes several sizes.
-    Raises ModelError for a plan that does not take one batch of images of that form, ConfigError
-    for a size that it does not take.
+    trt: the module tensorrt; plan: its ICudaEngine; metadata: what the model is said to take and
+    to return; network_size: (height, width) in pixels for a plan that takes several sizes, instead
+    of that in the metadata. Where neither names one, it is the one that the plan is tuned for.
+    Raises ModelError for a plan that does not take one batch of images of that form or lacks the
+    output that is named, ConfigError for a size that it does not take.
     """
     names = [plan.get_tensor_name(i) for i in range(plan.num_io_tensors)]
     inputs = [n for n in names if plan.get_tensor_mode(n) == trt.TensorIOMode.INPUT]
@@ -73,21 +75,25 @@ def read_tensors(
             f'the plan has the inputs {inputs or "none"} and the outputs {outputs or "none"}; '
             'expected one batch of images with four dimensions, and an output'
         )
+    first = wanted_outputs(outputs, metadata)[0]
+    outputs.sort(key=lambda name: name != first)
     dtype = _dtype(plan, inputs[0])
+    form = metadata.input
     is_nhwc = form.has_channels_last
     channels = shape[3 if is_nhwc else 1]
-    if channels not in (-1, 3) or (dtype == np.uint8) != form.takes_bytes:
+    if channels not in (-1, form.channels) or (dtype == np.uint8) != form.takes_bytes:
         raise ModelError(
             f'the plan takes {dtype} {list(shape)} (-1: any size), but is described as '
-            f'{form.layout} with 3 channels; mend the layout in its description'
+            f'{form.layout} with {form.channels} channel(s), {form.channel_order}; mend layout or '
+            'channel_order in its description'
         )
     limits = _limits(plan, inputs[0], shape)
     lowest, usual, highest = limits[0]
     rows = slice(1, 3) if is_nhwc else slice(2, 4)
-    height, width = _size(lowest[rows], usual[rows], highest[rows], network_size)
-    one = (1, height, width, 3) if is_nhwc else (1, 3, height, width)
+    described = metadata.height, metadata.width
+    height, width = _size(lowest[rows], usual[rows], highest[rows], network_size, described)
     return PlanTensors(
-        TensorForm(inputs[0], one, dtype),
+        TensorForm(inputs[0], (1, *form.image_shape((height, width))), dtype),
         height,
         width,
         _profiles(limits),
@@ -131,12 +137,15 @@ def _size(
     usual: tuple[int, ...],
     highest: tuple[int, ...],
     wanted: tuple[int, int] | None,
+    described: tuple[int, int],
 ) -> tuple[int, int]:
-    height, width = wanted or usual
+    source, (height, width) = ('network_size', wanted) if wanted else ('its size', described)
+    height, width = height or usual[0], width or usual[1]
     for low, own, high in zip(lowest, (height, width), highest, strict=True):
         if not low <= own <= high:
+            where = 'leave network_size out' if wanted else 'mend size in its description'
             raise ConfigError(
-                f'network_size is {wanted}, but the plan takes {list(lowest)} to {list(highest)} '
-                'pixels (height, width); leave network_size out'
+                f'{source} is {(height, width)}, but the plan takes {list(lowest)} to '
+                f'{list(highest)} pixels (height, width); {where}'
             )
     return height, width

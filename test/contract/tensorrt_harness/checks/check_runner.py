@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run plans of many kinds: the calls are the real bindings', the GPU is simulated."""
 
+from dataclasses import replace
 import sys
 
+from foreign_onnx import FORMS
 import numpy as np
 import pytest
+from rtformer_ros.engines.tensorrt.build.graph import compile_graph
 from rtformer_ros.engines.tensorrt.run.cudart import Cudart
 from rtformer_ros.engines.tensorrt.run.runner import PlanRunner
 from rtformer_ros.errors import ConfigError, EngineError, EngineUnavailable, ModelError
@@ -216,6 +219,52 @@ def test_other_programs_plans_are_read_by_their_description(plan, open_runner):
         open_runner(described, network_size=(9, 9))
 
 
+@pytest.mark.parametrize('form', FORMS, ids=lambda each: each.name)
+def test_every_word_of_a_sidecar_holds(plan, open_runner, tmp_path, form):
+    """Of a plan that returns what the graph that is compiled returns."""
+    model = form.write(tmp_path / 'm.onnx')
+    (tmp_path / 'work').mkdir()
+    graph = compile_graph(model, 'fp32', (6, 8), tmp_path / 'work')
+    plan.imitate(graph.path)
+    images_nhwc = np.random.default_rng(7).integers(0, 256, (3, 6, 8, 3), np.uint8)
+    classes, probability, clear = form.expected(images_nhwc)
+    batch = open_runner(graph.metadata).run(images_nhwc, 4)
+    is_clear = clear > 1e-2
+    assert (batch.class_map_nhw == classes)[is_clear].all()
+    tolerance = 1.5 if form.model.channels == 1 else 0.51
+    assert np.abs(batch.confidence_nhw - 255 * probability)[is_clear].max() <= tolerance
+
+
+def test_the_named_output_of_several_is_read(plan, open_runner):
+    plan.outputs = dict.fromkeys(
+        ('auxiliary', 'other', 'scores'), ('FLOAT', (-1, 2, HEIGHT, WIDTH))
+    )
+    plan.compute = lambda image: {
+        name: np.moveaxis(image[..., [0, 1]], 3, 1).astype(np.float32) * sign
+        for name, sign in (('auxiliary', -1), ('other', 0), ('scores', 1))
+    }
+    plan.install()
+    batch = open_runner(ModelMetadata(output='logits', output_name='scores')).run(images(2))
+    assert np.array_equal(batch.class_map_nhw, images(2)[..., :2].argmax(axis=3))
+    with pytest.raises(ModelError, match=r'output_name: none, .* outputs auxiliary, other, sco'):
+        open_runner(ModelMetadata(output='logits', output_name='none'))
+
+
+@pytest.mark.parametrize('wanted', [None, (HEIGHT, WIDTH)])
+def test_a_plan_for_several_sizes_runs_at_the_one_that_is_named(plan, open_runner, wanted):
+    plan.inputs = {'image': ('UINT8', (-1, -1, -1, 3))}
+    plan.batches = [(1, 1, 2)]
+    plan.profile = lambda name, profile: [
+        plan.trt.Dims(shape) for shape in [(1, 2, 2, 3), (1, 4, 4, 3), (2, 8, 16, 3)]
+    ]
+    plan.install()
+    described = {None: (HEIGHT, WIDTH), (HEIGHT, WIDTH): (3, 5)}[wanted]
+    metadata = replace(OURS, height=described[0], width=described[1])
+    assert_ours(open_runner(metadata, network_size=wanted).run(images(2)), images(2))
+    with pytest.raises(ConfigError, match=r'its size is \(9, 5\), but .* mend size in its desc'):
+        open_runner(replace(OURS, height=9, width=5))
+
+
 def test_class_indices_are_read(plan, open_runner):
     plan.outputs = {'index': ('INT32', (-1, 1, HEIGHT, WIDTH))}
     plan.compute = lambda image: {'index': (image[..., 0] // 64)[:, None].astype(np.int32)}
@@ -231,7 +280,7 @@ def test_class_indices_are_read(plan, open_runner):
         ({}, 'the plan has the inputs none'),
         ({'a': ('UINT8', (1, 2, 2, 3)), 'b': ('UINT8', (1,))}, r"inputs \['a', 'b'\]"),
         ({'image': ('UINT8', (1, 2, 2, 4))}, r'takes uint8 \[1, 2, 2, 4\]'),
-        ({'image': ('FLOAT', (1, 2, 2, 3))}, 'but is described as nhwc_uint8 with 3 channels'),
+        ({'image': ('FLOAT', (1, 2, 2, 3))}, 'but is described as nhwc_uint8 with 3 channel'),
         ({'image': ('INT8', (1, 3, 2, 2))}, 'takes int8'),
     ],
 )

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The graph that is compiled: what no TensorRT takes is brought to a form that it does."""
 
-from foreign_onnx import write_raw
+from foreign_onnx import ForeignModel, FORMS, write_raw
 import numpy as np
 import onnx
 import onnxruntime
@@ -54,3 +54,24 @@ def test_bytes_come_from_and_go_to_floats(tmp_path, precision):
 
 def test_a_model_that_needs_no_mending_is_compiled_as_it_is(bench, tmp_path):
     assert compile_graph(bench.model, 'fp32', (48, 64), tmp_path).path == bench.model
+
+
+def test_only_the_output_that_is_read_is_compiled(tmp_path):
+    form = next(form for form in FORMS if form.name == 'second-output')
+    model = form.write(tmp_path / 'model.onnx')
+    (tmp_path / 'work').mkdir()
+    graph = compile_graph(model, 'fp16', (6, 8), tmp_path / 'work')
+    assert [value.name for value in onnx.load(graph.path).graph.output] == ['out']
+    assert [value.name for value in onnx.load(model).graph.output] == ['aux', 'out']
+    assert graph.metadata.output_name == 'out'
+
+
+@pytest.mark.parametrize('shape', [('n', 'h', 'w', 3), ('n', 3, 'h', 'w')])
+def test_the_size_is_fixed_where_the_layout_has_it(tmp_path, shape):
+    layout = 'nchw_float' if shape[1] == 3 else 'nhwc_float'
+    described = {'input': {'layout': layout}, 'output': 'logits', 'size': '8x6'}
+    model = ForeignModel(shape=shape).write(tmp_path / 'model.onnx', described)
+    (tmp_path / 'work').mkdir()
+    graph = compile_graph(model, 'fp32', (6, 8), tmp_path / 'work')
+    dims = onnx.load(graph.path).graph.input[0].type.tensor_type.shape.dim
+    assert [dim.dim_value for dim in dims] == ([0, 3, 6, 8] if shape[1] == 3 else [0, 6, 8, 3])

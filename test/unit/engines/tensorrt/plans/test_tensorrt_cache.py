@@ -179,6 +179,20 @@ def test_another_model_machine_or_option_needs_another_plan(bench):
     assert not bench.needs_build()
 
 
+@pytest.mark.parametrize('words', ['size: 64x48', 'output_name: class_map'])
+def test_another_size_or_output_in_the_sidecar_needs_another_plan(bench, words):
+    bench.prepare()
+    sidecar = bench.model.with_suffix('.yaml')
+    before = sidecar.read_text() if sidecar.exists() else ''
+    described = before or 'input: {layout: nhwc_uint8}\noutput: class_map_confidence\n'
+    sidecar.write_text(f'{described}{words}\n')
+    assert bench.needs_build()
+    sidecar.write_text(before or described)
+    assert not bench.needs_build()
+    sidecar.write_text('no description')
+    assert not bench.needs_build()
+
+
 def test_a_plan_for_more_cameras_serves_fewer(bench, caplog):
     for most in (2, 4, 8):
         bench.prepare(bench.request(build={'max_batch': most}))
