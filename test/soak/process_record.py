@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 import itertools
 from pathlib import Path
-import statistics
 
 _END = 2.0
 """A share after the last: the last round ends after its time."""
@@ -56,16 +55,21 @@ class ProcessRecord:
         before = max(each.resident_mib for each in self._part(0, 0.1))
         return max(each.resident_mib for each in self._part(0.1, _END)) / before - 1
 
-    def gained(self, name: str) -> float:
-        """Return how much more of 'threads' or 'handles' there are at the end than early on."""
+    def gained(self, name: str) -> int:
+        """
+        Return how much more of 'threads' or 'handles' there are at the end than early on.
+
+        What is lost for good is in every sample from then on. A thread that is just ending, or a
+        file that is just read, is in one.
+        """
         gains = []
         for state in {each.state for each in self.samples}:
             early, late = (
-                [getattr(each, name) for each in self._part(*part) if each.state == state]
+                [int(getattr(each, name)) for each in self._part(*part) if each.state == state]
                 for part in ((0.0, 0.2), (0.8, _END))
             )
             if early and late:
-                gains.append(statistics.median(late) - statistics.median(early))
+                gains.append(min(late) - max(early))
         return max(gains)
 
     def memory_by_tenths(self) -> list[float]:

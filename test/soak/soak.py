@@ -43,10 +43,10 @@ _MOST = 0.9
 
 def test_soak(tmp_path, capfd):
     started_s, load = time.monotonic(), os.getloadavg()[0]
-    soak, shown = Soak(tmp_path), 0
+    soak, shown, round_s = Soak(tmp_path), 0, 60 * MINUTES / ROUNDS
     try:
         for number in range(ROUNDS):
-            soak.run_round(number, started_s + 60 * MINUTES * (number + 1) / ROUNDS)
+            soak.run_round(number, started_s + round_s * (number + 1), round_s)
             share = (time.monotonic() - started_s) / (60 * MINUTES)
             soak.record.take(share, f'{number % len(CAMERAS)}, {number % 2}')
             if share > 1:
@@ -102,5 +102,5 @@ def growth_rows(record: ProcessRecord) -> list[str]:
     return [
         f'| memory by tenths (MiB) | {memory} |',
         f'| growth after the first tenth | {100 * record.memory_growth():.1f} % |',
-        *(f'| {each} gained | {record.gained(each):+.0f} |' for each in ('threads', 'handles')),
+        *(f'| {each} gained | {record.gained(each):+d} |' for each in ('threads', 'handles')),
     ]

@@ -101,11 +101,13 @@ class Soak:
 
     # ---- a round -----------------------------------------------------------------------------
 
-    def run_round(self, number: int, end_s: float) -> None:
+    def run_round(self, number: int, end_s: float, round_s: float) -> None:
         """
         Change the cameras, send frames while all kinds of things happen, and restart.
 
-        end_s: when, on the monotonic clock, the frames should end.
+        end_s: when, on the monotonic clock, the frames should end; round_s: how long a round takes
+        on the average. One that is slow may take twice that to send its broken messages, and the
+        others are shorter.
         """
         self._change_cameras(CAMERAS[number % len(CAMERAS)], is_raw=number % 2 == 0)
         changes, fuzz = self._changes(), self._fuzz()
@@ -114,7 +116,8 @@ class Soak:
         switched_s = begin_s
         for index in range(max(FRAMES // len(self.active), FUZZED)):
             now_s = time.monotonic()
-            if now_s > end_s and index > _LEAST_FRAMES:
+            is_complete = index >= FUZZED or now_s > begin_s + 2 * round_s
+            if now_s > end_s and is_complete and index > _LEAST_FRAMES:
                 break
             if self._pending is None and now_s - switched_s > pause_s:
                 switched_s = now_s
