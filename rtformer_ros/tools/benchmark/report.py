@@ -24,6 +24,9 @@ _LIBRARIES = ('numpy', 'opencv-python-headless', 'onnxruntime', 'openvino', 'tor
 _QUIET_LOAD = 0.5
 _BAR_INCHES = 0.24
 
+GET_MATPLOTLIB = 'sudo apt-get install python3-matplotlib, or pip install matplotlib'
+"""What to type where charts cannot be drawn."""
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -77,20 +80,32 @@ def write_chart(path: Path, conditions: Conditions, tables: Sequence[Table]) -> 
     Raises ConfigError where matplotlib is missing or no table has bars.
     """
     check_chart()
+    content = chart_of(f'{conditions.machine}\n{conditions.model}', tables)
+    if not content:
+        raise ConfigError('nothing that was measured is drawn; leave --chart out')
+    write_atomically(path, content)
+
+
+def chart_of(title: str, tables: Sequence[Table]) -> bytes:
+    """
+    Return a PNG of the tables that name bars, one below the other; b'' where none has any.
+
+    Raises ImportError without matplotlib.
+    """
     from matplotlib.figure import Figure
 
     drawn = [table for table in tables if table.bars and table.rows]
     if not drawn:
-        raise ConfigError('nothing that was measured is drawn; leave --chart out')
+        return b''
     heights = [_BAR_INCHES * len(table.rows) * len(table.bars) + 0.9 for table in drawn]
     figure = Figure(figsize=(9, sum(heights) + 0.8), layout='constrained')
-    figure.suptitle(f'{conditions.machine}\n{conditions.model}', fontsize=8)
+    figure.suptitle(title, fontsize=8)
     axes = figure.subplots(len(drawn), squeeze=False, height_ratios=heights)[:, 0]
     for axis, table in zip(axes, drawn, strict=True):
         _draw(axis, table)
     content = io.BytesIO()
     figure.savefig(content, format='png', dpi=100)
-    write_atomically(path, content.getvalue())
+    return content.getvalue()
 
 
 def check_chart() -> None:
@@ -99,8 +114,7 @@ def check_chart() -> None:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise ConfigError(
-            f'--chart needs matplotlib, which cannot be imported ({error}); type: '
-            'sudo apt-get install python3-matplotlib, or pip install matplotlib'
+            f'--chart needs matplotlib, which cannot be imported ({error}); type: {GET_MATPLOTLIB}'
         ) from error
 
 

@@ -73,7 +73,7 @@ def streams_table(
             reports: dict[str, list[dict[str, Any]]] = {node: [] for node in NODES}
             for _ in range(rounds):
                 for node, found in reports.items():
-                    found.append(_play(processes, node, case))
+                    found.append(play_stream(processes, NODES[node], case, _namespace(node)))
             rows += [_row(case, node, found) for node, found in reports.items()]
     title = (
         f'this node and a naive one (queue of 10, cv2.resize), {model.stem} on onnxruntime, '
@@ -95,7 +95,15 @@ def _start(processes: ChildProcesses, node: str, model: Path, threads: int) -> N
     start_program(processes, NODES[node], parameters, _namespace(node))
 
 
-def _play(processes: ChildProcesses, node: str, case: StreamCase) -> dict[str, Any]:
+def play_stream(
+    processes: ChildProcesses, program: str, case: StreamCase, namespace: str = ''
+) -> dict[str, Any]:
+    """
+    Send the frames of a case to a node that was started; return WORKLOAD's report.
+
+    program: the node's, in ros/programs. Raises EngineError where a process fails, with what it
+    wrote last.
+    """
     workload = {
         'width': case.width,
         'height': case.height,
@@ -103,10 +111,10 @@ def _play(processes: ChildProcesses, node: str, case: StreamCase) -> dict[str, A
         'rate_hz': case.rate_hz,
         'pace': 'camera',
         'outputs': ','.join(case.outputs),
-        'process_id': processes.process_id(NODES[node]),
+        'process_id': processes.process_id(program),
     }
-    report = start_workload(processes, WORKLOAD, workload, _namespace(node))
-    return report_of(processes, NODES[node], WORKLOAD, report, case.frames / case.rate_hz)
+    report = start_workload(processes, WORKLOAD, workload, namespace)
+    return report_of(processes, program, WORKLOAD, report, case.frames / case.rate_hz)
 
 
 def _namespace(node: str) -> str:

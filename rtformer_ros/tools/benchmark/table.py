@@ -35,13 +35,9 @@ class Table:
 
     def lines(self) -> list[str]:
         """Return the lines to print; columns of text are flush left, of numbers flush right."""
-        heads = [column.name for column in self.columns]
-        texts = [
-            [_text(cell, column) for cell, column in zip(row, self.columns, strict=True)]
-            for row in self.rows
-        ]
+        heads, texts = self._heads, self._texts
         widths = [max(map(len, each)) for each in zip(heads, *texts, strict=True)]
-        is_text = [all(isinstance(row[i], str) for row in self.rows) for i in range(len(heads))]
+        is_text = self._is_text
 
         def line(cells: list[str]) -> str:
             placed = (
@@ -51,6 +47,28 @@ class Table:
             return '  '.join(placed).rstrip()
 
         return ['', self.title, line(heads), *map(line, texts), *self.notes]
+
+    def markdown(self) -> list[str]:
+        """Return the lines of a table in Markdown, without title and notes."""
+        edges = ['---' if left else '---:' for left in self._is_text]
+        rows = [self._heads, edges, *self._texts]
+        return [f'| {" | ".join(cell.replace("|", "/") for cell in row)} |' for row in rows]
+
+    @property
+    def _heads(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    @property
+    def _texts(self) -> list[list[str]]:
+        return [
+            [_text(cell, column) for cell, column in zip(row, self.columns, strict=True)]
+            for row in self.rows
+        ]
+
+    @property
+    def _is_text(self) -> list[bool]:
+        """Return of each column whether it holds texts alone."""
+        return [all(isinstance(row[i], str) for row in self.rows) for i in range(len(self._heads))]
 
     def as_json(self) -> dict[str, object]:
         """Return plain values; what could not be measured is None."""

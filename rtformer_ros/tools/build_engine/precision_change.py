@@ -34,10 +34,17 @@ ModelForm = Literal['fp16', 'int8', 'int8_cpu']
 _MOST_COMPARED = 16
 
 
-def write_in_form(model: Path, output: Path, form: ModelForm, pictures: Sequence[Path]) -> None:
+def write_in_form(
+    model: Path,
+    output: Path,
+    form: ModelForm,
+    pictures: Sequence[Path],
+    rest: Literal['fp16', 'fp32'] = 'fp16',
+) -> None:
     """
     Write an FP32 model in FP16, or in INT8 as calibrated on pictures; it describes itself.
 
+    rest: what form 'int8' leaves in floating point; 'fp32' for TensorRT 8.
     Raises ModelError and ConfigError as deploy does, and where `output` cannot be written.
     """
     import onnx
@@ -57,8 +64,12 @@ def write_in_form(model: Path, output: Path, form: ModelForm, pictures: Sequence
         from rtformer_ros.deploy.quantize_cpu import quantize_for_cpu
 
         properties[QUANTISED_FROM] = sha256_of(model)
-        rewrite = quantize if form == 'int8' else quantize_for_cpu
-        changed = rewrite(original, _images(pictures))
+        images = _images(pictures)
+        changed = (
+            quantize(original, images, rest=rest)
+            if form == 'int8'
+            else quantize_for_cpu(original, images)
+        )
     onnx.helper.set_model_props(changed, {**_properties(changed), **properties})
     write_atomically(output, changed.SerializeToString(deterministic=True))
 
