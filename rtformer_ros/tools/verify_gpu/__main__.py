@@ -4,38 +4,44 @@
 Try every packaged model on this machine's GPU: is it right, and how fast is it?
 
     ros2 run rtformer_ros verify_gpu --output report.json
+    ros2 run rtformer_ros verify_gpu --quick
 
-Builds the TensorRT plans, compares their classes with ONNX Runtime's on real images, and times
-TensorRT (CUDA graph and plain), ONNX Runtime on the GPU, and PyTorch in FP16 (eager, CUDA graph,
-compiled) side by side: from pixels on the host to class map and confidence on the host.
 First it says of each thing that this needs whether it is installed, and what mends it; with
---check only that.
+--check only that. Then it builds the TensorRT plans (FP16, FP32, INT8), compares their classes
+with ONNX Runtime's on real images, and times TensorRT (CUDA graph and plain), ONNX Runtime on the
+GPU, and PyTorch in FP16 (eager, CUDA graph, compiled) side by side: from pixels on the host to
+class map and confidence on the host. Each plan is also run by the real node, on frames of
+1920x1080 at 30 Hz: latency from camera to mask, lost frames, CPU time. Where tegrastats or
+nvidia-smi can read it, the power of all of these.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 import sys
 
 from rtformer_ros.engines import BuildProgress, BuildWatch
+from rtformer_ros.engines.reduced_precision.int8_file import CPU_ENDING
 from rtformer_ros.engines.tensorrt import device
 from rtformer_ros.errors import ConfigError, EngineUnavailable
-from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.packaged_files import find_model, share_directories
 from rtformer_ros.tools.command_line import run_tool
 from rtformer_ros.tools.verify_gpu.conditions import conditions, format_values, gpu_state
+from rtformer_ros.tools.verify_gpu.document import document_paths, write_documents
 from rtformer_ros.tools.verify_gpu.installation import (
     check_installation,
     installation_text,
     InstalledItem,
 )
 from rtformer_ros.tools.verify_gpu.measurements import GpuTrial, measure
-from rtformer_ros.tools.verify_gpu.report import GpuReport, Measurement, table_of
+from rtformer_ros.tools.verify_gpu.report import GpuReport, Row, StreamMeasurement
+from rtformer_ros.tools.verify_gpu.scope import FULL, QUICK, Scope
 
-_RUNS, _REPORT_EVERY_S = 300, 10.0
+_REPORT_EVERY_S = 10.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,9 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def packaged_models() -> list[Path]:
-    """Return the ONNX models that come with the package; raises ConfigError where none does."""
+    """
+    Return the ONNX models that come with the package, but for INT8 files in the form for CPUs.
+
+    Raises ConfigError where there is none.
+    """
     for share in share_directories():
-        models = sorted(share.glob('models/*.onnx'))
+        found = sorted(share.glob('models/*.onnx'))
+        models = [path for path in found if not path.stem.endswith(f'_{CPU_ENDING}')]
         if models:
             return models
     raise ConfigError('no model comes with this installation; name one with --model')
@@ -68,9 +79,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--check', action='store_true', help='only check the installation, item by item'
     )
-    parser.add_argument('--output', type=Path, help='JSON file to write the report to')
     parser.add_argument(
-        '--runs', type=int, default=_RUNS, help='timed calls of each (default: %(default)s)'
+        '--quick',
+        action='store_true',
+        help='minutes: the smallest model, FP16 with a CUDA graph, a quick build, one stream;\n'
+        'it says what it leaves out',
+    )
+    parser.add_argument(
+        '--output',
+        type=Path,
+        metavar='FILE.json',
+        help='write the report there, and FILE.md and FILE.png beside it',
+    )
+    parser.add_argument(
+        '--runs',
+        type=int,
+        help=f'timed calls of each (default: {FULL.runs}; {QUICK.runs} with --quick)',
     )
     parser.add_argument(
         '--batch', type=int, default=1, help='also time calls with that many images'
@@ -85,17 +109,40 @@ def _run(options: argparse.Namespace) -> int:
     if options.check:
         items = _print_installation()
         return 1 if any(item.is_missing for item in items) else 0
-    models = [find_model(each) for each in options.model] or packaged_models()
-    if options.output is not None and not options.output.resolve().parent.is_dir():
-        raise ConfigError(f'{options.output.resolve().parent} is no folder; make it first')
-    if min(options.runs, options.batch) < 1:
-        raise ConfigError('--runs and --batch are 1 or more')
+    scope = _scope(options)
+    models = _models(options)
+    if options.output is not None:
+        document_paths(options.output)
+        if not options.output.resolve().parent.is_dir():
+            raise ConfigError(f'{options.output.resolve().parent} is no folder; make it first')
     items = _print_installation()
     try:
         gpu = device.find_gpu()
     except EngineUnavailable as error:
         raise EngineUnavailable(f'there is no GPU to verify: {error}') from error
-    return _verify(models, gpu, items, options)
+    trials = [
+        GpuTrial(model, scope, options.batch, options.rebuild, BuildWatch(_ProgressLines().report))
+        for model in models
+    ]
+    return _verify(trials, gpu, items, options.output)
+
+
+def _scope(options: argparse.Namespace) -> Scope:
+    """Return what is measured; raises ConfigError for numbers that cannot be."""
+    scope = QUICK if options.quick else FULL
+    runs = scope.runs if options.runs is None else options.runs
+    if min(runs, options.batch) < 1:
+        raise ConfigError('--runs and --batch are 1 or more')
+    return replace(scope, runs=runs)
+
+
+def _models(options: argparse.Namespace) -> list[Path]:
+    """Return the models that are named, else the packaged ones, of which --quick takes one."""
+    if options.model:
+        return [find_model(each) for each in options.model]
+    models = packaged_models()
+    smallest = min(models, key=lambda path: path.stat().st_size)
+    return [smallest] if options.quick else models
 
 
 def _print_installation() -> tuple[InstalledItem, ...]:
@@ -105,26 +152,34 @@ def _print_installation() -> tuple[InstalledItem, ...]:
 
 
 def _verify(
-    models: Sequence[Path],
+    trials: Sequence[GpuTrial],
     gpu: device.Gpu,
     items: tuple[InstalledItem, ...],
-    options: argparse.Namespace,
+    output: Path | None,
 ) -> int:
-    """Measure all models, print the table and keep the report up to date all the while."""
+    """Measure all models, print the tables and keep the report up to date all the while."""
+    left_out = trials[0].scope.left_out
     made_at = datetime.now(timezone.utc).isoformat(timespec='seconds')
-    facts = conditions(gpu)
-    print(f'{format_values(facts)}\n{format_values(gpu_state())}', flush=True)
-    rows: list[Measurement] = []
-    for model in models:
-        watch = BuildWatch(report=_ProgressLines().report)
-        trial = GpuTrial(model, options.runs, options.batch, options.rebuild, watch)
-        for row in measure(trial):
-            rows.append(row)
-            print(f'{row.model}: {row.runtime}: {row.missing or "done"}', file=sys.stderr)
-            _write(options.output, GpuReport(made_at, facts, tuple(rows), items).to_json())
-    print(table_of(rows))
+    report = GpuReport(made_at, conditions(gpu), (), items, (), left_out, is_complete=False)
+    print(f'{format_values(report.conditions)}\n{format_values(gpu_state())}', flush=True)
+    if left_out:
+        print('\n'.join(['', '--quick leaves out:', *(f'  {each}' for each in left_out)]))
+    for row in (row for trial in trials for row in measure(trial)):
+        print(f'{row.model}: {row.name}: {row.missing or "done"}', file=sys.stderr)
+        report = _with_row(report, row)
+        _write(output, report)
+    report = replace(report, is_complete=True)
+    _write(output, report)
+    print(report.text())
     print(f'\nafter the last measurement:\n{format_values(gpu_state())}')
-    return 1 if any(row.is_wrong or row.has_failed for row in rows) else 0
+    is_wrong = any(row.is_wrong for row in report.measurements)
+    return 1 if is_wrong or any(row.has_failed for row in report.rows) else 0
+
+
+def _with_row(report: GpuReport, row: Row) -> GpuReport:
+    if isinstance(row, StreamMeasurement):
+        return replace(report, streams=(*report.streams, row))
+    return replace(report, measurements=(*report.measurements, row))
 
 
 class _ProgressLines:
@@ -143,10 +198,10 @@ class _ProgressLines:
             print(f'{progress.elapsed_s:5.0f} s {progress.phase}{percent}', file=sys.stderr)
 
 
-def _write(path: Path | None, content: str) -> None:
+def _write(output: Path | None, report: GpuReport) -> None:
     """Write the report anew after each measurement: whatever ends the process leaves the rest."""
-    if path is not None:
-        write_atomically(path, content.encode())
+    if output is not None:
+        write_documents(output, report)
 
 
 if __name__ == '__main__':

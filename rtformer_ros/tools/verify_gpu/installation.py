@@ -52,10 +52,14 @@ class InstalledItem:
         """Return whether nothing works until it is mended."""
         return bool(self.fix) and self.is_needed
 
+    @property
+    def state(self) -> str:
+        """Return in a word how it is."""
+        return 'ok' if not self.fix else 'MISSING' if self.is_needed else 'mind'
+
     def __str__(self) -> str:
         """Return a line for people, or two."""
-        state = 'ok' if not self.fix else 'MISSING' if self.is_needed else 'mind'
-        line = f'  {state:8} {self.name:12} {self.found}'.rstrip()
+        line = f'  {self.state:8} {self.name:12} {self.found}'.rstrip()
         return f'{line}\n           -> {self.fix}' if self.fix else line
 
 

@@ -8,16 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TYPE_CHECKING
 
 import numpy as np
-from rtformer_ros.engines import (
-    BuildOptions,
-    BuildWatch,
-    EnginePrecision,
-    EngineRequest,
-    open_engine,
-)
+from rtformer_ros.engines import BuildOptions, BuildWatch, EngineRequest, open_engine
 from rtformer_ros.engines.sidecar import metadata_of
 from rtformer_ros.engines.tensorrt.build.find_or_build import prepare_plan, PreparedPlan
 from rtformer_ros.engines.tensorrt.build.verification import (
@@ -29,14 +24,16 @@ from rtformer_ros.engines.tensorrt.run.runner import PlanRunner
 from rtformer_ros.errors import EngineError, EngineUnavailable, ModelError, RtformerError
 from rtformer_ros.files.sha256 import sha256_of
 from rtformer_ros.tools.verify_gpu.conditions import gpu_state
-from rtformer_ros.tools.verify_gpu.report import Measurement
+from rtformer_ros.tools.verify_gpu.power import measure_power
+from rtformer_ros.tools.verify_gpu.report import Measurement, Row, StreamMeasurement
+from rtformer_ros.tools.verify_gpu.scope import FULL, Scope
+from rtformer_ros.tools.verify_gpu.streams import measure_stream, NodeSetup, not_streamed
 from rtformer_ros.tools.verify_gpu.timing import time_calls
+from rtformer_ros.tools.verify_gpu.variants import Variant, VARIANTS, WrittenModel
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-PRECISIONS: tuple[EnginePrecision, ...] = ('fp16', 'fp32')
-TORCH_MODES = ('eager', 'CUDA graph', 'compile')
 _LONGEST = 300
 # Images [N, H, W, 3] to class maps [N, H, W], both uint8 on the host.
 _Run = Callable[[Any], 'npt.NDArray[np.uint8]']
@@ -47,12 +44,12 @@ class GpuTrial:
     """
     What to measure of a model.
 
-    model: an ONNX file; runs: timed calls of each runtime; batch: images in the larger calls, 1
-    for no such calls; is_rebuilt: compile also what the cache has; watch: hears of compiling.
+    model: an ONNX file; scope: in which ways; batch: images in the larger calls, 1 for no such
+    calls; is_rebuilt: compile also what the cache has; watch: hears of compiling.
     """
 
     model: Path
-    runs: int
+    scope: Scope = FULL
     batch: int = 1
     is_rebuilt: bool = False
     watch: BuildWatch = field(default_factory=BuildWatch)
@@ -63,17 +60,31 @@ class GpuTrial:
         return sorted({1, self.batch})
 
 
-def measure(trial: GpuTrial) -> Iterator[Measurement]:
-    """Yield a measurement of each runtime; of one that fails, the reason."""
+@dataclass(frozen=True)
+class _Compiled:
+    """A variant of a model, and its plan."""
+
+    variant: Variant
+    written: WrittenModel
+    plan: PreparedPlan
+
+
+def measure(trial: GpuTrial) -> Iterator[Row]:
+    """Yield a measurement of each runtime and stream; of one that fails, the reason."""
     try:
         reference = reference_of(EngineRequest(trial.model, 'onnxruntime', device='cpu'))
     # Here and below: a report with a gap is worth more than none, and libraries raise anything.
     except Exception as error:  # noqa: BLE001
         yield _gap(Measurement(trial.model.name, 'ONNX Runtime on the CPU'), error)
         return
-    yield from _measure_tensorrt(trial, reference)
-    name = 'ONNX Runtime on the GPU'
-    yield _measured(trial, name, 1, lambda: _onnxruntime(trial), reference)
+    with TemporaryDirectory() as folder:
+        for name in trial.scope.variants:
+            yield from _measure_variant(trial, VARIANTS[name], Path(folder), reference)
+    if trial.scope.has_onnxruntime:
+        row = Measurement(trial.model.name, 'ONNX Runtime on the GPU')
+        row = replace(row, least_agreement=LEAST_AGREEMENT['fp16'])
+        yield _measured(trial, row, lambda: _onnxruntime(trial), reference)
+    # Last: PyTorch keeps memory of the GPU for as long as this process lives.
     yield from _measure_torch(trial, reference)
 
 
@@ -93,71 +104,110 @@ def find_weights(model: Path) -> Path:
     raise ModelError(f'the weights of {model.name} are not in {model.parent}')
 
 
-def _measure_tensorrt(trial: GpuTrial, reference: Reference) -> Iterator[Measurement]:
-    for precision in PRECISIONS:
-        for batch in trial.batches:
-            # Once for both modes: a build that fails takes as long as one that succeeds.
-            prepared = _prepare(trial, precision, batch)
-            for mode in ('CUDA graph', 'plain'):
-                name = f'TensorRT {precision.upper()}, {mode}'
-                if isinstance(prepared, Exception):
-                    yield _gap(Measurement(trial.model.name, name, batch), prepared)
-                    continue
-                opening = _opening_plan(prepared, use_graph=mode != 'plain')
-                row = _measured(trial, name, batch, opening, reference)
-                yield _with_record(row, prepared)
+def _measure_variant(
+    trial: GpuTrial, variant: Variant, folder: Path, reference: Reference
+) -> Iterator[Row]:
+    """Yield the measurements of the plans of a variant, then those of the node with them."""
+    single: _Compiled | Exception | None = None
+    for batch in trial.batches:
+        # Once for both modes: a build that fails takes as long as one that succeeds.
+        compiled = _compile(trial, variant, folder, batch)
+        single = single or compiled
+        for mode in trial.scope.plan_modes:
+            row = Measurement(trial.model.name, f'TensorRT {variant.name}, {mode}', batch)
+            row = replace(row, least_agreement=variant.least_agreement)
+            if isinstance(compiled, Exception):
+                yield _gap(row, compiled)
+                continue
+            opening = _opening_plan(compiled.plan, use_graph=mode != 'plain')
+            yield _with_record(_measured(trial, row, opening, reference), compiled)
+    assert single is not None
+    yield from _measure_streams(trial, variant, single)
+
+
+def _measure_streams(
+    trial: GpuTrial, variant: Variant, compiled: _Compiled | Exception
+) -> Iterator[StreamMeasurement]:
+    """Yield the streams of a node that finds its plan in the cache."""
+    is_ready = isinstance(compiled, _Compiled) and compiled.plan.path is not None
+    setup = NodeSetup(
+        compiled.written.path if isinstance(compiled, _Compiled) else trial.model,
+        trial.model.name,
+        variant.name,
+        precision=variant.precision,
+        optimization_level=trial.scope.optimization_level,
+    )
+    for case in trial.scope.streams:
+        if is_ready:
+            yield measure_stream(setup, case)
+        elif isinstance(compiled, Exception):
+            yield not_streamed(setup, case, 'there is no plan, see TensorRT above')
+        else:
+            why = 'the plan could not be kept, and the node would build it for minutes'
+            yield not_streamed(setup, case, why)
 
 
 def _measure_torch(trial: GpuTrial, reference: Reference) -> Iterator[Measurement]:
-    for mode in TORCH_MODES:
+    for mode in trial.scope.torch_modes:
         for batch in trial.batches:
             opening = _opening_torch(trial, mode, batch, reference)
-            yield _measured(trial, f'PyTorch FP16, {mode}', batch, opening, reference)
+            row = Measurement(trial.model.name, f'PyTorch FP16, {mode}', batch)
+            row = replace(row, least_agreement=LEAST_AGREEMENT['fp16'])
+            yield _measured(trial, row, opening, reference)
 
 
 def _measured(
     trial: GpuTrial,
-    name: str,
-    batch: int,
+    row: Measurement,
     opening: Callable[[], AbstractContextManager[tuple[_Run, str]]],
     reference: Reference,
 ) -> Measurement:
-    """Return the figures of a runtime that `opening` opens; it also gives a note."""
-    row = Measurement(trial.model.name, name, batch, least_agreement=LEAST_AGREEMENT['fp16'])
+    """Return a row with the figures of a runtime that `opening` opens; it also gives a note."""
     try:
         with opening() as (run, note):
-            classes = [run(_repeated(image, batch))[0] for image in reference.images_nhwc]
-            images_nhwc = _repeated(reference.images_nhwc[0], batch)
+            classes = [run(_repeated(image, row.batch))[0] for image in reference.images_nhwc]
+            images_nhwc = _repeated(reference.images_nhwc[0], row.batch)
+            timing = time_calls(lambda: run(images_nhwc), trial.scope.runs, row.batch)
+            state = gpu_state()
+            power, power_missing = measure_power(lambda: run(images_nhwc), trial.scope.power_s)
             return replace(
                 row,
                 agreement=reference.agreement_of(np.stack(classes)),
-                timing=time_calls(lambda: run(images_nhwc), trial.runs, batch),
-                state=gpu_state(),
+                timing=timing,
+                state=state,
                 note=note,
+                power=power,
+                power_missing=power_missing,
             )
     except Exception as error:  # noqa: BLE001
         return _gap(row, error)
 
 
-def _prepare(trial: GpuTrial, precision: EnginePrecision, batch: int) -> PreparedPlan | Exception:
-    """Return a plan, or why there is none."""
+def _compile(trial: GpuTrial, variant: Variant, folder: Path, batch: int) -> _Compiled | Exception:
+    """Return the plan of a variant, or why there is none."""
     try:
-        options = BuildOptions(max_batch=batch)
+        written = variant.write(trial.model, folder)
+        options = BuildOptions(optimization_level=trial.scope.optimization_level, max_batch=batch)
         request = EngineRequest(
-            trial.model, 'tensorrt', precision=precision, build=options, watch=trial.watch
+            written.path,
+            'tensorrt',
+            precision=variant.precision,
+            build=options,
+            watch=trial.watch,
         )
-        return prepare_plan(request, force=trial.is_rebuilt, is_exact=True)
+        plan = prepare_plan(request, force=trial.is_rebuilt, is_exact=True)
     except Exception as error:  # noqa: BLE001
         return error
+    return _Compiled(variant, written, plan)
 
 
-def _with_record(row: Measurement, prepared: PreparedPlan) -> Measurement:
+def _with_record(row: Measurement, compiled: _Compiled) -> Measurement:
     """Add what was said when the plan was built."""
-    record = prepared.record
-    origin = '' if prepared.is_new else 'plan from the cache'
-    asked = record.key.precision
-    other = f'the plan is {record.precision.upper()}' if record.precision != asked else ''
-    note = ', '.join(filter(None, (row.note, origin, other, *record.notes)))
+    record = compiled.plan.record
+    origin = '' if compiled.plan.is_new else 'plan from the cache'
+    is_as_asked = record.precision == compiled.variant.plan_precision
+    other = '' if is_as_asked else f'the plan is {record.precision.upper()}'
+    note = ', '.join(filter(None, (row.note, origin, other, *record.notes, compiled.written.note)))
     return replace(row, build_s=record.build_s, note=note)
 
 

@@ -2,28 +2,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check how runtimes are timed and compared on a GPU, and what is said where there is none."""
 
-from contextlib import contextmanager
 from dataclasses import replace
 import json
 import os
 import subprocess
 import sys
 
+from closed_form_models import brightest_channel
+from gpu_on_cpu import ORIN, stand_in_for_gpu
 import numpy as np
 import pytest
-from rtformer_ros import engines
-from rtformer_ros.engines.tensorrt import device
-from rtformer_ros.engines.tensorrt.device import find_gpu, Gpu
+from rtformer_ros.engines.tensorrt.device import find_gpu
 from rtformer_ros.errors import EngineBuildError, EngineUnavailable, ModelError
 from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.tools.verify_gpu import __main__ as verify_gpu
-from rtformer_ros.tools.verify_gpu import measurements as gpu_measurements
 from rtformer_ros.tools.verify_gpu.conditions import conditions, gpu_state
 from rtformer_ros.tools.verify_gpu.measurements import find_weights, GpuTrial, measure
-from rtformer_ros.tools.verify_gpu.report import GpuReport, Measurement, table_of
-from rtformer_ros.tools.verify_gpu.timing import GpuTiming, time_calls
+from rtformer_ros.tools.verify_gpu.scope import FULL, QUICK
+from rtformer_ros.tools.verify_gpu.timing import time_calls
 
-ORIN = Gpu('Orin', '8.7', 16)
+SHORT = replace(FULL, variants=('FP16',), torch_modes=(), streams=FULL.streams[:1], power_s=0.1)
 READINGS = '540.4.0, 30697, P0, 1300, 1300, [N/A], 20.5, 40.0, 55'
 
 
@@ -59,26 +57,6 @@ def test_quick_calls_warm_up_for_half_a_second():
     clock = Clock([0.001] * 600)
     time_calls(clock.call, 10, clock=clock)
     assert 500 <= clock.calls - 10 <= 502
-
-
-def test_a_report_is_a_table_and_json():
-    timing = GpuTiming(300, 1.5, 1.75, 9.0, 640.0)
-    rows = (
-        Measurement('a.onnx', 'TensorRT FP16, CUDA graph', 1, 0.9987, 0.99, timing, 61.0),
-        Measurement('a.onnx', 'TensorRT FP16, plain', 4, 0.5, 0.99, timing, note='from the cache'),
-        Measurement('b.onnx', 'PyTorch FP16, compile', missing='no compiler'),
-    )
-    assert [row.is_wrong for row in rows] == [False, True, False]
-    lines = table_of(rows).splitlines()
-    assert [line for line in lines if line.endswith('.onnx')] == ['a.onnx', 'b.onnx']
-    figures = r'TensorRT FP16, CUDA graph 99.87% 1.50 1.75 640.0 built in 61 s'
-    assert figures in [' '.join(line.split()) for line in lines]
-    assert any('plain, batch 4' in line and 'WRONG, at least 99%' in line for line in lines)
-    assert any(line.endswith('-- no compiler') for line in lines)
-    data = json.loads(GpuReport('2026-01-01T00:00:00+00:00', {'GPU': 'x'}, rows).to_json())
-    assert data['format'] == 1
-    assert data['measurements'][0]['timing']['p95_ms'] == 1.75
-    assert data['measurements'][2]['missing'] == 'no compiler'
 
 
 @pytest.fixture
@@ -136,6 +114,8 @@ def test_without_a_gpu_it_says_so(tmp_path, repository):
     ('arguments', 'message'),
     [
         (['--runs', '0'], '--runs and --batch are 1 or more'),
+        (['--quick', '--batch', '0'], '--runs and --batch are 1 or more'),
+        (['--output', 'report.md'], 'expected the name of the JSON file, as report.json'),
         (['--model', 'gone.onnx'], "no model file 'gone.onnx'"),
         (['--output', '/gone/report.json'], '/gone is no folder'),
     ],
@@ -150,9 +130,11 @@ def model():
     return find_model('rtformer_slim_camvid_360x480.onnx')
 
 
-def test_all_packaged_models_are_tried(model, repository):
-    assert verify_gpu.packaged_models() == sorted((repository / 'models').glob('*.onnx'))
+def test_all_packaged_models_are_tried_but_those_for_cpus(model, repository):
+    found = set((repository / 'models').glob('*.onnx'))
+    left_out = found - set(verify_gpu.packaged_models())
     assert model in verify_gpu.packaged_models()
+    assert {path.name for path in left_out} == {f'{model.stem}_int8_cpu.onnx'}
 
 
 def test_the_weights_of_a_model_are_found(model, tmp_path):
@@ -163,85 +145,103 @@ def test_the_weights_of_a_model_are_found(model, tmp_path):
         find_weights(copy)
 
 
-class Prepared:
-    """What is read of a plan; `what` says what its runner makes of class maps."""
-
-    is_new = True
-
-    class record:
-        precision, build_s, notes = 'fp32', 12.0, ('FP16: too wrong',)
-
-        class key:
-            precision = 'fp16'
+@pytest.fixture
+def small(tmp_path):
+    """Return a model that takes no time."""
+    return brightest_channel(tmp_path / 'rgb.onnx')
 
 
 @pytest.fixture
-def on_the_cpu(model, monkeypatch):
-    """Let ONNX Runtime on the CPU stand for the GPU's; `shift` makes TensorRT wrong."""
-    real, shift = engines.open_engine, {'by': 0}
-
-    def open_engine(request):
-        return real(replace(request, device='cpu'))
-
-    def opening_plan(prepared, *, use_graph):
-        @contextmanager
-        def opening():
-            engine = real(engines.EngineRequest(model, 'onnxruntime', device='cpu'))
-            yield lambda images: engine.infer(images).class_map_nhw + shift['by'], 'how'
-            engine.close()
-
-        return opening
-
-    monkeypatch.setattr(gpu_measurements, 'open_engine', open_engine)
-    monkeypatch.setattr(gpu_measurements, '_prepare', lambda *arguments: Prepared)
-    monkeypatch.setattr(gpu_measurements, '_opening_plan', opening_plan)
-    monkeypatch.setattr(gpu_measurements, 'TORCH_MODES', ())
-    monkeypatch.setattr(gpu_measurements, 'PRECISIONS', ('fp16',))
-    monkeypatch.setattr(device, 'find_gpu', lambda: ORIN)
-    return shift
+def gpu(monkeypatch):
+    """Let ONNX Runtime on the CPU stand for a GPU."""
+    monkeypatch.setattr(verify_gpu, 'FULL', SHORT)
+    return stand_in_for_gpu(monkeypatch)
 
 
-def test_runtimes_are_measured_and_reported(on_the_cpu, model, tmp_path, capsys):
+def test_runtimes_are_measured_and_reported(gpu, small, tmp_path, capsys):
     report = tmp_path / 'report.json'
-    arguments = ['--model', str(model), '--runs', '2', '--output', str(report)]
+    arguments = ['--model', str(small), '--runs', '2', '--output', str(report)]
     assert verify_gpu.main(arguments) == 0
-    rows = json.loads(report.read_text())['measurements']
+    data = json.loads(report.read_text())
+    rows = data['measurements']
     assert [row['runtime'] for row in rows] == [
         'TensorRT FP16, CUDA graph', 'TensorRT FP16, plain', 'ONNX Runtime on the GPU',
     ]  # fmt: skip
     for row in rows:
         assert row['agreement'] == 1.0
         assert 0 < row['timing']['p50_ms'] <= row['timing']['p95_ms'] <= row['timing']['max_ms']
-    assert (rows[0]['build_s'], rows[0]['note']) == (12, 'how, the plan is FP32, FP16: too wrong')
+    assert (rows[0]['build_s'], rows[0]['note']) == (12, 'how, FP16: too wrong, how it was made')
+    # The plan of the stand-in lies nowhere, and so no node is started.
+    [stream] = data['streams']
+    assert stream['missing'].startswith('the plan could not be kept')
+    assert data['is_complete'] is True
     printed = capsys.readouterr().out
     assert 'Orin (compute capability 8.7' in printed
     assert 'TensorRT FP16, CUDA graph' in printed
-    on_the_cpu['by'] = 1
-    assert verify_gpu.main(['--model', str(model), '--runs', '1']) == 1
+    gpu.shift = 1
+    assert verify_gpu.main(['--model', str(small), '--runs', '1']) == 1
     assert 'WRONG, at least 99% is expected' in capsys.readouterr().out
 
 
-def test_a_build_that_fails_is_a_failure(on_the_cpu, model, monkeypatch, capsys):
-    error = EngineBuildError('agrees with ONNX Runtime\non 42 %')
-    monkeypatch.setattr(gpu_measurements, '_prepare', lambda *arguments: error)
-    assert verify_gpu.main(['--model', str(model), '--runs', '1']) == 1
-    lines = capsys.readouterr().out.splitlines()
-    failed = [line for line in lines if 'FAILED agrees with ONNX Runtime on 42 %' in line]
-    assert [line[:24] for line in failed] == [
-        'TensorRT FP16, CUDA grap',
-        'TensorRT FP16, plain    ',
+def test_each_variant_is_a_row_with_an_agreement_of_its_own(gpu, small):
+    scope = replace(SHORT, variants=('FP16', 'FP32', 'INT8'), plan_modes=('plain',), runs=1)
+    rows = list(measure(GpuTrial(small, replace(scope, has_onnxruntime=False, streams=()))))
+    assert [(row.runtime, row.least_agreement) for row in rows] == [
+        ('TensorRT FP16, plain', 0.99),
+        ('TensorRT FP32, plain', 0.99),
+        ('TensorRT INT8, plain', 0.95),
     ]
-    assert any(line.startswith('ONNX Runtime on the GPU') and '100.00%' in line for line in lines)
+
+
+def test_a_plan_in_another_precision_than_asked_is_told(gpu, small, monkeypatch):
+    compiled = gpu.compile
+
+    def in_fp32(*arguments):
+        made = compiled(*arguments)
+        made.plan.record.precision = 'fp32'
+        return made
+
+    monkeypatch.setattr('rtformer_ros.tools.verify_gpu.measurements._compile', in_fp32)
+    scope = replace(SHORT, plan_modes=('plain',), runs=1, has_onnxruntime=False, streams=())
+    [row] = measure(GpuTrial(small, scope))
+    assert 'the plan is FP32' in row.note
+
+
+def test_quick_measures_little_and_says_what_it_leaves_out(gpu, small, monkeypatch, capsys):
+    larger = brightest_channel(small.with_name('larger.onnx'), busy_loops=1)
+    monkeypatch.setattr(verify_gpu, 'QUICK', replace(QUICK, power_s=0.1))
+    monkeypatch.setattr(verify_gpu, 'packaged_models', lambda: [larger, small])
+    assert verify_gpu.main(['--quick', '--runs', '2']) == 0
+    printed = capsys.readouterr().out
+    for text in QUICK.left_out:
+        assert text in printed
+    assert gpu.levels == [0]
+    runtimes = [line for line in printed.splitlines() if line.startswith('TensorRT')]
+    assert len([line for line in runtimes if '100.00' in line]) == 1
+    assert 'ONNX Runtime on the GPU  ' not in printed
+    assert 'larger.onnx' not in printed
+
+
+def test_a_build_that_fails_is_a_failure(gpu, small, capsys):
+    gpu.failure = EngineBuildError('agrees with ONNX Runtime\non 42 %')
+    assert verify_gpu.main(['--model', str(small), '--runs', '1']) == 1
+    printed = capsys.readouterr().out
+    for mode in ('CUDA graph', 'plain'):
+        why = f'TensorRT FP16, {mode}: FAILED: agrees with ONNX Runtime on 42 %'
+        assert f'{small.name}: {why}' in printed.splitlines()
+    assert 'there is no plan, see TensorRT above' in printed
+    lines = printed.splitlines()
+    assert any(line.startswith('ONNX Runtime on the GPU') and '100.00' in line for line in lines)
 
 
 def test_what_is_missing_is_a_row_that_says_why(model):
     try:
         gpu = find_gpu()
     except EngineUnavailable:
-        rows = list(measure(GpuTrial(model, 1, batch=2)))
-        assert len(rows) == 2 * 2 * 2 + 1 + 3 * 2
-        assert all(row.missing and row.timing is None for row in rows)
-        assert not any(row.is_wrong or row.has_failed for row in rows)
+        rows = list(measure(GpuTrial(model, batch=2)))
+        assert len(rows) == 3 * 2 * 2 + 3 * 2 + 1 + 3 * 2
+        assert all(row.missing for row in rows)
+        assert not any(row.has_failed for row in rows)
         tensorrt, *_, torch = rows
         assert 'NVIDIA' in tensorrt.missing
         assert 'has no CUDA here' in torch.missing
@@ -252,5 +252,5 @@ def test_what_is_missing_is_a_row_that_says_why(model):
 def test_a_broken_model_is_a_row_too(tmp_path):
     model = tmp_path / 'broken.onnx'
     model.write_bytes(b'no model')
-    [row] = measure(GpuTrial(model, 1))
+    [row] = measure(GpuTrial(model))
     assert 'is no ONNX model' in row.missing
