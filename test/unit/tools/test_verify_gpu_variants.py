@@ -2,15 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """INT8 is written as this TensorRT reads it; quick plans are nobody else's."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
+from closed_form_models import brightest_channel
+from plan_workbench import TARGET
 import pytest
 from rtformer_ros.deploy.graph_precision import precision_of
 from rtformer_ros.deploy.onnx_file import read_onnx
 from rtformer_ros.engines import BuildOptions, EngineRequest
 from rtformer_ros.engines.tensorrt.build.verification import LEAST_AGREEMENT, reference_of
+from rtformer_ros.engines.tensorrt.plans.key import key_of
 from rtformer_ros.files.packaged_files import find_model
-from rtformer_ros.tools.verify_gpu import variants
+from rtformer_ros.ros.interface.node_settings import NodeSettings
+from rtformer_ros.ros.interface.parameters import SPECS
+from rtformer_ros.ros.model.engine_request import engine_request
+from rtformer_ros.tools.verify_gpu import measurements, variants
+from rtformer_ros.tools.verify_gpu.measurements import GpuTrial, measure
 from rtformer_ros.tools.verify_gpu.scope import FULL, QUICK
 
 
@@ -45,14 +53,42 @@ def test_the_others_are_the_model_itself(tmp_path, name):
 
 def test_a_quick_plan_is_kept_apart_from_the_one_that_a_node_takes(bench):
     assert (QUICK.optimization_level, FULL.optimization_level) == (0, 3)
-    quick = bench.prepare(
-        bench.request(build={'optimization_level': QUICK.optimization_level}), is_exact=True
-    )
-    assert bench.needs_build()
-    usual = bench.prepare(is_exact=True)
-    assert bench.builds() == ['fp16@0', 'fp16@3']
-    assert quick.path != usual.path
-    # Both are found again, each by its own.
-    again = bench.prepare(bench.request(build={'optimization_level': 0}), is_exact=True)
-    assert (again.path, again.is_new) == (quick.path, False)
     assert FULL.optimization_level == BuildOptions().optimization_level
+    quick = bench.request(build={'optimization_level': QUICK.optimization_level})
+    bench.prepare(quick, is_exact=True)
+    assert bench.builds() == ['fp16@0']
+    assert not bench.needs_build(quick)
+    assert bench.needs_build()
+
+
+@pytest.mark.parametrize('scope', [FULL, QUICK], ids=['full', 'quick'])
+@pytest.mark.parametrize('name', list(variants.VARIANTS))
+def test_the_node_finds_the_plan_that_was_measured(tmp_path, monkeypatch, scope, name):
+    """Its parameters ask for the same plan, or it would compile for minutes."""
+    as_it_is = replace(variants.VARIANTS[name], write=variants.VARIANTS['FP16'].write)
+    monkeypatch.setitem(variants.VARIANTS, name, as_it_is)
+    compiled, streamed = [], []
+    record = SimpleNamespace(precision='fp16', build_s=1.0, notes=())
+    plan = SimpleNamespace(is_new=True, path=tmp_path, record=record, plan=b'', metadata=None)
+
+    def prepare_plan(request, **options):
+        compiled.append(request)
+        return plan
+
+    def measure_stream(setup, case):
+        streamed.append(setup)
+        return setup.row(case)
+
+    monkeypatch.setattr(measurements, 'prepare_plan', prepare_plan)
+    monkeypatch.setattr(measurements, 'measure_stream', measure_stream)
+    model = brightest_channel(tmp_path / 'rgb.onnx')
+    alone = replace(scope, variants=(name,), torch_modes=(), has_onnxruntime=False)
+    rows = list(measure(GpuTrial(model, alone)))
+    assert len(rows) == len(scope.plan_modes) + len(scope.streams)
+    defaults = {name: spec.default for name, spec in SPECS.items()}
+    for setup in streamed:
+        settings = NodeSettings.from_values({**defaults, **setup.parameters}).model
+        request = engine_request(settings)
+        assert request.engine == 'tensorrt'
+        assert key_of(request, TARGET) == key_of(compiled[0], TARGET)
+    assert len(streamed) == len(scope.streams)
