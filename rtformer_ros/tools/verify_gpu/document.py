@@ -20,7 +20,7 @@ _HOW_TO_READ = (
     '**p50, p95, max ms** of a runtime: one call after the other, with both copies, after half a '
     'second of calls. No camera, no ROS.',
     '**W**: read every 0.1 s while more of the same calls are made, right after those that are '
-    'timed. The name of the rails stands below the table. On a Jetson it is the whole module, '
+    'timed. "Power by rail" names what it is of. On a Jetson it is the whole module, '
     'idle power included; nvidia-smi reads the GPU alone.',
     '**mJ an image**: mean W by images a second, that is at full load.',
     "**p50, p95, max ms** of the node: from the camera's publish to the arrival of the mask in "
@@ -113,7 +113,7 @@ def _tables(report: GpuReport) -> list[str]:
         parts += [f'## {table.title}', '\n'.join(table.markdown())]
         parts += [_list(table.notes)] if table.notes else []
     rails = [
-        f'{row.name}: {row.power.source}, {row.power.scope}; '
+        f'{row.model}: {row.name}: {row.power.source}, {row.power.scope}; '
         + ', '.join(f'{name} {watts:.1f} W' for name, watts in row.power.rails_w.items())
         for row in report.rows
         if row.power

@@ -62,17 +62,18 @@ class GpuTrial:
 
 @dataclass(frozen=True)
 class _Compiled:
-    """A variant of a model, and its plan."""
+    """A variant of a model, its plan, and what to compare it with, None for the model itself."""
 
     variant: Variant
     written: WrittenModel
     plan: PreparedPlan
+    reference: Reference | None = None
 
 
 def measure(trial: GpuTrial) -> Iterator[Row]:
     """Yield a measurement of each runtime and stream; of one that fails, the reason."""
     try:
-        reference = reference_of(EngineRequest(trial.model, 'onnxruntime', device='cpu'))
+        reference = _reference_of(trial.model)
     # Here and below: a report with a gap is worth more than none, and libraries raise anything.
     except Exception as error:  # noqa: BLE001
         yield _gap(Measurement(trial.model.name, 'ONNX Runtime on the CPU'), error)
@@ -104,6 +105,10 @@ def find_weights(model: Path) -> Path:
     raise ModelError(f'the weights of {model.name} are not in {model.parent}')
 
 
+def _reference_of(model: Path) -> Reference:
+    return reference_of(EngineRequest(model, 'onnxruntime', device='cpu'))
+
+
 def _measure_variant(
     trial: GpuTrial, variant: Variant, folder: Path, reference: Reference
 ) -> Iterator[Row]:
@@ -120,7 +125,8 @@ def _measure_variant(
                 yield _gap(row, compiled)
                 continue
             opening = _opening_plan(compiled.plan, use_graph=mode != 'plain')
-            yield _with_record(_measured(trial, row, opening, reference), compiled)
+            compared = compiled.reference or reference
+            yield _with_record(_measured(trial, row, opening, compared), compiled)
     assert single is not None
     yield from _measure_streams(trial, variant, single)
 
@@ -187,6 +193,7 @@ def _compile(trial: GpuTrial, variant: Variant, folder: Path, batch: int) -> _Co
     """Return the plan of a variant, or why there is none."""
     try:
         written = variant.write(trial.model, folder)
+        reference = _reference_of(written.compared_with) if written.compared_with else None
         options = BuildOptions(optimization_level=trial.scope.optimization_level, max_batch=batch)
         request = EngineRequest(
             written.path,
@@ -198,7 +205,7 @@ def _compile(trial: GpuTrial, variant: Variant, folder: Path, batch: int) -> _Co
         plan = prepare_plan(request, force=trial.is_rebuilt, is_exact=True)
     except Exception as error:  # noqa: BLE001
         return error
-    return _Compiled(variant, written, plan)
+    return _Compiled(variant, written, plan, reference)
 
 
 def _with_record(row: Measurement, compiled: _Compiled) -> Measurement:

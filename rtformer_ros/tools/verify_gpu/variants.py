@@ -18,10 +18,16 @@ from rtformer_ros.tools.build_engine.precision_change import write_in_form
 
 @dataclass(frozen=True)
 class WrittenModel:
-    """A file that holds a variant of a model, and what is to be known of it."""
+    """
+    A file that holds a variant of a model, and what is to be known of it.
+
+    compared_with: the model that ONNX Runtime runs for comparison, which takes images of the same
+    size; None for the one that this was made from.
+    """
 
     path: Path
     note: str = ''
+    compared_with: Path | None = None
 
 
 @dataclass(frozen=True)

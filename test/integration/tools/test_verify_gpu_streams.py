@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 import importlib.util
 import json
+import os
 
 from closed_form_models import brightest_channel
 import cv2
@@ -20,7 +21,11 @@ from rtformer_ros.tools.verify_gpu.streams import measure_stream, NodeSetup
 CASE = StreamCase(96, 64, 40.0, ('mask', 'overlay'), 40)
 
 
-def test_a_stream_through_the_node_has_all_figures(models):
+def test_a_stream_through_the_node_has_all_figures(models, tmp_path, monkeypatch):
+    tegrastats = tmp_path / 'tegrastats'
+    tegrastats.write_text('#!/bin/sh\nwhile sleep 0.05; do echo VDD_IN 7000mW/1mW; done\n')
+    tegrastats.chmod(0o755)
+    monkeypatch.setenv('PATH', str(tmp_path), prepend=os.pathsep)
     setup = NodeSetup(
         models / 'rgb.onnx', 'rgb', 'FP32', engine='onnxruntime', precision='fp32', threads=1
     )
@@ -35,6 +40,9 @@ def test_a_stream_through_the_node_has_all_figures(models):
     assert row.overhead_p50_ms > 0
     assert row.cpu_ms > 0
     assert 'ONNX Runtime' in row.engine_detail
+    assert (row.power.mean_w, row.power_missing) == (7.0, '')
+    # Those of the second for which frames were sent alone.
+    assert 0 < row.power.readings <= 25
 
 
 def test_a_node_whose_engine_does_not_open_says_why(models):

@@ -193,6 +193,17 @@ def test_each_variant_is_a_row_with_an_agreement_of_its_own(gpu, small):
     ]
 
 
+def test_power_is_read_while_a_runtime_is_called(gpu, small, tmp_path, monkeypatch):
+    tegrastats = tmp_path / 'tegrastats'
+    tegrastats.write_text('#!/bin/sh\nwhile :; do echo VDD_IN 7000mW/1mW; sleep 0.05; done\n')
+    tegrastats.chmod(0o755)
+    monkeypatch.setenv('PATH', str(tmp_path), prepend=os.pathsep)
+    scope = replace(SHORT, plan_modes=('plain',), runs=1, has_onnxruntime=False, streams=())
+    [row] = measure(GpuTrial(small, replace(scope, power_s=1.0)))
+    assert (row.power.source, row.power.mean_w, row.power.peak_w) == ('tegrastats', 7.0, 7.0)
+    assert row.power_missing == ''
+
+
 def test_a_plan_in_another_precision_than_asked_is_told(gpu, small, monkeypatch):
     compiled = gpu.compile
 

@@ -70,7 +70,7 @@ the picture
 
 ## Power by rail
 
-- TensorRT FP16, CUDA graph: tegrastats, VDD_IN; VDD_IN 12.8 W, VDD_SOC 2.5 W
+- a.onnx: TensorRT FP16, CUDA graph: tegrastats, VDD_IN; VDD_IN 12.8 W, VDD_SOC 2.5 W
 
 ## Not measured
 

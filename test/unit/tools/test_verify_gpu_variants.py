@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 from closed_form_models import brightest_channel
+from gpu_on_cpu import GpuOnCpu
 from plan_workbench import TARGET
 import pytest
 from rtformer_ros.deploy.graph_precision import precision_of
@@ -92,3 +93,25 @@ def test_the_node_finds_the_plan_that_was_measured(tmp_path, monkeypatch, scope,
         assert request.engine == 'tensorrt'
         assert key_of(request, TARGET) == key_of(compiled[0], TARGET)
     assert len(streamed) == len(scope.streams)
+
+
+def test_a_variant_for_frames_of_another_size_is_compared_with_itself(tmp_path, monkeypatch):
+    """A row of the table is all that such a variant needs."""
+
+    def write(model, folder):
+        path = brightest_channel(folder / 'frames.onnx', height=90, width=160)
+        return variants.WrittenModel(path, compared_with=path)
+
+    frames = variants.Variant('FP16, frames', 'fp16', 'fp16', 0.99, write)
+    monkeypatch.setitem(variants.VARIANTS, frames.name, frames)
+    record = SimpleNamespace(precision='fp16', build_s=1.0, notes=())
+
+    def prepare_plan(request, **options):
+        return SimpleNamespace(is_new=True, path=None, record=record, model=request.model)
+
+    monkeypatch.setattr(measurements, 'prepare_plan', prepare_plan)
+    monkeypatch.setattr(measurements, '_opening_plan', GpuOnCpu().opening_plan)
+    scope = replace(QUICK, variants=(frames.name,), runs=2, streams=(), power_s=0.1)
+    [row] = measure(GpuTrial(brightest_channel(tmp_path / 'rgb.onnx'), scope))
+    assert (row.runtime, row.missing) == ('TensorRT FP16, frames, CUDA graph', '')
+    assert row.agreement == 1
