@@ -12,6 +12,7 @@ import numpy as np
 from rtformer_ros.imaging.resize import (
     Buffers,
     content_of,
+    enlarge,
     from_network,
     place,
     Placement,
@@ -44,7 +45,8 @@ class SegmentSettings:
     """
     Settings of the pre- and post-processing of a frame.
 
-    roi: the part of it that the network sees, None for all; outside of it the result is
+    roi: the part of it that the network sees, None for all. ignored: pixels of it that do not
+    count, in a picture of any size, None for none. There and outside the roi the result is
     unlabelled (255), with a confidence of 0. resize: how that part is brought to the network's
     size. output_size: size of the result, which shows the whole image; 'network' is the network's
     size without letterbox bars. class_remap: the id that is put for each id, as 256 bytes; b''
@@ -57,6 +59,7 @@ class SegmentSettings:
     class_remap: bytes = b''
     confidence_threshold: float = 0.0
     roi: Roi | None = None
+    ignored: UnseenPixels | None = None
 
 
 class Segmenter:
@@ -168,15 +171,13 @@ class Segmenter:
 
     def _unseen(self, size: Size) -> UnseenPixels | None:
         """Return the pixels of a result of that size that nobody looks at, None for none."""
-        roi = self._settings.roi
-        if roi is None:
+        roi, ignored = self._settings.roi, self._settings.ignored
+        if roi is None and ignored is None:
             return None
         if size not in self._unseen_by_size:
             if len(self._unseen_by_size) >= _MOST_SIZES:
                 self._unseen_by_size.clear()
-            unseen_hw = np.full(size, 255, np.uint8)
-            unseen_hw[roi.slices(size)] = 0
-            self._unseen_by_size[size] = UnseenPixels(unseen_hw)
+            self._unseen_by_size[size] = _unseen_pixels(roi, ignored, size)
         return self._unseen_by_size[size]
 
     def _put_back(
@@ -200,3 +201,16 @@ class Segmenter:
                 result.confidence_hw < self._threshold, np.uint8(UNLABELED_ID), class_map_hw
             )
         return class_map_hw
+
+
+def _unseen_pixels(roi: Roi | None, ignored: UnseenPixels | None, size: Size) -> UnseenPixels:
+    """Return what of an image of that size is outside the region, or ignored."""
+    unseen_hw = np.zeros(size, np.uint8)
+    if ignored is not None:
+        enlarge(ignored.unseen_hw, unseen_hw)
+    if roi is not None:
+        seen = roi.slices(size)
+        inside_hw = unseen_hw[seen].copy()
+        unseen_hw[:] = 255
+        unseen_hw[seen] = inside_hw
+    return UnseenPixels(unseen_hw)

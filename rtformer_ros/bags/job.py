@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.sha256 import sha256_of_bytes
+from rtformer_ros.imaging.roi import Roi
 from rtformer_ros.media.image_topics import IMAGE_OUTPUTS, NODE_NAMESPACE
 
 OUTPUTS = IMAGE_OUTPUTS
@@ -43,8 +44,8 @@ class BagJob:
     yet, or a file of the same kind. topics: of images; () is every camera of the bag. outputs:
     names from OUTPUTS. namespace: what the added topics are under. slice_images: how many images
     are segmented at a time. model, engine, device, threads, network_size: as EngineRequest takes
-    them.
-    is_strict: refuse a bag that is not whole.
+    them. is_strict: refuse a bag that is not whole. roi: the part of the images that is segmented,
+    None for all; ignore_mask: the file of read_ignore_mask, None for none.
     Raises ConfigError for a value that cannot be.
     """
 
@@ -60,6 +61,8 @@ class BagJob:
     threads: int = 1
     network_size: tuple[int, int] | None = None
     is_strict: bool = False
+    roi: Roi | None = None
+    ignore_mask: Path | None = None
 
     def __post_init__(self) -> None:
         """Check every field that needs no look into the bag."""
@@ -75,11 +78,15 @@ class BagJob:
             raise ConfigError(
                 f"namespace is '{self.namespace}'; expected one that begins with '/'"
             )
-        for path in (self.source, self.model):
+        for path in self._files:
             if not path.exists():
                 raise ConfigError(f'there is no {path}')
         if self.output.resolve() == self.source.resolve():
             raise ConfigError(f'{self.output} is the bag that is read; choose another output')
+
+    @property
+    def _files(self) -> tuple[Path, ...]:
+        return (self.source, self.model, *filter(None, [self.ignore_mask]))
 
     @property
     def work_folder(self) -> Path:
@@ -116,7 +123,7 @@ class BagJob:
     def fingerprint(self) -> str:
         """Return a digest of all that decides what slices hold: bag, model and options."""
         values = {key: str(value) for key, value in asdict(self).items() if key != 'output'}
-        for path in (self.source, self.model):
+        for path in self._files:
             files = sorted(path.iterdir()) if path.is_dir() else [path]
             values[f'stat {path}'] = str([(f.name, _stamp(f)) for f in files])
         return sha256_of_bytes(json.dumps(values, sort_keys=True).encode())

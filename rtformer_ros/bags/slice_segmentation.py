@@ -19,6 +19,7 @@ from rtformer_ros.errors import ImageError
 from rtformer_ros.labels.palette import palette_rgb
 from rtformer_ros.media.bag import image_of
 from rtformer_ros.media.bag_reader import message_types
+from rtformer_ros.media.ignore_mask import read_ignore_mask
 from rtformer_ros.media.image_topics import IMAGE
 from rtformer_ros.segmenter import Segmenter, SegmentSettings
 
@@ -80,6 +81,7 @@ class SliceSegmenter:
     def _open(self, job: BagJob) -> None:
         self.close()
         self._reader = self._opened.enter_context(open_bag(job))
+        ignored = read_ignore_mask(job.ignore_mask) if job.ignore_mask else None
         request = EngineRequest(
             job.model,
             job.engine,
@@ -89,7 +91,7 @@ class SliceSegmenter:
         )
         engine = open_engine(request)
         self._opened.callback(engine.close)
-        self._segmenter = Segmenter(engine, SegmentSettings())
+        self._segmenter = Segmenter(engine, SegmentSettings(roi=job.roi, ignored=ignored))
         self._palette = RenderSettings(palette_rgb(engine.description.labels))
         self._job = job
 

@@ -22,6 +22,7 @@ from rtformer_ros.imaging.image_header import (
     check_pixels,
     image_format,
     MAX_IMAGE_PIXELS,
+    PNG_START,
     read_header,
 )
 
@@ -75,6 +76,23 @@ def decode_compressed(
         return DecodedImage(image_bgr, doubt)
     image_hwc = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB, image_bgr)
     return DecodedImage(image_hwc, doubt)  # type: ignore[arg-type]
+
+
+def decode_grey_png(data: npt.NDArray[np.uint8], max_pixels: int) -> npt.NDArray[Any]:
+    """
+    Return the brightness of the pixels in the bytes of a PNG file, uint8 or uint16 [H, W].
+
+    data: uint8 [N]. Raises ImageError, which holds nothing of the data, for data that is no whole
+    PNG or has more than max_pixels pixels.
+    """
+    if data[: len(PNG_START)].tobytes() != PNG_START:
+        raise ImageError(f'its {data.size} bytes are no PNG')
+    header = read_header(data)
+    if header.height * header.width > max_pixels:
+        raise ImageError(
+            f'it has {header.width}x{header.height} pixels; expected at most {max_pixels} in all'
+        )
+    return _as_stored(data[: header.size_bytes], _AS_STORED | cv2.IMREAD_GRAYSCALE)
 
 
 def _demosaiced(content: npt.NDArray[np.uint8], encoding: str) -> npt.NDArray[np.uint8]:

@@ -17,12 +17,15 @@ ImageFormat: TypeAlias = Literal['JPEG', 'PNG', 'BMP', 'WebP', 'TIFF', 'PNM']
 MAX_IMAGE_PIXELS = 64_000_000
 """Most pixels of an image, where nothing else is asked for."""
 
-_JPEG_START, _PNG_START = b'\xff\xd8', b'\x89PNG\r\n\x1a\n'
+PNG_START = b'\x89PNG\r\n\x1a\n'
+"""First bytes of every PNG file."""
+
+_JPEG_START = b'\xff\xd8'
 # Codecs of OpenCV that are not listed (JPEG 2000, OpenEXR, HDR, GIF, AVIF, Sun raster) have no use
 # here, and each is code that a broken file can crash.
 _SIGNATURES: tuple[tuple[ImageFormat, re.Pattern[bytes]], ...] = (
     ('JPEG', re.compile(re.escape(_JPEG_START))),
-    ('PNG', re.compile(re.escape(_PNG_START))),
+    ('PNG', re.compile(re.escape(PNG_START))),
     ('BMP', re.compile(rb'BM')),
     ('WebP', re.compile(rb'RIFF....WEBP', re.DOTALL)),
     ('TIFF', re.compile(rb'II\*\0|MM\0\*')),
@@ -34,7 +37,7 @@ _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # A decoder walks the whole image for each scan of a progressive JPEG; encoders make some ten.
 _MAX_SCANS = 100
 _MAX_PARTS = 65_536
-_PNG_CHUNKS_AT = len(_PNG_START)
+_PNG_CHUNKS_AT = len(PNG_START)
 # In the IHDR chunk, which is the first: grey, and grey with alpha.
 _PNG_COLOR_TYPE_AT, _PNG_GREY = 25, (0, 4)
 
@@ -76,9 +79,9 @@ def read_header(data: npt.NDArray[np.uint8]) -> ImageHeader:
     content = np.ascontiguousarray(data).data
     if start.startswith(_JPEG_START):
         return _read_jpeg(content)
-    if start == _PNG_START:
+    if start == PNG_START:
         return _read_png(content)
-    if _PNG_START.startswith(start) or _JPEG_START.startswith(start):
+    if PNG_START.startswith(start) or _JPEG_START.startswith(start):
         raise _cut_short(content)
     raise _unreadable(data, 'a whole JPEG or PNG file')
 

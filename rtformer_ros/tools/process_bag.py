@@ -19,6 +19,7 @@ import sys
 from rtformer_ros.bags.job import BagJob, OUTPUTS, Task
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.packaged_files import find_model
+from rtformer_ros.imaging.roi import Roi
 from rtformer_ros.tools.command_line import parse_size, run_tool
 
 _logger = logging.getLogger(__name__)
@@ -54,6 +55,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:N')
     parser.add_argument('--threads', type=int, default=1, help='CPU threads of each worker')
     parser.add_argument('--size', default='', metavar='HxW', help='for a model that takes any')
+    parser.add_argument(
+        '--roi', type=float, nargs=4, metavar=('LEFT', 'TOP', 'RIGHT', 'BOTTOM'),
+        help='segment this part of the images, in fractions of their sides'
+    )  # fmt: skip
+    parser.add_argument(
+        '--ignore-mask', type=Path, help='grey PNG: where it is not 0 images are left unlabelled'
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument('--workers', type=int, default=1, help='processes of this machine')
     where.add_argument(
@@ -85,6 +93,8 @@ def _jobs(options: argparse.Namespace) -> list[BagJob]:
             threads=options.threads,
             network_size=parse_size(options.size),
             is_strict=options.strict,
+            roi=Roi(*options.roi) if options.roi else None,
+            ignore_mask=options.ignore_mask.absolute() if options.ignore_mask else None,
         )
         for source, output in _pairs(options.bags, options.output_folder)
     ]

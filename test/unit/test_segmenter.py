@@ -8,7 +8,7 @@ import pytest
 from rtformer_ros.engines.base import Engine, EngineDescription
 from rtformer_ros.imaging.roi import Roi
 from rtformer_ros.labels.label_set import LabelSet
-from rtformer_ros.segmentation import SegmentationBatch
+from rtformer_ros.segmentation import SegmentationBatch, UnseenPixels
 from rtformer_ros.segmenter import Segmenter, SegmentSettings
 
 
@@ -181,3 +181,47 @@ def test_cameras_of_any_number_of_sizes_have_their_region():
         assert (result.class_map_hw == 0).sum() == side // 2 * (
             round(side * 3 / 4) - round(side / 4)
         )
+
+
+def test_ignored_pixels_are_unlabelled_at_every_size():
+    ignored_hw = np.zeros((4, 8), np.uint8)
+    ignored_hw[2:, 3:5] = 255
+    image = np.random.default_rng(6).integers(0, 256, (24, 64, 3), np.uint8)
+    before = Segmenter(BrightestChannel(), SegmentSettings()).segment(image)
+    settings = SegmentSettings(ignored=UnseenPixels(ignored_hw))
+    result = Segmenter(BrightestChannel(), settings).segment(image)
+    is_ignored = np.zeros((24, 64), np.bool_)
+    is_ignored[12:, 24:40] = True
+    expected = np.where(is_ignored, 255, before.class_map_hw)
+    np.testing.assert_array_equal(result.class_map_hw, expected)
+    expected = np.where(is_ignored, 0, before.confidence_hw)
+    np.testing.assert_array_equal(result.confidence_hw, expected)
+    np.testing.assert_array_equal(result.unseen.unseen_hw, np.where(is_ignored, 255, 0))
+    # Larger than the result: each pixel takes the nearest.
+    settings = SegmentSettings(output_size=(2, 4), ignored=UnseenPixels(ignored_hw))
+    small = Segmenter(BrightestChannel(), settings).segment(image)
+    nearest = cv2.resize(ignored_hw, (4, 2), interpolation=cv2.INTER_NEAREST_EXACT)
+    np.testing.assert_array_equal(small.class_map_hw == 255, nearest == 255)
+
+
+def test_ignored_pixels_and_a_region_go_together_and_leave_the_engines_result_alone():
+    ignored_hw = np.zeros((12, 16), np.uint8)
+    ignored_hw[:, :10] = 255
+    results = []
+
+    class Recorder(BrightestChannel):
+        def _run(self, images_nhwc):
+            results.append(super()._run(images_nhwc))
+            results[-1].class_map_nhw.flags.writeable = False
+            return results[-1]
+
+    # 255 in the picture is ignored where it is, not where it lands in the region.
+    settings = SegmentSettings(roi=ROI, ignored=UnseenPixels(ignored_hw))
+    image = np.full((12, 16, 3), 100, np.uint8)
+    result = Segmenter(Recorder(), settings).segment(image)
+    expected = np.full((12, 16), 255, np.uint8)
+    expected[6:, 10:12] = 0
+    np.testing.assert_array_equal(result.class_map_hw, expected)
+    Segmenter(Recorder(), SegmentSettings(ignored=UnseenPixels(ignored_hw))).segment(image)
+    assert set(results[-1].class_map_nhw.flat) == {0}
+    assert set(results[-1].confidence_nhw.flat) == {100}

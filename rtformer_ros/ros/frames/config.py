@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rtformer_ros.drawing.rendering import RenderSettings
+from rtformer_ros.files.packaged_files import expanded_path
 from rtformer_ros.labels.class_options import (
     parse_class_filter,
     parse_class_remap,
@@ -21,6 +22,7 @@ from rtformer_ros.labels.class_options import (
 from rtformer_ros.labels.label_set import distinct_colors, LabelClass, LabelSet
 from rtformer_ros.labels.palette import palette_rgb
 from rtformer_ros.labels.published_classes import published_classes, PublishedClass
+from rtformer_ros.media.ignore_mask import read_ignore_mask
 from rtformer_ros.segmentation import UNLABELED_ID
 from rtformer_ros.segmenter import Segmenter, SegmentSettings
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from rtformer_ros.geometry.cloud import CloudSettings
     from rtformer_ros.labels.label_set import PlannerGroup
     from rtformer_ros.ros.interface.settings import FrameSettings
+    from rtformer_ros.segmentation import UnseenPixels
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,19 @@ class FrameConfig:
         }
 
 
-def configure_frames(engine: Engine, settings: FrameSettings) -> FrameConfig:
-    """Fit the settings to the engine's classes; raises ConfigError where they do not fit."""
+def open_ignore_mask(text: str) -> UnseenPixels | None:
+    """Return the ignore mask of a file, None for ''; raises ConfigError for one that is none."""
+    return read_ignore_mask(expanded_path(text)) if text else None
+
+
+def configure_frames(
+    engine: Engine, settings: FrameSettings, ignored: UnseenPixels | None = None
+) -> FrameConfig:
+    """
+    Fit the settings to the engine's classes; raises ConfigError where they do not fit.
+
+    ignored: what `open_ignore_mask` returned for the settings.
+    """
     labels = engine.description.labels
     segment = SegmentSettings(
         resize=settings.resize,
@@ -72,6 +86,7 @@ def configure_frames(engine: Engine, settings: FrameSettings) -> FrameConfig:
         class_remap=parse_class_remap(settings.class_remap, labels),
         confidence_threshold=settings.confidence_threshold,
         roi=settings.roi,
+        ignored=ignored,
     )
     render = _render_settings(settings, labels)
     classes = published_classes(labels, segment.class_remap, render.palette_rgb, render.shown_ids)

@@ -92,6 +92,14 @@ _MASKS = ParameterGroup(
             convert=read_roi,
         ),
         ParameterSpec(
+            'ignore_mask',
+            '',
+            'Path of a grey PNG, whose pixels other than 0 become 255 (unlabelled), for the '
+            "robot's own hood or arm; of any size, stretched to the image's, for every camera; '' "
+            'is none',
+            details='It is read when it is set: to read it anew set it to nothing in between.',
+        ),
+        ParameterSpec(
             'resize',
             'stretch',
             "How a frame is brought to the network's size: stretch, or letterbox (same shape)",

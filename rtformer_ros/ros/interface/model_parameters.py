@@ -69,9 +69,9 @@ MODEL_GROUP = ParameterGroup(
             'Folders in which files may lie that a parameter names while the node runs or at its '
             'start; none: everywhere',
             read_only=True,
-            details='Holds for `model`, `labels` and `snapshot.folder`, links followed; packaged '
-            'files are always allowed. Without it every program on the ROS network can have the '
-            'node read any file as a model, and write into any folder: see '
+            details='Holds for `model`, `labels`, `ignore_mask` and `snapshot.folder`, links '
+            'followed; packaged files are always allowed. Without it every program on the ROS '
+            'network can have the node read any file as a model, and write into any folder: see '
             '[security.md](security.md).',
             convert=read_folders,
         ),

@@ -67,9 +67,10 @@ class NodeSettings:
         for section, new in _SECTIONS.items():
             found[section] = new(**_take(found, section))
         settings = cls(**found, values=dict(values))
-        if settings.snapshot_folder:
-            folder = expanded_path(settings.snapshot_folder)
-            check_allowed(folder, settings.model.allowed_folders, 'snapshot.folder')
+        for name in ('snapshot.folder', 'ignore_mask'):
+            path = str(values[name])
+            if path:
+                check_allowed(expanded_path(path), settings.model.allowed_folders, name)
         return settings
 
     def with_model_of(self, other: NodeSettings) -> NodeSettings:

@@ -94,6 +94,7 @@ class FrameSettings:
     max_image_pixels: int
     channel_order: UntoldOrder
     roi: Roi | None
+    ignore_mask: str
     resize: ResizeMode
     output_size: OutputSize
     class_remap: str

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rtformer_ros.engines import compiles
 from rtformer_ros.errors import ConfigError, EngineUnavailable, RtformerError
 from rtformer_ros.files.packaged_files import model_licence
-from rtformer_ros.ros.frames.config import configure_frames, CurrentConfig
+from rtformer_ros.ros.frames.config import configure_frames, CurrentConfig, open_ignore_mask
 from rtformer_ros.ros.interface.node_settings import FRAME_CONFIG_PARAMETERS, NodeSettings
 from rtformer_ros.ros.model.background_build import BackgroundBuild
 from rtformer_ros.ros.model.opening import ModelOpener
@@ -34,6 +34,7 @@ from rtformer_ros.ros.model.state import (
     update_frame_settings,
 )
 from rtformer_ros.ros.model.status import engine_text, ModelStatus, status_of
+from rtformer_ros.stream.cached import Cached
 
 if TYPE_CHECKING:
     from rclpy.impl.rcutils_logger import RcutilsLogger
@@ -69,6 +70,8 @@ class ModelLoader:
         self._logger = logger
         self._state: LoaderState = NoModel()
         self._told_licences: set[str] = set()
+        # Read when another is named, so that what becomes of the file disturbs no other change.
+        self._ignored = Cached(open_ignore_mask)
 
     @property
     def status(self) -> ModelStatus:
@@ -196,14 +199,14 @@ class ModelLoader:
             self._start_build(settings.model)
             return self._use_fallback(settings)
         self.cancel_build()
-        self._activate(_config_or_close(engine, settings.frame), settings)
+        self._activate(self._config_or_close(engine, settings.frame), settings)
         return True
 
     def _use_build_or_fallback(self, settings: NodeSettings) -> bool:
         if not self._background.is_done:
             return self._use_fallback(settings)
         engine = self._background.take()
-        config = _config_or_close(engine, settings.frame)
+        config = self._config_or_close(engine, settings.frame)
         self._activate(config, settings, engine.description.passed_over)
         return True
 
@@ -246,7 +249,7 @@ class ModelLoader:
             raise EngineUnavailable(
                 f'{settings.engine_fallback} would have to build the model, too'
             )
-        return fallback, _config_or_close(engine, settings.frame)
+        return fallback, self._config_or_close(engine, settings.frame)
 
     def _is_active(self, config: FrameConfig, settings: NodeSettings) -> bool:
         """Tell whether the current engine is what these settings would open."""
@@ -277,7 +280,7 @@ class ModelLoader:
     def _exchange(
         self, config: FrameConfig, engine: Engine, settings: NodeSettings, build_error: str = ''
     ) -> None:
-        new = _config_or_close(engine, settings.frame)
+        new = self._config_or_close(engine, settings.frame)
         self._activate(new, settings, build_error)
         config.engine.close()
         self._logger.info(f'exchanged the model: now {_text(new)}')
@@ -301,8 +304,18 @@ class ModelLoader:
         """Make the frames of the current model with other settings; raises ConfigError."""
         state = self._open_state
         if settings.frame != state.settings.frame:
-            self.current.replace(configure_frames(config.engine, settings.frame))
+            self.current.replace(self._frames_config(config.engine, settings.frame))
         self._state = update_frame_settings(state, settings)
+
+    def _frames_config(self, engine: Engine, settings: FrameSettings) -> FrameConfig:
+        return configure_frames(engine, settings, self._ignored(settings.ignore_mask))
+
+    def _config_or_close(self, engine: Engine, settings: FrameSettings) -> FrameConfig:
+        try:
+            return self._frames_config(engine, settings)
+        except RtformerError:
+            engine.close()
+            raise
 
     def _update_or_defer_frames(
         self, config: FrameConfig, settings: NodeSettings, *, may_defer: bool
@@ -337,11 +350,3 @@ class ModelLoader:
 
 def _text(config: FrameConfig) -> str:
     return engine_text(config.engine.description)
-
-
-def _config_or_close(engine: Engine, settings: FrameSettings) -> FrameConfig:
-    try:
-        return configure_frames(engine, settings)
-    except RtformerError:
-        engine.close()
-        raise

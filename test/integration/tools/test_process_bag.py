@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 
+import cv2
 import numpy as np
 import pytest
 from recorded_bags import (
@@ -88,6 +89,34 @@ def test_masks_are_the_engines_under_the_images_stamps(bag, model, done_alone):
             assert (mask.encoding, mask.height, mask.width, mask.step) == ('mono8', *SIZE, SIZE[1])
             want = getattr(expected[index], field)
             np.testing.assert_array_equal(mask.data.reshape(SIZE), want)
+
+
+def test_a_region_and_what_is_not_ignored_are_segmented(tmp_path, bag, model):
+    ignored_hw = np.zeros(SIZE, np.uint8)
+    ignored_hw[:, 40:] = 9
+    cv2.imwrite(str(tmp_path / 'ignored.png'), ignored_hw)
+    options = ('--roi', 0.25, 0.5, 1, 1, '--ignore-mask', tmp_path / 'ignored.png')
+    process(model, bag, tmp_path / 'out.mcap', *options)
+    masks = [
+        TYPES.deserialize_cdr(r[4], IMAGE).data.reshape(SIZE)
+        for r in read(tmp_path / 'out.mcap')
+        if is_added(r)
+    ]
+    engine = open_engine(EngineRequest(model, threads=1))
+    try:
+        segmenter = Segmenter(engine, SegmentSettings(output_size=(24, 48)))
+        crops = [segmenter.segment(picture[24:, 16:].copy()) for picture in PICTURES]
+    finally:
+        engine.close()
+    assert len(masks) == COUNT
+    for mask, crop in zip(masks, crops, strict=True):
+        expected = np.full(SIZE, 255, np.uint8)
+        expected[24:, 16:40] = crop.class_map_hw[:, :24]
+        np.testing.assert_array_equal(mask, expected)
+    log = process(model, bag, tmp_path / 'no.mcap', '--roi', 0.5, 0, 0.5, 1, exit_code=1)
+    assert 'left < right' in log
+    log = process(model, bag, tmp_path / 'no.mcap', '--ignore-mask', 'no.png', exit_code=1)
+    assert 'no.png' in log
 
 
 def test_several_processes_make_the_same(tmp_path, bag, model, done_alone):

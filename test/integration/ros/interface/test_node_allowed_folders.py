@@ -15,6 +15,8 @@ def test_peer_stays_in_the_allowed_folders(peer, camera, models, start_node, tmp
         ('model', secret),
         ('model', tmp_path / 'nothing.onnx'),
         ('labels', secret),
+        ('ignore_mask', secret),
+        ('ignore_mask', tmp_path / 'nothing.png'),
         ('snapshot.folder', tmp_path),
         ('snapshot.folder', '~'),
     ):

@@ -4,6 +4,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from closed_form_models import expected_class_map
 import cv2
@@ -155,6 +156,15 @@ def change_cameras(peer, stream: Stream) -> None:
     stream.next()
 
 
+def change_ignore_mask(peer, stream: Stream) -> None:
+    """See test_node_unseen."""
+    with NamedTemporaryFile(suffix='.png') as file:
+        file.write(cv2.imencode('.png', np.ones((1, 1), np.uint8))[1].tobytes())
+        file.flush()
+        assert peer.set_parameter('ignore_mask', file.name).successful
+    assert (stream.pixels() == 255).all()
+
+
 def change_batch_wait(peer, stream: Stream) -> None:
     assert peer.set_parameter('batch_wait_ms', 5.0).successful
     # There is nobody to wait for.
@@ -221,6 +231,7 @@ OTHERS: dict[str, Callable] = {
     'max_image_pixels': change_max_image_pixels,
     'output_size': change_output_size,
     'resize': change_resize,
+    'ignore_mask': change_ignore_mask,
     'palette': change_palette,
     'jpeg_quality': change_jpeg_quality,
     'cameras': change_cameras,
@@ -321,6 +332,7 @@ def test_every_parameter_that_can_change_has_a_test_above():
         ('roi', [0.5, 0.0, 0.2, 1.0], 'left < right'),
         ('roi', [0.0, 0.3, 1.0], 'has 3 numbers'),
         ('roi', 'all', 'a list of numbers'),
+        ('ignore_mask', '/nowhere.png', 'no such file'),
         ('class_remap', 'red', 'no pair'),
         ('class_remap', 'purple=red', 'red, green, blue'),
         ('class_filter', 'purple', 'red, green, blue'),

@@ -3,6 +3,7 @@
 """What nobody shall look at, as peers see it: outside of a region of interest, or ignored."""
 
 from closed_form_models import expected_class_map
+import cv2
 from depth_camera import DepthCamera, info_of
 from ground_scene import Lens
 from nav_msgs.msg import OccupancyGrid
@@ -104,3 +105,54 @@ def test_outside_of_the_region_is_no_obstacle_and_not_free(peer, planner):
     whole = planner(np.full((96, 128, 3), GREEN, np.uint8))[1]
     assert 0 < (costs == 0).sum() < (whole == 0).sum()
     assert (whole[costs == 0] == 0).all()
+
+
+def test_the_robots_own_hood_is_ignored(peer, planner, tmp_path):
+    hood = np.zeros((24, 32), np.uint8)
+    hood[20:] = 1
+    cv2.imwrite(str(tmp_path / 'hood.png'), hood)
+    assert (planner(ground_with_a_hood())[0] < 2.5).all()
+    assert peer.set_parameter('ignore_mask', str(tmp_path / 'hood.png')).successful
+    ranges, costs = planner(ground_with_a_hood())
+    assert np.isinf(ranges).all()
+    assert set(costs) == {0, -1}
+
+
+def test_a_mask_that_cannot_be_read_is_refused_and_the_running_one_stays(
+    peer, camera, connect, start_node, tmp_path
+):
+    stripe = np.zeros((6, 8), np.uint8)
+    stripe[:, 2:4] = 255
+    good, bad = tmp_path / 'good.png', tmp_path / 'bad.png'
+    cv2.imwrite(str(good), stripe)
+    bad.write_bytes(good.read_bytes()[:-20])
+    node = start_node(ignore_mask=good)
+    frames = Frames(peer, camera, connect, 'mask', 'confidence')
+    image = noise()
+    expected = expected_class_map(image)
+    expected[:, 16:32] = 255
+
+    def check_mask() -> None:
+        mask, confidence = frames.outputs(image)
+        np.testing.assert_array_equal(mask, expected)
+        np.testing.assert_array_equal(confidence == 0, expected == 255)
+
+    check_mask()
+    # What was read is in use, whatever becomes of its file.
+    good.unlink()
+    assert peer.set_parameter('overlay_alpha', 0.3).successful
+    check_mask()
+    for path, reason in (
+        (bad, 'cut short'),
+        (tmp_path / 'absent.png', 'No such file'),
+        (tmp_path, 'a directory'),
+    ):
+        result = peer.set_parameter('ignore_mask', str(path))
+        assert not result.successful
+        assert reason in result.reason
+        assert path.name in result.reason
+    assert peer.get_parameter('ignore_mask') == str(good)
+    check_mask()
+    assert peer.set_parameter('ignore_mask', '').successful
+    np.testing.assert_array_equal(frames.outputs(image)[0], expected_class_map(image))
+    assert 'Traceback' not in node.output
