@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from rtformer_ros.drawing.legend import text_width_px, write_text
 from rtformer_ros.errors import ImageError
-from rtformer_ros.geometry.costmap import UNKNOWN_COST
+from rtformer_ros.geometry.grids.placed_grid import UNKNOWN_COST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,7 +23,7 @@ from rtformer_ros.drawing.ground_picture import (
 )
 from rtformer_ros.drawing.legend import draw_swatches, ROW_HEIGHT_PX, text_width_px, write_text
 from rtformer_ros.drawing.panels import draw_panels
-from rtformer_ros.geometry.costmap import UNKNOWN_COST
+from rtformer_ros.geometry.grids.placed_grid import UNKNOWN_COST
 from rtformer_ros.geometry.ground_plane import GroundView
 from rtformer_ros.imaging.resize import scale_image
 

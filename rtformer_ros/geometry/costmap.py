@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 from rtformer_ros.errors import ConfigError
+from rtformer_ros.geometry.grids.placed_grid import PlacedGrid, shifted, UNKNOWN_COST
 from rtformer_ros.geometry.occlusion import Occlusion, UPRIGHT
 from rtformer_ros.geometry.pixel_bins import ids_of_groups, PixelBins, SampledValues
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from rtformer_ros.labels.label_set import PlannerGroup
     from rtformer_ros.segmentation import Segmentation
 
-UNKNOWN_COST = -1
 _UPRIGHT_GROUPS = ('obstacle', 'dynamic')
 _MAX_CELLS = 2000
 _POINTS_AT_ONCE = 1 << 16
@@ -61,7 +61,8 @@ class CostmapSettings:
     between, the cost is confidence * cost + (1 - confidence) * uncertain_cost.
     min_confidence: 0..1; less sure pixels are unknown. obstacle_depth_m: how thick an obstacle is
     drawn, as the camera sees its front only; what lies behind is unknown. decay_s: within how many
-    seconds a CostmapMemory forgets earlier frames; 0 keeps none.
+    seconds a CostmapMemory forgets earlier frames; 0 keeps none. frame: the fixed frame that the
+    costs are brought to, '' for the robot's own.
     """
 
     size_m: float = 20.0
@@ -71,6 +72,7 @@ class CostmapSettings:
     min_confidence: float = 0.0
     obstacle_depth_m: float = 0.3
     decay_s: float = 0.0
+    frame: str = ''
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a grid that has no cells or too many."""
@@ -150,8 +152,9 @@ class CostmapMemory:
     A cell in sight has its new cost, or what is left of an older, higher one, which falls to 37 %
     within decay_s: an obstacle that is missed in one frame does not vanish at once. A cell out of
     sight keeps its last cost for decay_s, then it is unknown.
-    The grid is tied to the robot, and its motion is not compensated: with decay_s beyond what the
-    robot needs for the way of one cell, costs smear along its path.
+    In a fixed frame what was seen stays at its place while the grid moves with the robot. In the
+    robot's own frame its motion is not compensated: with decay_s beyond what the robot needs for
+    the way of one cell, costs smear along its path.
     """
 
     def __init__(self, decay_s: float) -> None:
@@ -162,14 +165,18 @@ class CostmapMemory:
         self._costs_hw: npt.NDArray[np.float32] | None = None
         self._unseen_s_hw = np.empty((0, 0), np.float32)
         self._last_s = 0.0
+        self._place = (0, 0)
 
-    def blend(self, costs: npt.NDArray[np.int8], time_s: float) -> npt.NDArray[np.int8]:
+    def blend(self, grid: PlacedGrid, time_s: float) -> PlacedGrid:
         """
-        Return the costs (int8, -1 unknown) of a frame at that time with those of earlier ones.
+        Return the costs of a frame at that time with those of earlier ones, at its place.
 
-        A grid of another shape, or a time before the last one's, starts anew.
+        What is remembered stays where it is in the frame of the grids, and is forgotten where it
+        leaves the grid. A grid of another shape, or a time before the last one's, starts anew.
         """
+        costs = grid.costs_hw
         seen = costs != UNKNOWN_COST
+        self._follow(grid.row, grid.column)
         past = self._costs_hw
         elapsed_s = time_s - self._last_s
         if past is None or past.shape != costs.shape or elapsed_s < 0:
@@ -183,7 +190,15 @@ class CostmapMemory:
         faded[faded < _LEAST_COST] = UNKNOWN_COST
         past[self._unseen_s_hw > self._decay_s] = UNKNOWN_COST
         self._costs_hw = np.where(seen, np.maximum(costs, faded), past)
-        return np.rint(self._costs_hw).astype(np.int8)
+        return replace(grid, costs_hw=np.rint(self._costs_hw).astype(np.int8))
+
+    def _follow(self, row: int, column: int) -> None:
+        """Move what is remembered to where the grid is now."""
+        rows, columns = row - self._place[0], column - self._place[1]
+        self._place = (row, column)
+        if self._costs_hw is not None:
+            self._costs_hw = shifted(self._costs_hw, rows, columns, UNKNOWN_COST)
+            self._unseen_s_hw = shifted(self._unseen_s_hw, rows, columns, 0.0)
 
 
 def _cell_centres(settings: CostmapSettings) -> Floats:

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     import numpy as np
     import numpy.typing as npt
+    from rtformer_ros.errors import GeometryError
     from rtformer_ros.geometry.camera_model import CameraModel
     from rtformer_ros.geometry.camera_pose import CameraPose
+    from rtformer_ros.geometry.grids.fixed_frame import PlanarPose
     from rtformer_ros.geometry.ground_plane import GroundView
     from rtformer_ros.ros.frames.config import FrameConfig
     from rtformer_ros.segmentation import Segmentation
@@ -34,8 +36,9 @@ class FrameResult:
     an output that is made needs it. camera_info: the camera's calibration as it came, None where
     none has come. find_pose: returns where the camera is on the robot, or raises GeometryError.
     ground_view: returns the ground as the camera sees it; the camera's own cache, so that all
-    outputs and frames of equal calibration and pose share one. depth: the registered depth image
-    that belongs to the frame, None for none.
+    outputs and frames of equal calibration and pose share one. robot_pose: where the robot's base
+    frame was in costmap.frame, or why that is not known; None where nobody asks for it. depth:
+    the registered depth image that belongs to the frame, None for none.
     """
 
     header: Header
@@ -45,6 +48,7 @@ class FrameResult:
     camera_info: CameraInfo | None
     find_pose: Callable[[], CameraPose]
     ground_view: Callable[[CameraModel, CameraPose], GroundView]
+    robot_pose: PlanarPose | GeometryError | None = None
     depth: Image | None = None
 
     @cached_property

@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
-from rclpy.time import Time
-from rtformer_ros.errors import GeometryError, quoted, shown
+from rtformer_ros.errors import GeometryError
 from rtformer_ros.geometry.camera_pose import CameraPose
 
 if TYPE_CHECKING:
-    from rclpy.node import Node
+    from rtformer_ros.ros.input.transforms import TransformSource
     from rtformer_ros.ros.interface.settings import CameraPoseSettings
 
 
@@ -43,17 +42,11 @@ class KeptPoses:
 
 
 class CameraPoseSource:
-    """
-    Source of camera poses: parameters, or TF, which it listens to once it is asked for.
+    """Source of camera poses: parameters, or TF."""
 
-    Works without tf2_ros as long as nobody asks for TF.
-    """
-
-    def __init__(self, node: Node) -> None:
-        """Keep the node."""
-        self._node = node
-        self._buffer: Any = None
-        self._listener: Any = None
+    def __init__(self, transforms: TransformSource) -> None:
+        """Take where transforms come from."""
+        self._transforms = transforms
         self._kept = KeptPoses()
 
     def pose(self, settings: CameraPoseSettings, base_frame: str, camera_frame: str) -> CameraPose:
@@ -64,7 +57,9 @@ class CameraPoseSource:
         Raises GeometryError where there is none.
         """
         if settings.pose_source == 'tf':
-            return self._pose_of_tf(base_frame, camera_frame)
+            found = self._transforms.newest(base_frame, camera_frame)
+            pose = CameraPose.from_quaternion(found.position_m, found.quaternion_xyzw)
+            return self._kept.settled((base_frame, camera_frame), pose)
         if not settings.height_m:
             raise GeometryError(
                 'the camera has no pose: set camera.height_m, its height above the ground in '
@@ -78,34 +73,3 @@ class CameraPoseSource:
             settings.forward_m,
             settings.left_m,
         )
-
-    def close(self) -> None:
-        """Stop listening to TF."""
-        listener, self._listener, self._buffer = self._listener, None, None
-        if listener is not None:
-            listener.unregister()
-
-    def _pose_of_tf(self, base_frame: str, camera_frame: str) -> CameraPose:
-        try:
-            import tf2_ros
-        except ImportError as error:
-            raise GeometryError(
-                'camera.pose_source is tf, but tf2_ros is not installed (ros-DISTRO-tf2-ros-py); '
-                'install it, or set camera.pose_source to parameters and camera.height_m'
-            ) from error
-        if self._buffer is None:
-            self._buffer = tf2_ros.Buffer()
-            self._listener = tf2_ros.TransformListener(self._buffer, self._node)
-        try:
-            found = self._buffer.lookup_transform(base_frame, camera_frame, Time())
-        except tf2_ros.TransformException as error:
-            raise GeometryError(
-                f'TF has no transform from {quoted(camera_frame)} to {quoted(base_frame)} '
-                f'({shown(str(error))}); publish '
-                'it, or name the right base_frame'
-            ) from error
-        position, rotation = found.transform.translation, found.transform.rotation
-        pose = CameraPose.from_quaternion(
-            (position.x, position.y, position.z), (rotation.x, rotation.y, rotation.z, rotation.w)
-        )
-        return self._kept.settled((base_frame, camera_frame), pose)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from rtformer_ros.errors import ConfigError, quoted
 from rtformer_ros.files.packaged_files import expanded_path
-from rtformer_ros.geometry.costmap import GroupCosts, UNKNOWN_COST
+from rtformer_ros.geometry.costmap import GroupCosts
+from rtformer_ros.geometry.grids.placed_grid import UNKNOWN_COST
 from rtformer_ros.imaging.roi import Roi
 
 if TYPE_CHECKING:

@@ -150,11 +150,19 @@ _COSTMAP = ParameterGroup(
             'costmap.decay_s',
             0.0,
             "Seconds within which earlier frames are forgotten; 0 keeps none. The robot's motion "
-            'is not compensated',
+            'is compensated where costmap.frame is set',
             0.0,
             3600.0,
             unit='s',
             details='A cell that has gone out of sight keeps its cost so long.',
+        ),
+        ParameterSpec(
+            'costmap.frame',
+            '',
+            'Fixed frame that ~/costmap is in, as odom, which needs tf2_ros and base_frame in it '
+            "at the images' stamps; '' is base_frame",
+            details='The grid moves by whole cells with the robot in its middle, and what it '
+            'remembers stays where it was seen.',
         ),
     ),
     "An unsure obstacle costs less than 100: for Nav2's static layer set the costmap's "

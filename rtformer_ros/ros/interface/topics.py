@@ -17,6 +17,7 @@ COMPRESSED = '/compressed'
 COMPRESSED_TOPIC = f'{IMAGE_TOPIC}{COMPRESSED}'
 CAMERA_INFO_TOPIC = 'camera_info'
 DEPTH_TOPIC = 'depth/image'
+COSTMAP = 'costmap'
 POINTS = 'points'
 
 
@@ -50,7 +51,7 @@ FRAME_OUTPUTS = _by_name(
     OutputTopic('confidence', needs_confidence=True),
     OutputTopic('camera_info', qos_topic='mask'),
     # Maps are latched: Nav2's static layer hears no other.
-    OutputTopic('costmap', needs_confidence=True, is_latched=True),
+    OutputTopic(COSTMAP, needs_confidence=True, is_latched=True),
     OutputTopic('scan', needs_confidence=True),
     OutputTopic(POINTS, needs_confidence=True),
 )

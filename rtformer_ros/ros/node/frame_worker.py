@@ -12,13 +12,21 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from rtformer_ros.errors import EngineClosed, EngineError, ImageError, RtformerError, shown
+from rtformer_ros.errors import (
+    EngineClosed,
+    EngineError,
+    GeometryError,
+    ImageError,
+    RtformerError,
+    shown,
+)
+from rtformer_ros.geometry.grids.fixed_frame import PlanarPose
 from rtformer_ros.ros.frames.next_frame import CapturedFrame
 from rtformer_ros.ros.frames.result import FrameResult
 from rtformer_ros.ros.input.camera_pose import CameraPoseSource
 from rtformer_ros.ros.input.image_messages import decode_compressed_message, decode_message
 from rtformer_ros.ros.input.stamp import stamp_ns
-from rtformer_ros.ros.interface.topics import need_confidence, POINTS
+from rtformer_ros.ros.interface.topics import COSTMAP, need_confidence, POINTS
 from rtformer_ros.stream.batch_gain import BatchGain
 from rtformer_ros.stream.message_throttle import MessageThrottle
 from rtformer_ros.stream.statistics import StageClock
@@ -30,6 +38,8 @@ if TYPE_CHECKING:
     from rtformer_ros.engines.base import EngineDescription
     from rtformer_ros.ros.frames.config import CurrentConfig, FrameConfig
     from rtformer_ros.ros.input.image_input import ReceivedImage
+    from rtformer_ros.ros.input.transforms import TransformSource
+    from rtformer_ros.ros.interface.settings import FrameSettings
     from rtformer_ros.ros.node.camera import Camera
     from rtformer_ros.ros.node.managed_node import ManagedNode
     from rtformer_ros.segmentation import Segmentation
@@ -79,12 +89,13 @@ class FrameWorker:
         queue: LatestQueue[Camera, ReceivedImage],
         current: CurrentConfig,
         batch_wait_s: float,
+        transforms: TransformSource,
     ) -> None:
         """
         Start the thread.
 
         batch_wait_s: how long a frame waits for those of other cameras where that pays; it may be
-        changed at any time.
+        changed at any time. transforms: the worker's to close.
         """
         self._node = node
         self._queue = queue
@@ -93,7 +104,8 @@ class FrameWorker:
         self.engine_error = ''
         self.busy_s = 0.0
         self.runs = 0
-        self._poses = CameraPoseSource(node)
+        self._transforms = transforms
+        self._poses = CameraPoseSource(transforms)
         self._throttle = MessageThrottle(_LOG_PERIOD_S, _MOST_IN_PERIOD)
         self._gain = BatchGain()
         self._gain_is_of: EngineDescription | None = None
@@ -105,7 +117,7 @@ class FrameWorker:
         """Close the queue and wait; returns whether the thread ended in time."""
         self._queue.close()
         self._thread.join(timeout_s)
-        self._poses.close()
+        self._transforms.close()
         return not self._thread.is_alive()
 
     def _work(self) -> None:
@@ -176,10 +188,22 @@ class FrameWorker:
                 self._poses.pose, settings.camera, settings.base_frame, header.frame_id
             ),
             ground_view=camera.ground_view,
+            robot_pose=self._robot_pose(job, settings),
         )
         camera.publish(frame, job.wanted, job.depth)
         clock.lap('publish')
         camera.complete(CapturedFrame(frame, job.encoding, clock.stages_ms), self._age_ms(header))
+
+    def _robot_pose(self, job: _Job, settings: FrameSettings) -> PlanarPose | GeometryError | None:
+        """Return where the robot was; it may wait for TF, so not while an output is locked."""
+        fixed_frame = settings.costmap.frame
+        if not fixed_frame or COSTMAP not in job.wanted:
+            return None
+        try:
+            found = self._transforms.at_stamp(fixed_frame, settings.base_frame, job.message.header)
+            return PlanarPose.from_quaternion(found.position_m, found.quaternion_xyzw)
+        except GeometryError as error:
+            return error
 
     def _note_run(self, engine: EngineDescription, images: int, run_ms: float) -> None:
         if engine is not self._gain_is_of:

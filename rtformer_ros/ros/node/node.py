@@ -15,6 +15,7 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rtformer_ros.errors import ConfigError, RtformerError
 from rtformer_ros.processes.heap import trim_heap
+from rtformer_ros.ros.input.transforms import TransformSource
 from rtformer_ros.ros.interface.node_settings import NodeSettings
 from rtformer_ros.ros.interface.parameters import SPECS
 from rtformer_ros.ros.interface.qos import PublisherEventCallbacks
@@ -130,7 +131,9 @@ class SegmentationNode(ManagedNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe to the cameras and segment."""
         queue: LatestQueue[Camera, ReceivedImage] = LatestQueue()
-        self._worker = FrameWorker(self, queue, self._current, self._settings.batch_wait_s)
+        self._worker = FrameWorker(
+            self, queue, self._current, self._settings.batch_wait_s, TransformSource(self)
+        )
         self._cameras.start(queue)
         engine = self._models.status.engine
         assert engine is not None

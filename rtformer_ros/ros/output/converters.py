@@ -11,7 +11,7 @@ from typing import Any, TYPE_CHECKING
 from nav_msgs.msg import OccupancyGrid
 from rtformer_ros.drawing.rendering import Rendering
 from rtformer_ros.ros.input.camera_info import scaled_camera_info
-from rtformer_ros.ros.interface.topics import POINTS
+from rtformer_ros.ros.interface.topics import COSTMAP, POINTS
 from rtformer_ros.ros.output.costmap import CostmapConverter
 from rtformer_ros.ros.output.points import PointsConverter
 from rtformer_ros.ros.output.scan import ScanConverter
@@ -71,7 +71,7 @@ IMAGE_OUTPUTS: Mapping[str, ImageOutput] = MappingProxyType(
 MESSAGE_OUTPUTS: Mapping[str, MessageOutput] = MappingProxyType(
     {
         'camera_info': MessageOutput(CameraInfo, _new_camera_info_converter),
-        'costmap': MessageOutput(OccupancyGrid, CostmapConverter),
+        COSTMAP: MessageOutput(OccupancyGrid, CostmapConverter),
         'scan': MessageOutput(LaserScan, ScanConverter),
         POINTS: MessageOutput(PointCloud2, PointsConverter),
     }

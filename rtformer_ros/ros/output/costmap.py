@@ -8,15 +8,16 @@ import array
 from typing import TYPE_CHECKING
 
 from nav_msgs.msg import OccupancyGrid
+from rtformer_ros.errors import GeometryError
 from rtformer_ros.geometry.costmap import CostmapMemory, CostmapProjection
+from rtformer_ros.geometry.grids.fixed_frame import in_fixed_frame
+from rtformer_ros.geometry.grids.placed_grid import PlacedGrid
 from rtformer_ros.ros.input.stamp import stamp_s
 from rtformer_ros.ros.output.ground_view import find_ground_view
 from rtformer_ros.stream.cached import Cached
 from std_msgs.msg import Header
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from rtformer_ros.geometry.costmap import CostmapSettings
     from rtformer_ros.ros.frames.result import FrameResult
 
@@ -30,35 +31,43 @@ class CostmapConverter:
         self._memory = Cached(_new_memory)
 
     def __call__(self, frame: FrameResult) -> OccupancyGrid:
-        """Return the grid in the base frame; raises GeometryError where there is none."""
+        """Return the grid in the base frame or costmap.frame; raises GeometryError for none."""
         settings = frame.config.settings
-        grid = settings.costmap
-        projection = self._projection(find_ground_view(frame), grid, frame.config.group_by_id)
-        costs = self._blend(projection.costs(frame.segmentation), grid, frame)
-        return _message(costs, grid, frame.header, settings.base_frame)
+        options = settings.costmap
+        if isinstance(frame.robot_pose, GeometryError):
+            raise frame.robot_pose
+        projection = self._projection(find_ground_view(frame), options, frame.config.group_by_id)
+        costs = projection.costs(frame.segmentation)
+        if not options.frame:
+            place, grid = settings.base_frame, PlacedGrid(costs)
+            corner_m = (options.origin_m, options.origin_m)
+        else:
+            assert frame.robot_pose is not None
+            place, grid = options.frame, in_fixed_frame(costs, options, frame.robot_pose)
+            corner_m = (grid.column * options.resolution_m, grid.row * options.resolution_m)
+        grid = self._blend(grid, options, frame)
+        return _message(grid, options, Header(stamp=frame.header.stamp, frame_id=place), corner_m)
 
-    def _blend(
-        self, costs: npt.NDArray[np.int8], grid: CostmapSettings, frame: FrameResult
-    ) -> npt.NDArray[np.int8]:
-        if not grid.decay_s:
+    def _blend(self, grid: PlacedGrid, options: CostmapSettings, frame: FrameResult) -> PlacedGrid:
+        if not options.decay_s:
             self._memory.clear()
-            return costs
-        return self._memory(grid).blend(costs, stamp_s(frame.header))
+            return grid
+        return self._memory(options).blend(grid, stamp_s(frame.header))
 
 
-def _new_memory(grid: CostmapSettings) -> CostmapMemory:
-    return CostmapMemory(grid.decay_s)
+def _new_memory(options: CostmapSettings) -> CostmapMemory:
+    return CostmapMemory(options.decay_s)
 
 
 def _message(
-    costs: npt.NDArray[np.int8], grid: CostmapSettings, image_header: Header, base_frame: str
+    grid: PlacedGrid, options: CostmapSettings, header: Header, corner_m: tuple[float, float]
 ) -> OccupancyGrid:
-    message = OccupancyGrid(header=Header(stamp=image_header.stamp, frame_id=base_frame))
+    message = OccupancyGrid(header=header)
     info = message.info
-    info.map_load_time = image_header.stamp
-    info.resolution = float(grid.resolution_m)
-    info.height, info.width = costs.shape
-    info.origin.position.x = info.origin.position.y = float(grid.origin_m)
+    info.map_load_time = header.stamp
+    info.resolution = float(options.resolution_m)
+    info.height, info.width = grid.costs_hw.shape
+    info.origin.position.x, info.origin.position.y = map(float, corner_m)
     info.origin.orientation.w = 1.0
-    message.data = array.array('b', costs.tobytes())
+    message.data = array.array('b', grid.costs_hw.tobytes())
     return message

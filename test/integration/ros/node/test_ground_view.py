@@ -14,6 +14,7 @@ from ros_peer import noise
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.geometry.ground_plane import GroundView
 from rtformer_ros.ros.frames.config import configure_frames, CurrentConfig
+from rtformer_ros.ros.input.transforms import TransformSource
 from rtformer_ros.ros.interface.node_settings import NodeSettings
 from rtformer_ros.ros.interface.parameters import SPECS
 from rtformer_ros.ros.node.camera import Camera
@@ -59,7 +60,7 @@ class Rig:
             camera.ground_view = Cached(CountedView)
             camera.start(queue)
             peer.node.create_timer(0.2, camera.follow_graph)
-        self.worker = FrameWorker(peer.node, queue, self.current, 0.0)
+        self.worker = FrameWorker(peer.node, queue, self.current, 0.0, TransformSource(peer.node))
         self.sources = [ros_peer.Camera(peer, topic=f'{name}/image') for name in NAMES]
         for source, camera in zip(self.sources, self.cameras, strict=True):
             peer.wait_for(lambda c=camera: c.wanted() == set(KINDS), 'subscribers of its outputs')

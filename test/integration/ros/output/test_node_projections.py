@@ -347,7 +347,13 @@ CHANGES = {
     'points.class_filter': ('points', 'green'),
     'points.color': ('points', 'image'),
 }
-TRIED_ABOVE = {'camera.pose_source', 'costmap.decay_s', 'depth.max_stamp_difference_s'}
+# And costmap.frame in test_fixed_frame.
+TRIED_ABOVE = {
+    'camera.pose_source',
+    'costmap.decay_s',
+    'costmap.frame',
+    'depth.max_stamp_difference_s',
+}
 
 
 def test_every_parameter_takes_effect_on_the_next_frame(peer, connect, depth_camera, start_node):
