@@ -164,6 +164,13 @@ _COSTMAP = ParameterGroup(
             details='The grid moves by whole cells with the robot in its middle, and what it '
             'remembers stays where it was seen.',
         ),
+        ParameterSpec(
+            'costmap.fuse',
+            False,
+            'With names in cameras offer ~/costmap, too: the costmaps of all cameras in one',
+            details='Each cell has the highest cost that a camera knows.',
+            settings_field='camera.output.fuses_costmaps',
+        ),
     ),
     "An unsure obstacle costs less than 100: for Nav2's static layer set the costmap's "
     'lethal_cost_threshold to about 70, and trinary_costmap to false.',

@@ -144,10 +144,12 @@ class OutputSettings:
     Topics under ~/ that are offered, and their QoS.
 
     publish: for each output whether it is; qos: of those that have one of their own.
+    fuses_costmaps: whether those of cameras with names are one more topic, ~/costmap.
     """
 
     publish: Mapping[str, bool]
     qos: Mapping[str, TopicQos]
+    fuses_costmaps: bool
 
     @property
     def topics(self) -> dict[str, TopicQos]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rtformer_ros.ros.frames.config import FrameConfig
     from rtformer_ros.ros.frames.result import FrameResult
     from rtformer_ros.ros.interface.settings import CameraSettings
+    from rtformer_ros.ros.output.fused_costmap import FusedCostmap
     from rtformer_ros.segmentation import Segmentation
     from rtformer_ros.stream.latest_queue import LatestQueue
     from sensor_msgs.msg import CameraInfo, Image
@@ -53,14 +54,23 @@ class Camera:
     """
 
     def __init__(
-        self, node: Node, callback_group: CallbackGroup, name: str, settings: CameraSettings
+        self,
+        node: Node,
+        callback_group: CallbackGroup,
+        name: str,
+        settings: CameraSettings,
+        fused_costmap: FusedCostmap | None = None,
     ) -> None:
-        """Keep what is needed; nothing is published before `offer`, or received before `start`."""
+        """
+        Keep what is needed; nothing is published before `offer`, or received before `start`.
+
+        fused_costmap: what its costmaps are a part of, too.
+        """
         self.name = name
         self.is_paused = False
         self.ground_view = Cached(GroundView)
         self._settings = settings
-        self._outputs = Outputs(node, name)
+        self._outputs = Outputs(node, name, fused_costmap)
         self._input = CameraInput(node, callback_group, settings.input, self._accept, name)
         self._depth = DepthInput(node, callback_group, settings.input.depth, name)
         self._rate_limit = RateLimit(settings.max_rate_hz)

@@ -8,7 +8,9 @@ from collections.abc import Callable
 import threading
 from typing import TYPE_CHECKING
 
+from rtformer_ros.ros.interface.topics import COSTMAP
 from rtformer_ros.ros.node.camera import Camera
+from rtformer_ros.ros.output.fused_costmap import FusedCostmap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -96,6 +98,7 @@ class Cameras:
         self._is_paused = False
         self._queue: LatestQueue[Camera, ReceivedImage] | None = None
         self._watch: _Watch | None = None
+        self._fused_costmap = FusedCostmap(node)
         # Never changed in place, so that others may iterate over it at any time.
         self._cameras = tuple(self._new(name) for name in names)
 
@@ -126,6 +129,7 @@ class Cameras:
             self._is_offered = True
             for camera in self._cameras:
                 camera.offer(config)
+            self._offer_fused_costmap()
 
     def start(self, queue: LatestQueue[Camera, ReceivedImage]) -> None:
         """Subscribe to all cameras, or have them rest until they are wanted."""
@@ -158,6 +162,7 @@ class Cameras:
             self._is_offered = False
             for camera in self._cameras:
                 camera.close()
+            self._fused_costmap.configure(None)
 
     def configure(
         self, names: Sequence[str], settings: CameraSettings, config: FrameConfig | None
@@ -179,6 +184,8 @@ class Cameras:
             for camera in before:
                 if camera.name not in kept:
                     camera.close()
+            if self._is_offered:
+                self._offer_fused_costmap()
 
     def follow_graph(self) -> None:
         """Check whether publishers and subscribers still fit; call it about once a second."""
@@ -188,6 +195,16 @@ class Cameras:
             if self._watch is not None:
                 self._watch.begin()
 
+    def _offer_fused_costmap(self) -> None:
+        """Offer one costmap of all cameras where that is asked for; unless one has no name."""
+        output = self._settings.output
+        is_offered = (
+            output.fuses_costmaps
+            and output.publish[COSTMAP]
+            and all(camera.name for camera in self._cameras)
+        )
+        self._fused_costmap.configure(output.topics[COSTMAP] if is_offered else None)
+
     def _wake(self) -> bool:
         """Wake the cameras that are wanted by now; returns whether any rests on."""
         resting = [camera for camera in self._cameras if camera.is_resting]
@@ -196,7 +213,7 @@ class Cameras:
         return any(camera.is_resting for camera in resting)
 
     def _new(self, name: str) -> Camera:
-        camera = Camera(self._node, self._group, name, self._settings)
+        camera = Camera(self._node, self._group, name, self._settings, self._fused_costmap)
         camera.is_paused = self._is_paused
         return camera
 

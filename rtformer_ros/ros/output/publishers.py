@@ -12,7 +12,7 @@ from rtformer_ros.errors import GeometryError, shown
 from rtformer_ros.imaging.codecs import encode_jpeg, encode_png
 from rtformer_ros.ros.input.image_messages import image_array, new_image
 from rtformer_ros.ros.interface.qos import output_profile, PublisherEventCallbacks, unmet_policies
-from rtformer_ros.ros.interface.topics import COMPRESSED, FRAME_OUTPUTS, qos_topic
+from rtformer_ros.ros.interface.topics import COMPRESSED, COSTMAP, FRAME_OUTPUTS, qos_topic
 from rtformer_ros.ros.output.classes import ClassPublishers
 from rtformer_ros.ros.output.converters import IMAGE_OUTPUTS, MESSAGE_OUTPUTS
 from rtformer_ros.stream.message_throttle import MessageThrottle
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rtformer_ros.ros.frames.result import FrameResult
     from rtformer_ros.ros.interface.settings import OutputSettings, TopicQos
     from rtformer_ros.ros.output.converters import ImageOutput
+    from rtformer_ros.ros.output.fused_costmap import FusedCostmap
 
 _LOG_PERIOD_S = 5.0
 _MOST_IN_PERIOD = 10
@@ -41,14 +42,18 @@ class Outputs:
     allocation and a conversion a frame; rclpy has copied them when `publish` returns.
     """
 
-    def __init__(self, node: Node, prefix: str = '') -> None:
+    def __init__(
+        self, node: Node, prefix: str = '', fused_costmap: FusedCostmap | None = None
+    ) -> None:
         """
         Keep the node; nothing is published before `configure`.
 
         prefix: a camera's name, whose topics are then ~/CAMERA/mask in place of ~/mask.
+        fused_costmap: what the camera's costmaps are a part of, too.
         """
         self._node = node
         self._prefix = f'~/{prefix}/' if prefix else '~/'
+        self._fused_costmap = fused_costmap
         self._lock = threading.RLock()
         self._publishers: dict[str, Publisher] = {}
         self._qos: dict[str, TopicQos] = {}
@@ -86,6 +91,8 @@ class Outputs:
         with self._lock:
             self._converters = {name: row.new_converter() for name, row in MESSAGE_OUTPUTS.items()}
             self._images.clear()
+            if self._fused_costmap is not None:
+                self._fused_costmap.forget(self._prefix)
 
     def close(self) -> None:
         """Withdraw all topics, and forget what was kept from frame to frame."""
@@ -115,13 +122,15 @@ class Outputs:
         self._incompatible = found
 
     def wanted(self) -> frozenset[str]:
-        """Return the topics that have a subscriber and need a frame."""
+        """Return the topics that need a frame: somebody subscribes to them or their like."""
         with self._lock:
             wanted = frozenset(
                 topic
                 for topic, publisher in self._publishers.items()
                 if publisher.get_subscription_count()
             )
+            if self._fused_costmap is not None and self._fused_costmap.is_wanted:
+                wanted |= {COSTMAP} & self._publishers.keys()
             return wanted | self._classes.wanted()
 
     def publish(self, frame: FrameResult, wanted: AbstractSet[str]) -> None:
@@ -170,8 +179,12 @@ class Outputs:
                 self._node.get_logger().warning(message)
             return
         self._unmakable.pop(name, None)
-        if message is not None:
-            self._publishers[name].publish(message)
+        if message is None:
+            return
+        self._publishers[name].publish(message)
+        if name == COSTMAP and self._fused_costmap is not None:
+            decay_s = frame.config.settings.costmap.decay_s
+            self._fused_costmap.add(self._prefix, message, decay_s)
 
     def _image(self, name: str, encoding: str, size: tuple[int, int]) -> Image:
         message = self._images.get(name)

@@ -347,11 +347,12 @@ CHANGES = {
     'points.class_filter': ('points', 'green'),
     'points.color': ('points', 'image'),
 }
-# And costmap.frame in test_fixed_frame.
+# And costmap.frame in test_fixed_frame, costmap.fuse in test_fused_costmap.
 TRIED_ABOVE = {
     'camera.pose_source',
     'costmap.decay_s',
     'costmap.frame',
+    'costmap.fuse',
     'depth.max_stamp_difference_s',
 }
 
