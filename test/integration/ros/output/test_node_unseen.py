@@ -66,6 +66,18 @@ def test_the_region_is_segmented_at_its_own_size_and_put_back(peer, camera, conn
     assert (frames.outputs(image)[0] < 255).all()
 
 
+def test_another_region_forgets_what_was_averaged(peer, camera, connect, start_node):
+    start_node(temporal_smoothing=0.9, roi='[0.0, 0.0, 0.5, 1.0]')
+    frames = Frames(peer, camera, connect, 'mask')
+    # Two halves of about one brightness, so that nothing seems to have moved between them.
+    image = np.full((48, 64, 3), (100, 97, 9), np.uint8)
+    image[:, 32:] = (97, 100, 9)
+    for _ in range(3):
+        assert np.unique(frames.outputs(image)[0]).tolist() == [0, 255]
+    assert peer.set_parameter('roi', [0.5, 0.0, 1.0, 1.0]).successful
+    assert np.unique(frames.outputs(image)[0]).tolist() == [1, 255]
+
+
 @pytest.fixture
 def planner(peer, camera, connect, start_node):
     """Return a function that publishes an image and returns the ranges and costs of it."""

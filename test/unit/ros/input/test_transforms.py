@@ -1,0 +1,62 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+
+pytest.importorskip('rclpy', reason='ROS 2 is not installed')
+
+from geometry_msgs.msg import TransformStamped
+from rclpy.time import Time
+from rtformer_ros.errors import GeometryError
+from rtformer_ros.ros.input.transforms import TransformSource
+from std_msgs.msg import Header
+
+
+class KnownTransforms(TransformSource):
+    """Answers every look-up, the newest as of `newest_s`; `asked` are times and patience."""
+
+    def __init__(self, newest_s: float) -> None:
+        super().__init__(None)
+        self.newest_s = newest_s
+        self.asked: list[tuple[float, float]] = []
+
+    def _look_up(self, target, source, time, patience_s=0.0):
+        self.asked.append((time.nanoseconds / 1e9, patience_s))
+        found = TransformStamped(header=header_at(self.newest_s))
+        found.transform.translation.x = 7.0
+        found.transform.rotation.z, found.transform.rotation.w = 0.6, 0.8
+        return found
+
+
+def header_at(time_s: float) -> Header:
+    header = Header()
+    header.stamp.sec, header.stamp.nanosec = int(time_s), round(time_s % 1 * 1e9)
+    return header
+
+
+@pytest.mark.parametrize(
+    ('newest_s', 'patience_s'),
+    [(99.95, 0.1), (99.5, 0.1), (100.0, 0.0), (103.0, 0.0), (98.9, 0.0), (0.0, 0.0)],
+)
+def test_only_what_flows_and_is_late_is_waited_for(newest_s, patience_s):
+    transforms = KnownTransforms(newest_s)
+    found = transforms.at_stamp('odom', 'base_link', header_at(100.0))
+    assert found.position_m == (7.0, 0.0, 0.0)
+    assert found.quaternion_xyzw == (0.0, 0.0, 0.6, 0.8)
+    assert transforms.asked == [(0.0, 0.0), (100.0, patience_s)]
+
+
+@pytest.mark.parametrize(('sec', 'nanosec'), [(0, 0), (-5, 0)])
+def test_a_stamp_that_would_mean_the_newest_is_refused(sec, nanosec):
+    header = Header()
+    header.stamp.sec, header.stamp.nanosec = sec, nanosec
+    transforms = KnownTransforms(100.0)
+    with pytest.raises(GeometryError, match='no stamp at which TF could tell'):
+        transforms.at_stamp('odom', 'base_link', header)
+    assert transforms.asked == []
+    assert transforms.newest('a', 'b').position_m == (7.0, 0.0, 0.0)
+
+
+def test_the_newest_is_asked_for_by_the_time_zero():
+    transforms = KnownTransforms(3.0)
+    transforms.newest('odom', 'base_link')
+    assert transforms.asked == [(Time().nanoseconds, 0.0)]
