@@ -49,5 +49,6 @@ if __name__ == '__main__':
     cameras.Cameras._wake = fail_while_paused
     frame_worker._prepare = fail_at_a_frame
     services.write_snapshot = fail_to_write
-    segmentation_node.SegmentationNode = FailingNode
+    # Looked up when the program starts.
+    node.SegmentationNode = FailingNode
     sys.exit(segmentation_node.main())
