@@ -18,6 +18,7 @@ from rtformer_ros.deploy.onnx_file import (
     constants_of,
     element_types,
     read_onnx,
+    take_out_constant_inputs,
     with_opset,
 )
 from rtformer_ros.errors import ModelError
@@ -61,6 +62,7 @@ def to_fp16(
     model, for one that is FP16 already, and for nodes of unknown types or with inner graphs.
     """
     model = read_onnx(source)
+    take_out_constant_inputs(model)
     if (precision := precision_of(model)) == 'fp16':
         raise ModelError('the model is FP16 already; expected an FP32 model: use it as it is')
     if precision == 'int8':

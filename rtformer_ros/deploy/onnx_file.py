@@ -16,6 +16,8 @@ from onnx.shape_inference import InferenceError
 from rtformer_ros.deploy.external_data import external_files
 from rtformer_ros.errors import ModelError
 
+# The first version of the format in which weights are no inputs.
+_FREE_INITIALISERS = 4
 _FOREIGN_ERRORS = (onnx.checker.ValidationError, InferenceError, ValueError, RuntimeError)
 
 
@@ -40,6 +42,16 @@ def read_onnx(source: Path | str | onnx.ModelProto) -> onnx.ModelProto:
     if not model.graph.node:
         raise ModelError(f'{source} is no ONNX model: it has no nodes')
     return model
+
+
+def take_out_constant_inputs(model: onnx.ModelProto) -> None:
+    """Leave only what is fed among the inputs, of which files of old list the weights, too."""
+    inputs, known = model.graph.input, {tensor.name for tensor in model.graph.initializer}
+    fed = [value for value in inputs if value.name not in known]
+    if len(fed) < len(inputs):
+        del inputs[:]
+        inputs.extend(fed)
+        model.ir_version = max(model.ir_version, _FREE_INITIALISERS)
 
 
 def check_onnx(model: onnx.ModelProto, what: str) -> None:

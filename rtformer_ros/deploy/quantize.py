@@ -17,6 +17,7 @@ from rtformer_ros.deploy.sensitive_convolutions import sensitive_convolutions
 from rtformer_ros.deploy.static_quantization import (
     convolutions_to_quantise,
     free_readers,
+    PictureEncoding,
     quantise_nodes,
     QuantiserForm,
     read_fp32,
@@ -49,6 +50,7 @@ def quantize(
     *,
     rest: Literal['fp16', 'fp32'] = 'fp16',
     keep: Collection[str] = (),
+    encoding: PictureEncoding | None = None,
 ) -> onnx.ModelProto:
     """
     Return an FP32 model with QuantizeLinear/DequantizeLinear pairs around its convolutions.
@@ -57,18 +59,19 @@ def quantize(
     to its size as the engines do it, by stretching. Ten to a hundred are enough. Values are
     symmetric, weights have a scale for each output channel. Sensitive convolutions (the first,
     those of attention over space, the head) and all other operators stay in the precision `rest`;
-    so do the nodes named in keep. Inputs, outputs and properties stay as they are.
+    so do the nodes named in keep. Inputs, outputs and properties stay as they are. encoding: how
+    the images are fed, None for uint8 [n, height, width, 3].
     rest: 'fp16' for TensorRT 10 and later (opset 19; to run it on a CPU, see to_fp32); 'fp32' for
     TensorRT 8, which reads no other scales and chooses FP16 itself. ONNX Runtime and OpenVINO gain
     nothing from either: see quantize_for_cpu.
-    Raises ConfigError without images, ModelError for a model that is not FP32, that does not take
-    uint8 [n, height, width, 3], or that has no convolution to quantise.
+    Raises ConfigError without images, ModelError for a model that is not FP32, that is fed in
+    another way, or that has no convolution to quantise.
     """
     model = read_fp32(source)
     nodes = convolutions_to_quantise(model.graph, {*sensitive_convolutions(model.graph), *keep})
     if rest == 'fp16':
         model = with_opset(model, QUANTISED_HALF_OPSET)
-    quantised = quantise_nodes(model, nodes, images, _FORM)
+    quantised = quantise_nodes(model, nodes, images, _FORM, encoding)
     # With a skip connection in INT8, TensorRT adds it in the convolution before.
     free_readers(
         quantised.graph, lambda _, reader: reader.op_type == 'Add' or reader.name in nodes

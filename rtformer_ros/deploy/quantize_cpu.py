@@ -16,6 +16,7 @@ from rtformer_ros.deploy.sensitive_convolutions import sensitive_convolutions
 from rtformer_ros.deploy.static_quantization import (
     convolutions_to_quantise,
     free_readers,
+    PictureEncoding,
     quantise_nodes,
     QuantiserForm,
     read_fp32,
@@ -38,6 +39,7 @@ def quantize_for_cpu(
     images: Iterable[npt.NDArray[np.uint8]],
     *,
     keep: Collection[str] = (),
+    encoding: PictureEncoding | None = None,
 ) -> onnx.ModelProto:
     """
     Return an FP32 model whose convolutions ONNX Runtime and OpenVINO fuse into INT8 ones.
@@ -46,15 +48,15 @@ def quantize_for_cpu(
     biases int32; what a convolution returns is quantised too, with the activation behind it folded
     in. Additions, concatenations, pools and all else compute in FP32. So do sensitive
     convolutions, but for the head's hidden one, whose unsigned tensors are fine enough, and those
-    named in keep. images: as for quantize. Inputs, outputs and properties stay as they are.
-    Raises ConfigError and ModelError as quantize does.
+    named in keep. images, encoding: as for quantize. Inputs, outputs and properties stay as they
+    are. Raises ConfigError and ModelError as quantize does.
     """
     model = read_fp32(source)
     graph = model.graph
     sensitive = sensitive_convolutions(graph, with_hidden_head=False)
     convolutions = convolutions_to_quantise(graph, {*sensitive, *keep})
     activations = _activations_behind(graph, {*convolutions})
-    quantised = quantise_nodes(model, [*convolutions, *activations], images, _FORM)
+    quantised = quantise_nodes(model, [*convolutions, *activations], images, _FORM, encoding)
     free_readers(
         quantised.graph,
         lambda maker, reader: maker.name in convolutions or reader.name in convolutions,

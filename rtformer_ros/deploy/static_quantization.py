@@ -16,7 +16,12 @@ from onnx import TensorProto
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static, QuantType
 from rtformer_ros.deploy.graph_precision import precision_of
 from rtformer_ros.deploy.mixed_precision_graph import FLOAT, MixedPrecisionGraph, QUANTISERS
-from rtformer_ros.deploy.onnx_file import element_types, read_onnx
+from rtformer_ros.deploy.onnx_file import (
+    element_types,
+    read_onnx,
+    take_out_constant_inputs,
+    with_opset,
+)
 from rtformer_ros.errors import ConfigError, ModelError, RtformerError
 from rtformer_ros.imaging.resize import place, Size, to_network
 
@@ -25,6 +30,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+# The first ONNX operator set whose quantisers have a scale for each channel.
+_CHANNEL_SCALES_OPSET = 13
 # Says that the graph needs no preparation before it is quantised; without it the library warns.
 _PREPARED = ('onnx.quant.pre_process', 'onnxruntime.quant')
 
@@ -43,16 +50,32 @@ class QuantiserForm:
     options: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class PictureEncoding:
+    """
+    How a model is fed that another program made.
+
+    size: (height, width) in pixels. encode: from RGB images of that size, uint8 [N, H, W, 3], to
+    the tensor that it takes.
+    """
+
+    size: Size
+    encode: Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]]
+
+
 def read_fp32(source: Path | str | onnx.ModelProto) -> onnx.ModelProto:
     """
-    Return a copy of an FP32 model whose constants are all initialisers, as quantise_nodes wants.
+    Return a copy of an FP32 model, in the form that quantise_nodes wants.
 
-    Raises ModelError for a model that is not FP32 or does not take uint8 [n, height, width, 3].
+    Its constants are all initialisers, its nodes have names, and its operator set knows scales for
+    each channel. Raises ModelError for a model that is not FP32.
     """
     model = read_onnx(source)
+    take_out_constant_inputs(model)
     if precision_of(model) != 'fp32':
         raise ModelError(f'the model is {precision_of(model)} already; expected an FP32 model')
-    _input_size(model)
+    model = with_opset(model, _CHANNEL_SCALES_OPSET)
+    _name_nodes(model.graph)
     graph = MixedPrecisionGraph(model.graph, element_types(model))
     for node in model.graph.node:
         graph.add(node, FLOAT)
@@ -64,7 +87,7 @@ def convolutions_to_quantise(graph: onnx.GraphProto, kept: Collection[str]) -> l
     """
     Return the names of the convolutions with constant weights, but for those that are `kept`.
 
-    Raises ModelError where there are none, or some without a name.
+    Raises ModelError where there are none.
     """
     constants = {tensor.name for tensor in graph.initializer}
     names = [
@@ -72,12 +95,22 @@ def convolutions_to_quantise(graph: onnx.GraphProto, kept: Collection[str]) -> l
         for node in graph.node
         if node.op_type == 'Conv' and node.name not in kept and node.input[1] in constants
     ]
-    if not all(names) or not names:
+    if not names:
         raise ModelError(
-            f'the model has {len(names)} convolutions to quantise, some of them without a name; '
-            'expected named ones: export it again'
+            'the model has no convolutions to quantise but those that lose too much; use it in '
+            'FP16 or as it is'
         )
     return names
+
+
+def _name_nodes(graph: onnx.GraphProto) -> None:
+    taken = {node.name for node in graph.node}
+    for index, node in enumerate(graph.node):
+        name = node.name or f'{node.op_type}_{index}'
+        while not node.name and name in taken:
+            name += '_'
+        node.name = name
+        taken.add(name)
 
 
 def quantise_nodes(
@@ -85,15 +118,19 @@ def quantise_nodes(
     nodes: Collection[str],
     images: Iterable[npt.NDArray[np.uint8]],
     form: QuantiserForm,
+    encoding: PictureEncoding | None = None,
 ) -> onnx.ModelProto:
     """
     Return a model with quantisers of a form around some of its nodes; properties stay.
 
     model: of read_fp32. images: uint8 [h, w, 3], RGB, of any size, like those that the model will
-    see; they are stretched to its size, as the engines do it.
-    Raises ConfigError without images, ModelError for a model that cannot be quantised.
+    see; they are stretched to its size, as the engines do it. encoding: how they are fed, None for
+    models of this package.
+    Raises ConfigError without images, ModelError for a model that cannot be quantised or is fed
+    in another way.
     """
-    calibration = _Calibration(images, model.graph.input[0].name, _input_size(model))
+    encoding = encoding or PictureEncoding(_input_size(model), lambda images_nhwc: images_nhwc)
+    calibration = _Calibration(images, model.graph.input[0].name, encoding)
     prepared = onnx.ModelProto()
     prepared.CopyFrom(model)
     onnx.helper.set_model_props(prepared, dict([_PREPARED]))
@@ -140,20 +177,23 @@ def _quantiser_before(name: str, makers: Mapping[str, onnx.NodeProto]) -> onnx.N
 class _Calibration(CalibrationDataReader):  # type: ignore[misc]
     """The images as the inputs of a model, one at a time."""
 
-    def __init__(self, images: Iterable[npt.NDArray[np.uint8]], name: str, size: Size) -> None:
+    def __init__(
+        self, images: Iterable[npt.NDArray[np.uint8]], name: str, encoding: PictureEncoding
+    ) -> None:
         self._images: Iterator[npt.NDArray[np.uint8]] = iter(images)
-        self._name, self._size = name, size
+        self._name, self._encoding = name, encoding
         self.count = 0
 
-    def get_next(self) -> dict[str, npt.NDArray[np.uint8]] | None:
+    def get_next(self) -> dict[str, npt.NDArray[Any]] | None:
         """Return the next input by its name, None after the last."""
         image_hwc = next(self._images, None)
         if image_hwc is None:
             return None
         self.count += 1
-        placement = place((image_hwc.shape[0], image_hwc.shape[1]), self._size, 'stretch')
-        resized = to_network(image_hwc, placement, np.empty((*self._size, 3), np.uint8))
-        return {self._name: resized[np.newaxis]}
+        size = self._encoding.size
+        placement = place((image_hwc.shape[0], image_hwc.shape[1]), size, 'stretch')
+        resized = to_network(image_hwc, placement, np.empty((*size, 3), np.uint8))
+        return {self._name: self._encoding.encode(resized[np.newaxis])}
 
 
 def _quantised(

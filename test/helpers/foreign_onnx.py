@@ -157,9 +157,14 @@ class ForeignForm:
     model: ForeignModel
     sidecar: dict
 
-    def write(self, path: Path, **more) -> Path:
-        """more: fields of the model that are not as they stand, of which nothing else depends."""
-        return replace(self.model, **more).write(path, self.sidecar)
+    def write(self, path: Path) -> Path:
+        return self.model.write(path, self.sidecar)
+
+    def deep(self, size, depth=3):
+        """Return the same with layers to quantise, for images of `size`, (height, width)."""
+        height, width = size
+        shape = tuple({6: height, 8: width}.get(side, side) for side in self.model.shape)
+        return replace(self, model=replace(self.model, depth=depth, shape=shape))
 
     def expected(self, images_nhwc):
         """Return class ids, probabilities and how clear a decision is, all [N, H, W]."""

@@ -111,7 +111,7 @@ def _change_precision(model: Path, options: BuildEngineOptions) -> Path:
     if options.precision == 'int8':
         form = 'int8_cpu' if options.target == 'cpu' else 'int8'
     output = _onnx_path(model, form, options)
-    write_in_form(model, output, form, pictures)
+    write_in_form(model, output, form, pictures, options.size)
     calibrated = f', calibrated on {len(pictures)} images' if pictures else ''
     print(f'wrote {output}: {_FORM_NAMES[form]}{calibrated}')
     print(describe_agreement(model, output, pictures, options.size), flush=True)

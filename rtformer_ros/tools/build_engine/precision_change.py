@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from rtformer_ros.engines import Engine, EngineRequest, open_engine
 from rtformer_ros.engines.bundled_images import bundled_paths
 from rtformer_ros.engines.fp32_model import fp32_model
 from rtformer_ros.engines.sidecar import metadata_of
+from rtformer_ros.engines.tensor_format import encode_images, input_size
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.packaged_files import find_labels
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import onnx
+    from rtformer_ros.deploy.static_quantization import PictureEncoding
+    from rtformer_ros.model_metadata import ModelMetadata
     from rtformer_ros.tools.build_engine.options import Scoring
 
 ModelForm = Literal['fp16', 'int8', 'int8_cpu']
@@ -39,12 +43,14 @@ def write_in_form(
     output: Path,
     form: ModelForm,
     pictures: Sequence[Path],
+    size: tuple[int, int] | None = None,
     rest: Literal['fp16', 'fp32'] = 'fp16',
 ) -> None:
     """
     Write an FP32 model in FP16, or in INT8 as calibrated on pictures; it describes itself.
 
-    rest: what form 'int8' leaves in floating point; 'fp32' for TensorRT 8.
+    size: (height, width) in pixels for a model that takes any. rest: what form 'int8' leaves in
+    floating point; 'fp32' for TensorRT 8.
     Raises ModelError and ConfigError as deploy does, and where `output` cannot be written.
     """
     import onnx
@@ -56,7 +62,8 @@ def write_in_form(
     original = read_onnx(model)
     properties = _properties(original)
     # A foreign model is described beside itself, where its new form does not lie.
-    properties.update(metadata_of(model, properties).to_properties())
+    metadata = metadata_of(model, properties)
+    properties.update(metadata.to_properties())
     if form == 'fp16':
         changed = to_fp16(original)
     else:
@@ -64,14 +71,29 @@ def write_in_form(
         from rtformer_ros.deploy.quantize_cpu import quantize_for_cpu
 
         properties[QUANTISED_FROM] = sha256_of(model)
-        images = _images(pictures)
+        images, encoding = _images(pictures), _encoding(model, metadata, size)
         changed = (
-            quantize(original, images, rest=rest)
+            quantize(original, images, rest=rest, encoding=encoding)
             if form == 'int8'
-            else quantize_for_cpu(original, images)
+            else quantize_for_cpu(original, images, encoding=encoding)
         )
     onnx.helper.set_model_props(changed, {**_properties(changed), **properties})
     write_atomically(output, changed.SerializeToString(deterministic=True))
+
+
+def _encoding(
+    model: Path, metadata: ModelMetadata, size: tuple[int, int] | None
+) -> PictureEncoding:
+    """Return how a model is fed, whoever made it; raises ModelError and ConfigError."""
+    from rtformer_ros.deploy.static_quantization import PictureEncoding
+    from rtformer_ros.engines.onnx_session import OnnxSession
+
+    request = EngineRequest(model, 'onnxruntime', device='cpu', threads=1, network_size=size)
+    session = OnnxSession(request)
+    return PictureEncoding(
+        input_size(session, metadata, request),
+        partial(encode_images, form=metadata.input, dtype=session.input_dtype),
+    )
 
 
 def find_pictures(folder: Path, limit: int) -> list[Path]:
