@@ -55,6 +55,7 @@ setup(
             'image_source = rtformer_ros.processes.executables:main',
             'export = rtformer_ros.processes.executables:main',
             'check_model = rtformer_ros.processes.executables:main',
+            'describe_model = rtformer_ros.processes.executables:main',
             'build_engine = rtformer_ros.processes.executables:main',
             'verify_gpu = rtformer_ros.processes.executables:main',
             'process_bag = rtformer_ros.processes.executables:main',

@@ -74,6 +74,20 @@ def element_types(model: onnx.ModelProto) -> dict[str, int]:
     return {**types, **{tensor.name: tensor.data_type for tensor in graph.initializer}}
 
 
+def tensor_shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
+    """
+    Return the shape of every tensor of a model's graph whose shape is known, 0 for any length.
+
+    Raises ModelError where the types contradict each other.
+    """
+    graph = _inferred(model).graph
+    values: list[Any] = [*graph.input, *graph.output, *graph.value_info]
+    return {
+        value.name: tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
+        for value in values
+    }
+
+
 def complete_outputs(model: onnx.ModelProto) -> None:
     """Give the outputs of a model their shapes where the file leaves them out, as it may not."""
     outputs = model.graph.output

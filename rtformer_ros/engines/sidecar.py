@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, TYPE_CHECKING
 
 from rtformer_ros.errors import ConfigError, ModelError
+from rtformer_ros.files.packaged_files import find_labels
 from rtformer_ros.files.yaml_file import read_yaml
 from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.model_metadata import has_metadata, ModelMetadata
@@ -30,7 +32,8 @@ def metadata_of(model: Path, properties: Mapping[str, str]) -> ModelMetadata:
     if not sidecar.is_file():
         raise ModelError(
             f'{model} does not say how it is fed and what it returns. For a model made by '
-            f'another program, write that into {sidecar}, for example:\n'
+            f'another program, ros2 run rtformer_ros describe_model {model} --write guesses it; '
+            f'or write that into {sidecar}, for example:\n'
             'input: {layout: nchw_float, channel_order: rgb, mean: [0.485, 0.456, 0.406], '
             'std: [0.229, 0.224, 0.225]}\n'
             'output: logits\n'
@@ -49,7 +52,7 @@ def read_sidecar(path: Path) -> ModelMetadata:
     Read the YAML file that describes a foreign model.
 
     Its keys are the fields of ModelMetadata. `input` and `output` must be there; `labels` is the
-    content of a label file, or the path of one, relative to the sidecar.
+    content of a label file, the path of one, relative to the sidecar, or a packaged set's name.
     Raises ConfigError, naming the file and the key at fault.
     """
     data = _read_mapping(path)
@@ -60,8 +63,14 @@ def read_sidecar(path: Path) -> ModelMetadata:
             'input: {layout: nchw_float}, output: logits'
         )
     if isinstance(data.get('labels'), str):
-        data['labels'] = load_labels(path.parent / data['labels']).to_dict()
+        data['labels'] = load_labels(_label_file(path.parent, data['labels'])).to_dict()
     return ModelMetadata.from_dict(data, str(path))
+
+
+def _label_file(folder: Path, text: str) -> Path:
+    beside = folder / text
+    # A name, which no file beside the sidecar has, is that of a packaged set.
+    return find_labels(text) if re.fullmatch(r'\w+', text) and not beside.is_file() else beside
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:

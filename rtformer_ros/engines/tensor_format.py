@@ -211,7 +211,7 @@ def _check_scores(
     least = 1 if kind == 'sigmoid' else 2
     shape = _channels_first(output, layout).shape
     is_right = len(shape) == 4 and least <= shape[1] <= UNLABELED_ID and output.dtype.kind == 'f'
-    if not is_right or not _is_fraction((shape[2], shape[3]), size):
+    if not is_right or not is_fraction((shape[2], shape[3]), size):
         order = '[N, classes, h, w]' if layout == 'nchw' else '[N, h, w, classes]'
         guess = _guess(output, size) if kind == 'logits' and layout == 'nchw' else ''
         raise ModelError(
@@ -226,7 +226,7 @@ def _channels_first(output: npt.NDArray[Any], layout: OutputLayout) -> npt.NDArr
     return output.transpose(0, 3, 1, 2) if layout == 'nhwc' and output.ndim == 4 else output
 
 
-def _is_fraction(part: tuple[int, ...], size: tuple[int, int]) -> bool:
+def is_fraction(part: tuple[int, ...], size: tuple[int, int]) -> bool:
     """Return whether both sides are the same fraction or multiple of a size, but for rounding."""
     if min(part) < 1:
         return False
@@ -245,19 +245,19 @@ def _guess(output: npt.NDArray[Any], size: tuple[int, int]) -> str:
     if is_whole or len(shape) not in (3, 4):
         return ''
     if len(shape) == 3:
-        fits = _is_fraction(shape[1:], size)
+        fits = is_fraction(shape[1:], size)
         return '; these look like logits without a batch: add that dimension' if fits else ''
-    if 2 <= shape[3] <= UNLABELED_ID and _is_fraction(shape[1:3], size):
+    if 2 <= shape[3] <= UNLABELED_ID and is_fraction(shape[1:3], size):
         return (
             f'; these look like logits of {shape[3]} classes in the order [N, h, w, classes]: '
             'describe them by output_layout: nhwc'
         )
-    if _is_fraction(shape[2:], size):
+    if is_fraction(shape[2:], size):
         if shape[1] == 1:
             return '; one channel looks like a binary mask: describe it as sigmoid'
         if shape[1] > UNLABELED_ID:
             return '; so many channels look like features: export what follows the last layer'
-    if 2 <= shape[1] <= UNLABELED_ID and _is_fraction(shape[:1:-1], size):
+    if 2 <= shape[1] <= UNLABELED_ID and is_fraction(shape[:1:-1], size):
         return '; height and width look exchanged: export [N, classes, h, w]'
     return ''
 

@@ -31,6 +31,7 @@ TOOLS = {
     'check_model': 'rtformer_ros.tools.check_model',
     'convert': 'rtformer_ros.tools.convert',
     'demo': 'rtformer_ros.tools.demo.__main__',
+    'describe_model': 'rtformer_ros.tools.describe_model.__main__',
     'download': 'rtformer_ros.tools.download',
     'evaluate': 'rtformer_ros.tools.evaluate.__main__',
     'export': 'rtformer_ros.tools.export',

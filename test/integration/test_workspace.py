@@ -15,7 +15,7 @@ import pytest
 EXECUTABLES = (
     'segmentation_node', 'image_source', 'export', 'build_engine', 'benchmark', 'demo', 'train',
     'evaluate', 'import_labels', 'convert', 'download', 'models', 'check_model', 'verify_gpu',
-    'process_bag',
+    'process_bag', 'describe_model',
 )  # fmt: skip
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -53,8 +53,9 @@ MODEL_GROUP = ParameterGroup(
             'labels',
             '',
             "Label set: a YAML file or the name of a packaged one (camvid); '' is the model's own",
-            details='Packaged sets: `camvid`, `cityscapes`, `ade20k`, `cocostuff`. One that names '
-            "other classes than the model's own is refused; colours and groups may differ.",
+            details='Packaged sets: `camvid`, `cityscapes`, `ade20k`, `cocostuff`, `voc`. One '
+            "that names other classes than the model's own is refused; colours and groups may "
+            'differ.',
         ),
         ParameterSpec(
             'labels_override',

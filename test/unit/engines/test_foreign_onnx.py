@@ -188,6 +188,13 @@ class TestLabels:
         model = ForeignModel().write(tmp_path / 'm.onnx', {**sidecar(), 'labels': 'ours.yaml'})
         assert open_model(model).description.labels == LABELS
 
+    def test_come_from_a_packaged_set_by_its_name(self, open_model, tmp_path):
+        form = ForeignModel('class_index')
+        model = form.write(tmp_path / 'm.onnx', {**sidecar('class_index'), 'labels': 'camvid'})
+        assert open_model(model).description.labels.names[3] == 'Road'
+        (tmp_path / 'camvid').write_text(yaml.safe_dump(LABELS.to_dict()))
+        assert open_model(model).description.labels == LABELS
+
     def test_come_from_within_the_sidecar(self, open_model, tmp_path):
         model = ForeignModel().write(
             tmp_path / 'm.onnx', {**sidecar(), 'labels': LABELS.to_dict()}

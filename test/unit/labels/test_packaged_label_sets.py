@@ -11,7 +11,7 @@ from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.training.datasets.cocostuff import UNUSED_IDS
 
 FOLDER = Path(__file__).parents[3] / 'config' / 'labels'
-COUNTS = {'ade20k': 150, 'camvid': 11, 'cityscapes': 19, 'cocostuff': 171}
+COUNTS = {'ade20k': 150, 'camvid': 11, 'cityscapes': 19, 'cocostuff': 171, 'voc': 21}
 
 # SHA-256 of the published lists. ADE20K: the first name of each row of objectInfo150.txt and the
 # array of color150.mat, both of the scene parsing benchmark. COCO-Stuff: the names of labels.txt
@@ -66,6 +66,13 @@ def test_ade20k_has_the_published_colours_but_for_one():
     assert colors[packaged.id_of('road')] == ROAD_RGB != colors[skyscraper]
     colors[skyscraper] = ROAD_RGB
     assert hashlib.sha256(np.array(colors, np.uint8).tobytes()).hexdigest() == ADE20K_COLORS
+
+
+def test_voc_has_its_colours_but_for_black():
+    packaged = labels('voc')
+    colors = [label.color_rgb for label in packaged.classes]
+    assert colors[1:] == [pascal_voc_color(index + 1) for index in range(20)]
+    assert (packaged.id_of('person'), packaged.id_of('tvmonitor')) == (15, 20)
 
 
 def test_cocostuff_has_the_colours_of_pascal_voc():
