@@ -141,6 +141,12 @@ _ENCODINGS: dict[str, _Encoding] = {
 SUPPORTED_ENCODINGS: tuple[str, ...] = tuple(_ENCODINGS)
 """The encodings that `decode_image` takes."""
 
+FRAME_ENCODINGS: tuple[str, ...] = (
+    'rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8', 'yuv422', 'uyvy', 'yuv422_yuy2', 'yuyv', 'nv12',
+    'nv21',
+)  # fmt: skip
+"""The encodings that `frame_planes` takes."""
+
 UntoldOrder: TypeAlias = Literal['bgr', 'rgb']
 # OpenCV's names of types, which cv_bridge writes where it is told nothing else.
 _TYPE_NAMES: dict[str, dict[UntoldOrder, str]] = {
@@ -179,15 +185,39 @@ def decode_image(
     there are more than max_pixels pixels.
     """
     check_pixels(height, width, max_pixels)
-    known = _ENCODINGS.get(encoding)
-    if known is None:
-        raise ImageError(
-            f'image encoding {quoted(encoding)} is not supported; expected one of: '
-            f'{", ".join(SUPPORTED_ENCODINGS)}'
-        )
+    known = _known(encoding, SUPPORTED_ENCODINGS)
     _check_size(known, encoding, height, width)
     _check_bytes(known, f'{encoding} image of {width}x{height} pixels', data, height, width, step)
     return known.decode(_Raster(data, height, width, step, is_bigendian))
+
+
+def frame_planes(
+    data: Bytes,
+    encoding: str,
+    height: int,
+    width: int,
+    step: int,
+    max_pixels: int = MAX_IMAGE_PIXELS,
+) -> tuple[Bytes, ...]:
+    """
+    Return the planes of a sensor_msgs/Image of 8 bits as they are: views that leave out padding.
+
+    encoding: one of FRAME_ENCODINGS. Packed pixels: [H, W, channels]; YUV 4:2:2: [H, W / 2, 4];
+    NV12 and NV21: [H, W / 2, 2] and [H / 2, W / 2, 2]. Other arguments and errors as for
+    decode_image.
+    """
+    check_pixels(height, width, max_pixels)
+    known = _known(encoding, FRAME_ENCODINGS)
+    _check_size(known, encoding, height, width)
+    _check_bytes(known, f'{encoding} image of {width}x{height} pixels', data, height, width, step)
+    raster = _Raster(data, height, width, step, is_bigendian=False)
+    if known.multiple_of == (1, 1):
+        return (raster.samples(known.pixel_bytes, 1),)
+    pairs = _Raster(data, height, width // 2, step, is_bigendian=False)
+    pixels: Bytes = pairs.samples(2 * known.pixel_bytes, 1)
+    if known.multiple_of == (1, 2):
+        return (pixels,)
+    return pixels, raster.chroma(height // 2, width // 2, step)
 
 
 def colour_encoding(encoding: str, order: UntoldOrder = 'bgr') -> str:
@@ -231,6 +261,15 @@ def decode_depth(
     rows = data[: height * step].reshape(height, step)[:, : width * kind.itemsize]
     depth_hw: npt.NDArray[np.generic] = rows.view(kind.newbyteorder('>' if is_bigendian else '<'))
     return depth_hw.astype(kind) if is_bigendian else depth_hw
+
+
+def _known(encoding: str, expected: tuple[str, ...]) -> _Encoding:
+    if encoding not in expected:
+        raise ImageError(
+            f'image encoding {quoted(encoding)} is not supported; expected one of: '
+            f'{", ".join(expected)}'
+        )
+    return _ENCODINGS[encoding]
 
 
 def _check_size(known: _Encoding, encoding: str, height: int, width: int) -> None:
