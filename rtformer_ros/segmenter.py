@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TYPE_CHECKING
 
 import cv2
 import numpy as np
+from rtformer_ros.engines.frames.camera_frame import CameraFrame
+from rtformer_ros.imaging.frame_sampling import frame_sampling
 from rtformer_ros.imaging.resize import (
     Buffers,
     content_of,
@@ -109,6 +111,26 @@ class Segmenter:
         """
         size = (image_hwc.shape[0], image_hwc.shape[1])
         return self.postprocess(self.infer(self.preprocess(image_hwc))[0], size)
+
+    def segment_frame(
+        self, encoding: str, planes: tuple[npt.NDArray[np.uint8], ...], source: Size
+    ) -> Segmentation:
+        """
+        Return classes and confidences of a camera's frame as it came, at the output size.
+
+        encoding: one that the engine takes; planes: as of frame_planes; source: height and width
+        of the frame. Raises EngineError and its kin when the engine fails.
+        """
+        placement = place(source, self._network_size, self._settings.resize)
+        size = self.output_size(source)
+        sampling = frame_sampling(source, placement, size)
+        remap = self._remap if self._remap.size else np.arange(256, dtype=np.uint8)
+        frame = CameraFrame(encoding, planes, sampling, remap, self._threshold)
+        result = self._engine.infer_frame(frame)
+        assert result.small_class_map_hw is not None
+        small_hw = content_of(result.small_class_map_hw, placement)
+        is_much_larger = size[0] * size[1] >= _MUCH_LARGER * small_hw.size
+        return replace(result, small_class_map_hw=small_hw if is_much_larger else None)
 
     def preprocess(
         self, image_hwc: npt.NDArray[np.uint8], index: int = 0

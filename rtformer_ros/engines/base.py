@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 import threading
 from typing import TYPE_CHECKING
@@ -12,13 +13,15 @@ from typing import TYPE_CHECKING
 from rtformer_ros.errors import EngineClosed, EngineError, ImageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import numpy as np
     import numpy.typing as npt
+    from rtformer_ros.engines.frames.camera_frame import CameraFrame
     from rtformer_ros.engines.request import EngineRequest
     from rtformer_ros.labels.label_set import LabelSet
-    from rtformer_ros.segmentation import SegmentationBatch
+    from rtformer_ros.segmentation import Segmentation, SegmentationBatch
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ class Engine(ABC):
     Calls of `infer` from several threads run one after the other. `close` may be called from any
     thread, in any state and repeatedly; a call of `infer` that is running is cut short where the
     engine can do that. Subclasses implement `open`, `_run`, `_release` and, where they can,
-    `_interrupt`; one that compiles models implements `needs_build`.
+    `_interrupt`; one that compiles models implements `needs_build`, one that takes frames
+    `frame_encodings` and `_run_frame`.
     """
 
     def __init__(self, description: EngineDescription) -> None:
@@ -86,6 +90,11 @@ class Engine(ABC):
         """Return what this engine runs; stays readable after close()."""
         return self._description
 
+    @property
+    def frame_encodings(self) -> frozenset[str]:
+        """Return the encodings of the frames that `infer_frame` takes; none for most engines."""
+        return frozenset()
+
     def note_passed_over(self, why: str) -> None:
         """Keep in the description why better engines than this one were left out."""
         self._description = replace(self._description, passed_over=why)
@@ -100,16 +109,26 @@ class Engine(ABC):
         cuts it short, EngineError when the engine fails; after the first and the last, the next
         call may succeed.
         """
-        with self._running:
-            if self._closed:
-                raise self._closed_error()
+        with self._turn():
             self._check_batch(images_nhwc)
-            try:
-                return self._run(images_nhwc)
-            except EngineError as error:
-                if self._closed:
-                    raise self._closed_error() from error
-                raise
+            return self._run(images_nhwc)
+
+    def infer_frame(self, frame: CameraFrame) -> Segmentation:
+        """
+        Segment a camera's frame as it came: its masks have the size that its tables say.
+
+        The small class map of the result has the network's size, remapped as the large one, bars
+        included. Raises ImageError for an encoding that is not in `frame_encodings`, else what
+        `infer` raises.
+        """
+        with self._turn():
+            if frame.encoding not in self.frame_encodings:
+                raise ImageError(
+                    f'the {self._description.engine} engine takes no frames of {frame.encoding}, '
+                    f'but of {", ".join(sorted(self.frame_encodings)) or "none"}; decode and '
+                    'resize them first'
+                )
+            return self._run_frame(frame)
 
     def close(self) -> None:
         """Release the model and its device memory."""
@@ -120,9 +139,26 @@ class Engine(ABC):
                 self._released = True
                 self._release()
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for other calls; raise EngineClosed where it is closed, or was meanwhile."""
+        with self._running:
+            if self._closed:
+                raise self._closed_error()
+            try:
+                yield
+            except EngineError as error:
+                if self._closed:
+                    raise self._closed_error() from error
+                raise
+
     @abstractmethod
     def _run(self, images_nhwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
         """Segment a checked batch; raise EngineError for whatever the library raises."""
+
+    def _run_frame(self, frame: CameraFrame) -> Segmentation:
+        """Segment a frame of one of `frame_encodings`; raise as `_run` does."""
+        raise NotImplementedError
 
     @abstractmethod
     def _release(self) -> None:

@@ -55,7 +55,7 @@ class OnnxSession:
         self._session = session
         self.provider: str = session.get_providers()[0]
         # Texts that are none are found here, when they become Python's.
-        with _translated(_cannot_load(request), ModelError):
+        with translated(_cannot_load(request), ModelError):
             self.properties: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
             inputs = [(each.name, each.type, each.shape) for each in session.get_inputs()]
             self.output_names = tuple(str(each.name) for each in session.get_outputs())
@@ -69,7 +69,7 @@ class OnnxSession:
 
         Raises EngineError when the library fails.
         """
-        with _translated(f'ONNX Runtime failed on {self._model.name}', EngineError):
+        with translated(f'ONNX Runtime failed on {self._model.name}', EngineError):
             outputs: list[npt.NDArray[Any]] = self._session.run(
                 list(names), {self._input_name: tensor}, self._options
             )
@@ -81,7 +81,8 @@ class OnnxSession:
 
 
 @contextmanager
-def _translated(what: str, kind: type[RtformerError]) -> Iterator[None]:
+def translated(what: str, kind: type[RtformerError]) -> Iterator[None]:
+    """Raise what the library raises as an error of that kind, which begins with `what`."""
     try:
         yield
     # The library's exceptions have no base of their own: they are bare children of Exception.
@@ -125,7 +126,7 @@ def _load_on_cuda(request: EngineRequest) -> onnxruntime.InferenceSession:
 
 
 def _load(request: EngineRequest, providers: list[_Provider]) -> onnxruntime.InferenceSession:
-    with _translated(_cannot_load(request), ModelError):
+    with translated(_cannot_load(request), ModelError):
         external_files(request.model)
     if request.gives_way and providers == [CPU]:
         with optimized_model(request.model, request.watch.is_cancelled) as optimized:
@@ -138,7 +139,7 @@ def _session(
     request: EngineRequest, path: Path, providers: list[_Provider], *, is_optimized: bool = False
 ) -> onnxruntime.InferenceSession:
     options = session_options(request.thread_count, is_optimized=is_optimized)
-    with _translated(_cannot_load(request), ModelError):
+    with translated(_cannot_load(request), ModelError):
         return onnxruntime.InferenceSession(
             str(path),
             options,

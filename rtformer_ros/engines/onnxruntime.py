@@ -4,38 +4,59 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
 from rtformer_ros.engines.base import Engine, EngineDescription
 from rtformer_ros.engines.fp32_model import without_half_quantisers
+from rtformer_ros.engines.frames.onnx_frame_session import OnnxFrameSession
 from rtformer_ros.engines.model_outputs import check_outputs
 from rtformer_ros.engines.onnx_session import CPU, CUDA, OnnxSession
 from rtformer_ros.engines.reduced_precision.int8_file import for_cpu
 from rtformer_ros.engines.sidecar import metadata_of
 from rtformer_ros.engines.tensor_format import input_size, run_in_chunks, segment_images
-from rtformer_ros.errors import ConfigError
+from rtformer_ros.errors import ConfigError, EngineUnavailable, ModelError
 from rtformer_ros.model_metadata import HALF_QUANTISED
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from rtformer_ros.engines.frames.camera_frame import CameraFrame
     from rtformer_ros.engines.request import EngineRequest
     from rtformer_ros.model_metadata import ModelMetadata
-    from rtformer_ros.segmentation import SegmentationBatch
+    from rtformer_ros.segmentation import Segmentation, SegmentationBatch
+
+_logger = logging.getLogger(__name__)
 
 
 class OnnxRuntimeEngine(Engine):
     """An ONNX model, ours or another's, in an ONNX Runtime session."""
 
     def __init__(
-        self, description: EngineDescription, session: OnnxSession, metadata: ModelMetadata
+        self,
+        description: EngineDescription,
+        session: OnnxSession,
+        metadata: ModelMetadata,
+        frame_session: OnnxFrameSession | None = None,
     ) -> None:
-        """Take over an open session; `metadata` says how it is fed and what it returns."""
+        """
+        Take over an open session; `metadata` says how it is fed and what it returns.
+
+        frame_session: what takes frames, None for nothing.
+        """
         super().__init__(description)
         self._session: OnnxSession | None = session
         self._metadata = metadata
+        self._frame_session = frame_session
+        self._frame_encodings = frozenset([frame_session.encoding] if frame_session else [])
+
+    @property
+    def frame_encodings(self) -> frozenset[str]:
+        """Return the encoding that was asked for, where the model can take its frames."""
+        return self._frame_encodings
 
     @classmethod
     def open(cls, request: EngineRequest) -> OnnxRuntimeEngine:
@@ -70,20 +91,24 @@ class OnnxRuntimeEngine(Engine):
             detail=f'ONNX Runtime {onnxruntime.__version__}, {session.provider}, '
             f'{request.thread_count} CPU thread(s)',
         )
-        return cls(description, session, metadata)
+        return cls(description, session, metadata, _frame_session(request, session, metadata))
 
     def _run(self, images_nhwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
         assert self._session is not None
         num_classes = len(self.description.labels)
         return segment_images(self._session, self._metadata, images_nhwc, num_classes)
 
+    def _run_frame(self, frame: CameraFrame) -> Segmentation:
+        assert self._frame_session is not None
+        return self._frame_session.run(frame)
+
     def _interrupt(self) -> None:
-        session = self._session
-        if session is not None:
-            session.interrupt()
+        for session in (self._session, self._frame_session):
+            if session is not None:
+                session.interrupt()
 
     def _release(self) -> None:
-        self._session = None
+        self._session = self._frame_session = None
 
 
 def _session(request: EngineRequest) -> OnnxSession:
@@ -93,3 +118,19 @@ def _session(request: EngineRequest) -> OnnxSession:
     # On a CPU the library cuts off where it should round such values, and the classes are wrong.
     with without_half_quantisers(request.model) as model:
         return OnnxSession(replace(request, model=model))
+
+
+def _frame_session(
+    request: EngineRequest, session: OnnxSession, metadata: ModelMetadata
+) -> OnnxFrameSession | None:
+    """Return what takes frames where that is asked for; a model that cannot runs without."""
+    if not request.frame_encoding:
+        return None
+    is_rewritten = session.provider == CPU and HALF_QUANTISED in session.properties
+    readable = without_half_quantisers if is_rewritten else nullcontext
+    try:
+        with readable(request.model) as model:
+            return OnnxFrameSession(request, model, metadata, session.provider)
+    except (ModelError, EngineUnavailable) as error:
+        _logger.warning('frames are prepared on the host: %s', error)
+        return None

@@ -14,6 +14,7 @@ from typing import get_args, TYPE_CHECKING
 
 from rtformer_ros.engines.precision import EnginePrecision
 from rtformer_ros.errors import ConfigError, ModelError
+from rtformer_ros.imaging.frame_encodings import FRAME_ENCODINGS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,7 +121,8 @@ class EngineRequest:
     'int8' opens the INT8 file beside the model. build, watch: for engines that compile the model
     first, see `needs_build`; may_build: whether opening may take the minutes of that, else it
     raises EngineBuildNeeded. gives_way: another engine is at work meanwhile and keeps its core,
-    for which opening may take longer.
+    for which opening may take longer. frame_encoding: what the engine shall take frames of, where
+    it can, beside images of the network's size (one of FRAME_ENCODINGS); '' for none.
     Raises ModelError where there is no such file, ConfigError for a value that cannot be.
     """
 
@@ -137,6 +139,7 @@ class EngineRequest:
     watch: BuildWatch = field(default_factory=BuildWatch)
     may_build: bool = True
     gives_way: bool = False
+    frame_encoding: str = ''
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -154,6 +157,11 @@ class EngineRequest:
         if self.network_size is not None and min(self.network_size) < 1:
             raise ConfigError(
                 f'network_size is {self.network_size}; expected (height, width), each 1 or more'
+            )
+        if self.frame_encoding not in ('', *FRAME_ENCODINGS):
+            raise ConfigError(
+                f"frame_encoding is '{self.frame_encoding}'; expected one of "
+                f'{", ".join(FRAME_ENCODINGS)}, or nothing'
             )
         precisions = get_args(EnginePrecision)
         if self.precision not in precisions:

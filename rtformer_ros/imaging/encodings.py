@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from rtformer_ros.errors import ImageError, quoted
+from rtformer_ros.imaging.frame_encodings import FRAME_ENCODINGS
 from rtformer_ros.imaging.image_header import check_pixels, MAX_IMAGE_PIXELS
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
@@ -140,12 +141,6 @@ _ENCODINGS: dict[str, _Encoding] = {
 
 SUPPORTED_ENCODINGS: tuple[str, ...] = tuple(_ENCODINGS)
 """The encodings that `decode_image` takes."""
-
-FRAME_ENCODINGS: tuple[str, ...] = (
-    'rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8', 'yuv422', 'uyvy', 'yuv422_yuy2', 'yuyv', 'nv12',
-    'nv21',
-)  # fmt: skip
-"""The encodings that `frame_planes` takes."""
 
 UntoldOrder: TypeAlias = Literal['bgr', 'rgb']
 # OpenCV's names of types, which cv_bridge writes where it is told nothing else.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hold every engine to the same promises; a new engine is one more line in CASES."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import threading
 import warnings
 
@@ -10,30 +10,38 @@ import numpy as np
 import onnxruntime
 import pytest
 from rtformer_ros.engines import engine_names, EngineRequest, open_engine
+from rtformer_ros.engines.frames.camera_frame import CameraFrame
 from rtformer_ros.engines.tensorrt.bindings import load_tensorrt
 from rtformer_ros.engines.tensorrt.device import find_gpu
 from rtformer_ros.errors import ConfigError, EngineClosed, EngineUnavailable, ImageError
+from rtformer_ros.imaging.frame_sampling import frame_sampling
+from rtformer_ros.imaging.resize import from_network, place
 from rtformer_ros.labels.label_set import LabelSet
 import torch
 
 
 @dataclass(frozen=True)
 class Case:
-    """An engine on a device, the kind of file it opens, and how near to float64 it comes."""
+    """
+    An engine on a device, the kind of file it opens, and how near to float64 it comes.
+
+    takes_frames: whether it takes a camera's frames as they come, where that is asked for.
+    """
 
     engine: str
     device: str
     suffix: str
     least_agreement: float = 0.9999
     confidence_error: int = 1
+    takes_frames: bool = False
 
 
 CASES = [
-    Case('onnxruntime', 'cpu', '.onnx'),
+    Case('onnxruntime', 'cpu', '.onnx', takes_frames=True),
     Case('torch', 'cpu', '.safetensors'),
     # Pixels whose two best classes are within 1e-5 of each other may go either way.
     Case('openvino', 'cpu', '.onnx', 0.999),
-    Case('onnxruntime', 'cuda', '.onnx', 0.999, 2),
+    Case('onnxruntime', 'cuda', '.onnx', 0.999, 2, takes_frames=True),
     Case('torch', 'cuda', '.safetensors', 0.995, 4),
     Case('tensorrt', 'cuda', '.onnx', 0.98, 8),
 ]
@@ -198,6 +206,41 @@ def test_wrong_images_are_refused_and_the_engine_lives_on(engine, images, bad, m
     with pytest.raises(ImageError, match=message):
         engine.infer(bad)
     assert len(engine.infer(images(1))) == 1
+
+
+@pytest.fixture
+def frame(images):
+    """Return a camera's frame, BGR, of the network's size."""
+    planes = (images(1)[0, :, :, ::-1],)
+    placement = place((90, 120), (90, 120), 'stretch')
+    return CameraFrame('bgr8', planes, frame_sampling((90, 120), placement, (91, 250)))
+
+
+def test_frames_that_were_not_asked_for_are_refused(engine, images, frame):
+    assert engine.frame_encodings == frozenset()
+    with pytest.raises(ImageError, match='takes no frames of bgr8, but of none; decode'):
+        engine.infer_frame(frame)
+    assert len(engine.infer(images(1))) == 1
+
+
+def test_a_frame_is_its_image_or_the_engine_takes_images_alone(case, open_one, images, frame):
+    engine = open_one(frame_encoding='bgr8')
+    image = engine.infer(images(1))[0]
+    assert engine.frame_encodings == frozenset({'bgr8'} if case.takes_frames else ())
+    if not case.takes_frames:
+        return
+    result = engine.infer_frame(frame)
+    placement = place((90, 120), (90, 120), 'stretch')
+    assert (result.small_class_map_hw == image.class_map_hw).mean() >= 0.9999
+    enlarged = from_network(result.small_class_map_hw, placement, (91, 250))
+    assert np.array_equal(result.class_map_hw, enlarged)
+    confidence_hw = from_network(image.confidence_hw, placement, (91, 250))
+    assert np.abs(result.confidence_hw.astype(int) - confidence_hw).max() <= 1
+    with pytest.raises(ImageError, match='takes no frames of yuyv, but of bgr8'):
+        engine.infer_frame(replace(frame, encoding='yuyv'))
+    engine.close()
+    with pytest.raises(EngineClosed):
+        engine.infer_frame(frame)
 
 
 def test_a_closed_engine_refuses_and_closes_again(engine, images, small_network, case):

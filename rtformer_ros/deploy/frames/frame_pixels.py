@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rtformer_ros.errors import ConfigError, quoted
-from rtformer_ros.imaging.encodings import FRAME_ENCODINGS
+from rtformer_ros.imaging.frame_encodings import FRAME_ENCODINGS
 
 if TYPE_CHECKING:
     from rtformer_ros.deploy.frames.graph_writer import Dims, GraphWriter

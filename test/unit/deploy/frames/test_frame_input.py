@@ -11,7 +11,8 @@ from rtformer_ros.deploy.frames.frame_input import FRAME_ENCODING, with_frame_in
 from rtformer_ros.deploy.graph_precision import to_fp16
 from rtformer_ros.deploy.operators.check import check_operators
 from rtformer_ros.errors import ConfigError, ModelError
-from rtformer_ros.imaging.encodings import decode_image, FRAME_ENCODINGS
+from rtformer_ros.imaging.encodings import decode_image
+from rtformer_ros.imaging.frame_encodings import FRAME_ENCODINGS
 from rtformer_ros.imaging.resize import from_network, place, to_network
 from street_images import ROOT, samples
 

@@ -10,7 +10,8 @@ from rtformer_ros.deploy.frames.pictures import color_mask_graph, overlay_graph
 from rtformer_ros.deploy.operators.check import check_operators
 from rtformer_ros.drawing.class_colors import blend_overlay, colorize, hidden_pixels
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.imaging.encodings import decode_image, FRAME_ENCODINGS
+from rtformer_ros.imaging.encodings import decode_image
+from rtformer_ros.imaging.frame_encodings import FRAME_ENCODINGS
 
 RNG = np.random.default_rng(5)
 PALETTE = RNG.integers(0, 256, (256, 3), dtype=np.uint8)
