@@ -12,6 +12,8 @@ import argparse
 from pathlib import Path
 import sys
 
+from rtformer_ros.files.atomic_file import write_atomically
+from rtformer_ros.imaging.frame_encodings import FRAME_ENCODINGS
 from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.model_metadata import ModelMetadata
 from rtformer_ros.tools.class_shares import CLASS_SHARES_HELP, read_class_shares
@@ -31,6 +33,9 @@ def _run(arguments: argparse.Namespace) -> int:
         f'wrote {arguments.output}: {metadata.variant}, {metadata.width} x {metadata.height} '
         f'pixels, {classes} classes, {arguments.precision}'
     )
+    if arguments.frame_input:
+        for path in _write_frame_graphs(arguments.output, arguments.frame_input):
+            print(f'wrote {path}: frames of {arguments.frame_input}')
     return 0
 
 
@@ -62,7 +67,31 @@ def _parser() -> argparse.ArgumentParser:
         '(default: 0, unchanged)',
     )
     parser.add_argument('--class-shares', type=Path, metavar='PATH', help=CLASS_SHARES_HELP)
+    parser.add_argument(
+        '--frame-input',
+        choices=FRAME_ENCODINGS,
+        metavar='ENCODING',
+        help='also write OUTPUT_frame.onnx, which takes frames of that encoding as they come and '
+        'returns masks of any size, and OUTPUT_color_mask.onnx and OUTPUT_overlay.onnx, which '
+        f'draw; one of {", ".join(FRAME_ENCODINGS)}',
+    )
     return parser
+
+
+def _write_frame_graphs(model: Path, encoding: str) -> list[Path]:
+    """Write the graphs for frames of an encoding beside a model; return their paths."""
+    from rtformer_ros.deploy.frames.frame_input import with_frame_input
+    from rtformer_ros.deploy.frames.pictures import color_mask_graph, overlay_graph
+
+    graphs = {
+        'frame': with_frame_input(model, encoding),
+        'color_mask': color_mask_graph(),
+        'overlay': overlay_graph(encoding),
+    }
+    paths = {name: model.with_name(f'{model.stem}_{name}.onnx') for name in graphs}
+    for name, graph in graphs.items():
+        write_atomically(paths[name], graph.SerializeToString(deterministic=True))
+    return list(paths.values())
 
 
 def _export(arguments: argparse.Namespace) -> ModelMetadata:

@@ -11,13 +11,15 @@ import onnx
 from onnx import TensorProto
 from rtformer_ros.deploy.frames.frame_pixels import FramePixels
 from rtformer_ros.deploy.frames.graph_writer import GraphWriter
-from rtformer_ros.deploy.onnx_file import check_onnx, read_onnx
+from rtformer_ros.deploy.onnx_file import check_onnx, read_onnx, with_opset
 from rtformer_ros.errors import ModelError
 
 FRAME_ENCODING = 'rtformer_ros.frame_encoding'
 """A property of models that take frames: the encoding of these, as sensor_msgs has it."""
 
 _PREFIX = 'frame/'
+# From which on sums and inserted dimensions have their axes as inputs.
+_LEAST_OPSET = 13
 _CLASSES, _CONFIDENCE = 'class_map', 'confidence'
 # Where letterbox bars are, as to_network has them.
 _BAR_RGB = (124, 116, 104)
@@ -38,7 +40,7 @@ def with_frame_input(source: Path | str | onnx.ModelProto, encoding: str) -> onn
     Raises ConfigError for an encoding that no graph takes, ModelError for a model that is not as
     export_onnx makes it.
     """
-    model = read_onnx(source)
+    model = with_opset(read_onnx(source), _LEAST_OPSET)
     graph = model.graph
     height, width = _network_size(graph)
     pixels = FramePixels(encoding)
@@ -102,12 +104,12 @@ def _network_image(writer: GraphWriter, pixels: FramePixels, height: int, width:
     row_weights = writer.input('row_weights', 'float', ('row_taps', height))
     columns = writer.input('columns', 'int32', ('column_taps', width))
     column_weights = writer.input('column_weights', 'float', ('column_taps', width))
-    taken = pixels.rgb(writer, rows, ('row_taps', height))
+    taken = pixels.channels(writer, rows, ('row_taps', height))
     weighted = writer.node('Mul', taken, _unsqueezed(writer, row_weights, 2, 3))
     low = _sum(writer, weighted, 1)
     taken = writer.node('Gather', low, columns, axis=2)
     weighted = writer.node('Mul', taken, _unsqueezed(writer, column_weights, 2))
-    content = _sum(writer, weighted, 2)
+    content = pixels.rgb(writer, _sum(writer, weighted, 2))
     # Both are 1 in the picture and 0 in the bars.
     covered = writer.node(
         'Mul',

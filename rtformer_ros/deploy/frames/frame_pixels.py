@@ -61,9 +61,11 @@ class FramePixels:
                 f'{", ".join(FRAME_ENCODINGS)}'
             )
 
-    def rgb(self, writer: GraphWriter, rows: str = '', row_dims: Dims = ('height',)) -> str:
+    def channels(self, writer: GraphWriter, rows: str = '', row_dims: Dims = ('height',)) -> str:
         """
-        Add the inputs and the way to RGB, and return that: float [n, *row_dims, width, 3].
+        Add the inputs and return their channels: float [n, *row_dims, width, channels].
+
+        Packed pixels have their own, of which `rgb` picks; YUV is RGB already.
 
         rows: indices of the rows that are taken; '' for all in order. row_dims: their dimensions,
         one or two, which the input `chroma_rows` has, too: it says where the chroma of each of
@@ -77,12 +79,15 @@ class FramePixels:
             return self._from_pairs(
                 writer, _taken(writer, writer.cast(pixels, 'float'), rows), axes
             )
-        channels, order = _PACKED[self.encoding]
-        pixels = writer.input(FRAME, 'uint8', ('n', 'height', 'width', channels))
-        taken = _taken(writer, writer.cast(pixels, 'float'), rows)
-        if order == (0, 1, 2) and channels == len(order):
-            return taken
-        return writer.node('Gather', taken, writer.constant(order, np.int64), axis=axes + 2)
+        dims = ('n', 'height', 'width', _PACKED[self.encoding][0])
+        return _taken(writer, writer.cast(writer.input(FRAME, 'uint8', dims), 'float'), rows)
+
+    def rgb(self, writer: GraphWriter, channels: str) -> str:
+        """Return RGB, float [n, h, w, 3], of channels [n, h, w, channels], resized or not."""
+        count, order = _PACKED.get(self.encoding, (3, (0, 1, 2)))
+        if order == (0, 1, 2) and count == len(order):
+            return channels
+        return writer.node('Gather', channels, writer.constant(order, np.int64), axis=3)
 
     def _from_pairs(self, writer: GraphWriter, bytes_4: str, axes: int) -> str:
         """Return RGB of [..., pairs, 4] as [..., 2 * pairs, 3]."""

@@ -45,7 +45,8 @@ def overlay_graph(encoding: str) -> onnx.ModelProto:
     Raises ConfigError for an encoding that no graph takes.
     """
     writer = GraphWriter(_PREFIX)
-    frame = FramePixels(encoding).rgb(writer)
+    pixels = FramePixels(encoding)
+    frame = pixels.rgb(writer, pixels.channels(writer))
     ids = _ids(writer)
     color = _colors(writer, ids)
     table = writer.input('opacity', 'float', (_TABLE, 1))
