@@ -119,7 +119,8 @@ class Segmenter:
         Return classes and confidences of a camera's frame as it came, at the output size.
 
         encoding: one that the engine takes; planes: as of frame_planes; source: height and width
-        of the frame. Raises EngineError and its kin when the engine fails.
+        of the frame. The settings must have no roi and ignore nothing. Raises EngineError and its
+        kin when the engine fails.
         """
         placement = place(source, self._network_size, self._settings.resize)
         size = self.output_size(source)

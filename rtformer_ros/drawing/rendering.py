@@ -14,6 +14,8 @@ from rtformer_ros.drawing.class_colors import blend_overlay, colorize, hidden_pi
 from rtformer_ros.imaging.resize import enlarge
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
     from rtformer_ros.segmentation import Pixels, Segmentation
 
@@ -42,9 +44,16 @@ class Rendering:
     """
 
     def __init__(
-        self, settings: RenderSettings, image_hwc: Pixels, segmentation: Segmentation
+        self,
+        settings: RenderSettings,
+        image_hwc: Pixels | Callable[[], Pixels],
+        segmentation: Segmentation,
     ) -> None:
-        """Keep the frame: image_hwc is RGB, uint8 [h, w, 3], of any size."""
+        """
+        Keep the frame.
+
+        image_hwc: RGB, uint8 [h, w, 3], of any size, or what returns it, called for an overlay.
+        """
         self._settings = settings
         self._image_hwc = image_hwc
         self._segmentation = segmentation
@@ -100,8 +109,9 @@ class Rendering:
     @cached_property
     def _resized_image_hwc(self) -> Pixels:
         height, width = self.size
-        if self._image_hwc.shape[:2] == (height, width):
-            return self._image_hwc
+        image_hwc = self._image_hwc() if callable(self._image_hwc) else self._image_hwc
+        if image_hwc.shape[:2] == (height, width):
+            return image_hwc
         return cv2.resize(  # type: ignore[return-value]
-            self._image_hwc, (width, height), interpolation=cv2.INTER_LINEAR
+            image_hwc, (width, height), interpolation=cv2.INTER_LINEAR
         )

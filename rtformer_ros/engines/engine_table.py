@@ -184,7 +184,14 @@ def _open(name: str, request: EngineRequest) -> Engine:
             f'the engine {name} needs a library that does not load here ({error}); '
             f'install it: {ENGINES[name].install}'
         ) from error
-    return engine_class.open(request)
+    opened = engine_class.open(request)
+    if request.frame_encoding and not opened.frame_encodings:
+        _logger.warning(
+            'the engine %s does not take frames of %s as they come; they are prepared on the host',
+            name,
+            request.frame_encoding,
+        )
+    return opened
 
 
 def _check_reach(name: str, request: EngineRequest) -> None:

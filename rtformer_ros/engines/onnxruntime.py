@@ -80,6 +80,7 @@ class OnnxRuntimeEngine(Engine):
         with request.watch.interrupts(session.interrupt):
             outputs = run_in_chunks(session, metadata, warm_up)
         chosen = check_outputs(outputs, metadata, (height, width), request)
+        frames = _frame_session(request, session, metadata)
         description = EngineDescription(
             engine='onnxruntime',
             device=f'cuda:{request.cuda_index}' if session.provider == CUDA else 'cpu',
@@ -89,9 +90,10 @@ class OnnxRuntimeEngine(Engine):
             labels=chosen.labels,
             labels_warning=chosen.warning,
             detail=f'ONNX Runtime {onnxruntime.__version__}, {session.provider}, '
-            f'{request.thread_count} CPU thread(s)',
+            f'{request.thread_count} CPU thread(s)'
+            + (f', frames of {frames.encoding} as they come' if frames else ''),
         )
-        return cls(description, session, metadata, _frame_session(request, session, metadata))
+        return cls(description, session, metadata, frames)
 
     def _run(self, images_nhwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
         assert self._session is not None
@@ -132,5 +134,5 @@ def _frame_session(
         with readable(request.model) as model:
             return OnnxFrameSession(request, model, metadata, session.provider)
     except (ModelError, EngineUnavailable) as error:
-        _logger.warning('frames are prepared on the host: %s', error)
+        _logger.warning('no frame goes into the model as it comes: %s', error)
         return None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rtformer_ros.drawing.rendering import RenderSettings
+from rtformer_ros.errors import quoted
 from rtformer_ros.files.packaged_files import expanded_path
 from rtformer_ros.labels.class_options import (
     parse_class_filter,
@@ -53,6 +54,17 @@ class FrameConfig:
     def engine(self) -> Engine:
         """Return the engine that runs the frames."""
         return self.segmenter.engine
+
+    def reason_against_frames(self, encoding: str) -> str:
+        """Return why a frame of that encoding is prepared on the host, '' where it is not."""
+        taken = self.engine.frame_encodings
+        if encoding not in taken:
+            return f'the engine takes {", ".join(sorted(taken)) or "none"}, not {quoted(encoding)}'
+        if self.settings.temporal_smoothing:
+            return 'temporal_smoothing compares images of the size of the network'
+        if self.segmenter.settings.roi or self.segmenter.settings.ignored:
+            return 'a region of interest and an ignore mask hold there alone'
+        return ''
 
     @cached_property
     def group_by_id(self) -> dict[int, PlannerGroup]:

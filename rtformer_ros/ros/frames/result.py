@@ -13,15 +13,14 @@ from rtformer_ros.drawing.rendering import Rendering
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
-    import numpy.typing as npt
     from rtformer_ros.errors import GeometryError
     from rtformer_ros.geometry.camera_model import CameraModel
     from rtformer_ros.geometry.camera_pose import CameraPose
     from rtformer_ros.geometry.grids.fixed_frame import PlanarPose
     from rtformer_ros.geometry.ground_plane import GroundView
+    from rtformer_ros.imaging.resize import Size
     from rtformer_ros.ros.frames.config import FrameConfig
-    from rtformer_ros.segmentation import Segmentation
+    from rtformer_ros.segmentation import Pixels, Segmentation
     from sensor_msgs.msg import CameraInfo, Image
     from std_msgs.msg import Header
 
@@ -31,8 +30,9 @@ class FrameResult:
     """
     Result of one frame, with the calibration and pose of its camera.
 
-    header: the image message's, for every output. config: what it was made with. image_hwc: RGB,
-    uint8 [h, w, 3]. segmentation: at the output size; its confidence is at that size only where
+    header: the image message's, for every output. config: what it was made with. read_image:
+    returns image_hwc, RGB, uint8 [h, w, 3]; the first call may decode it. source: its height and
+    width. segmentation: at the output size; its confidence is at that size only where
     an output that is made needs it. camera_info: the camera's calibration as it came, None where
     none has come. find_pose: returns where the camera is on the robot, or raises GeometryError.
     ground_view: returns the ground as the camera sees it; the camera's own cache, so that all
@@ -43,7 +43,8 @@ class FrameResult:
 
     header: Header
     config: FrameConfig
-    image_hwc: npt.NDArray[np.uint8]
+    read_image: Callable[[], Pixels]
+    source: Size
     segmentation: Segmentation
     camera_info: CameraInfo | None
     find_pose: Callable[[], CameraPose]
@@ -51,7 +52,12 @@ class FrameResult:
     robot_pose: PlanarPose | GeometryError | None = None
     depth: Image | None = None
 
+    @property
+    def image_hwc(self) -> Pixels:
+        """Return the frame as RGB."""
+        return self.read_image()
+
     @cached_property
     def rendering(self) -> Rendering:
         """Return the frame's pictures; what several of them need is made once."""
-        return Rendering(self.config.render, self.image_hwc, self.segmentation)
+        return Rendering(self.config.render, self.read_image, self.segmentation)

@@ -15,6 +15,7 @@ from rtformer_ros.imaging.codecs import decode_compressed, DecodedImage
 from rtformer_ros.imaging.encodings import (
     colour_encoding,
     decode_image,
+    frame_planes,
     SUPPORTED_ENCODINGS,
     UntoldOrder,
 )
@@ -96,6 +97,15 @@ def decode_message(
         f'encoding {message.encoding} does not say what its channels are; they are taken as '
         f'{encoding} (parameter channel_order)',
     )
+
+
+def message_planes(
+    message: Image, max_pixels: int = MAX_IMAGE_PIXELS
+) -> tuple[npt.NDArray[np.uint8], ...]:
+    """Return the planes of an image message as frame_planes does: views; raises ImageError."""
+    height, width = message.height, message.width
+    data = _bytes_of(message)
+    return frame_planes(data, message.encoding, height, width, message.step, max_pixels)
 
 
 def _is_depth(topic: str) -> bool:

@@ -39,9 +39,9 @@ def split_texts(text: str) -> list[str]:
     return [part.strip().strip('\'"') for part in parts if part.strip()]
 
 
-def read_engine_fallback(text: str) -> str:
-    """Return the engine, '' for none."""
-    return text.replace('none', '')
+def read_none(text: str) -> str:
+    """Return the choice, '' for none."""
+    return '' if text == 'none' else text
 
 
 def read_network_size(text: str) -> Size | None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 from typing import get_args
 
 from rtformer_ros.engines import engine_names, EnginePrecision
+from rtformer_ros.imaging.frame_encodings import FRAME_ENCODINGS
 from rtformer_ros.ros.interface.conversions import (
-    read_engine_fallback,
     read_folders,
     read_network_size,
+    read_none,
 )
 from rtformer_ros.ros.interface.parameter_spec import ParameterGroup, ParameterSpec
 
@@ -85,6 +86,18 @@ MODEL_GROUP = ParameterGroup(
             'beside MODEL.onnx (with `tensorrt` MODEL_int8.onnx), which `build_engine` makes.',
         ),
         ParameterSpec(
+            'frame_encoding',
+            'none',
+            'Encoding of frames that the engine takes as they came, and resizes itself, where it '
+            'can; none prepares all frames on the host',
+            choices=('none', *FRAME_ENCODINGS),
+            details='So far for `onnxruntime` alone, and slower on a CPU: see '
+            '[tensorrt.md](tensorrt.md#frames-as-they-come). Frames of another encoding, '
+            'compressed ones, and those of a node with `temporal_smoothing`, a region of interest '
+            'or an ignore mask are prepared on the host, under a warning.',
+            convert=read_none,
+        ),
+        ParameterSpec(
             'engine_fallback',
             'none',
             'Engine that segments on the CPU while the first model is built, or where the engine '
@@ -94,7 +107,7 @@ MODEL_GROUP = ParameterGroup(
             'slower and under a warning, until it changes over between two frames. The same holds '
             'where driver or library are missing: the warning names what is missing.',
             settings_field='engine_fallback',
-            convert=read_engine_fallback,
+            convert=read_none,
         ),
         ParameterSpec(
             'model_open_timeout_s',

@@ -42,6 +42,7 @@ class ModelSettings:
     labels: str
     labels_override: bool
     precision: EnginePrecision
+    frame_encoding: str
     build: BuildOptions
     allowed_folders: tuple[Path, ...]
 

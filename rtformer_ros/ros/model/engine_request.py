@@ -37,4 +37,5 @@ def engine_request(
         build=settings.build,
         watch=watch or BuildWatch(),
         gives_way=gives_way,
+        frame_encoding=settings.frame_encoding,
     )

@@ -218,6 +218,10 @@ class Camera:
         smoother = self._smoother(config.engine, share, config.settings.roi)
         return smoother.smooth(image_hwc, result, stamp_s(header))
 
+    def forget_past(self) -> None:
+        """Forget the frames of which an average was made."""
+        self._smoother.clear()
+
     def publish(self, frame: FrameResult, wanted: AbstractSet[str], depth: Image | None) -> None:
         """
         Publish a frame on the wanted topics that are offered.

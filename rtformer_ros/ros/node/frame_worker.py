@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 import threading
 import time
@@ -24,17 +23,13 @@ from rtformer_ros.geometry.grids.fixed_frame import PlanarPose
 from rtformer_ros.ros.frames.next_frame import CapturedFrame
 from rtformer_ros.ros.frames.result import FrameResult
 from rtformer_ros.ros.input.camera_pose import CameraPoseSource
-from rtformer_ros.ros.input.image_messages import decode_compressed_message, decode_message
 from rtformer_ros.ros.input.stamp import stamp_ns
-from rtformer_ros.ros.interface.topics import COSTMAP, need_confidence, POINTS
+from rtformer_ros.ros.interface.topics import COSTMAP, need_confidence
+from rtformer_ros.ros.node.frame_job import FrameJob, prepare_job
 from rtformer_ros.stream.batch_gain import BatchGain
 from rtformer_ros.stream.message_throttle import MessageThrottle
-from rtformer_ros.stream.statistics import StageClock
-from sensor_msgs.msg import CompressedImage
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from rtformer_ros.engines.base import EngineDescription
     from rtformer_ros.ros.frames.config import CurrentConfig, FrameConfig
     from rtformer_ros.ros.input.image_input import ReceivedImage
@@ -44,7 +39,6 @@ if TYPE_CHECKING:
     from rtformer_ros.ros.node.managed_node import ManagedNode
     from rtformer_ros.segmentation import Segmentation
     from rtformer_ros.stream.latest_queue import LatestQueue
-    from sensor_msgs.msg import Image
     from std_msgs.msg import Header
 
 _LOG_PERIOD_S = 5.0
@@ -52,25 +46,6 @@ _MOST_IN_PERIOD = 10
 _MOST_CHARACTERS = 500
 # Beyond this the stamp is not of this machine's clock (a bag, an unsynchronised camera).
 _PLAUSIBLE_AGE_MS = 60_000.0
-
-
-@dataclass(frozen=True)
-class _Job:
-    """Frame in the worker: whose it is, its pixels as they came and at the network's size."""
-
-    camera: Camera
-    message: Image | CompressedImage
-    wanted: frozenset[str]
-    image_hwc: npt.NDArray[np.uint8]
-    network_image_hwc: npt.NDArray[np.uint8]
-    clock: StageClock
-    depth: Image | None
-
-    @property
-    def encoding(self) -> str:
-        """Return how the message holds its pixels."""
-        message = self.message
-        return message.format if isinstance(message, CompressedImage) else message.encoding
 
 
 class FrameWorker:
@@ -134,17 +109,32 @@ class FrameWorker:
 
     def _make(self, frames: list[tuple[Camera, ReceivedImage]], config: FrameConfig) -> None:
         """Make one frame of each camera; whatever goes wrong is logged and counted."""
-        jobs: list[_Job] = []
+        jobs: list[FrameJob] = []
         for camera, frame in frames:
             with self._survived(camera):
-                jobs.append(_prepare(camera, frame, config, len(jobs)))
+                job = prepare_job(camera, frame, config, len(jobs))
+                if job.network_image_hwc is None:
+                    self._segment_frame(job, config)
+                else:
+                    jobs.append(job)
         if len(jobs) > 1 and self._segment_together(jobs, config):
             return
         for job in jobs:
             with self._survived(job.camera):
                 self._segment([job], config)
 
-    def _segment_together(self, jobs: list[_Job], config: FrameConfig) -> bool:
+    def _segment_frame(self, job: FrameJob, config: FrameConfig) -> None:
+        """Run the engine on a frame as it came and publish; raises what the engine does."""
+        assert job.planes is not None
+        job.clock.lap('wait')
+        segmentation = config.segmenter.segment_frame(job.encoding, job.planes, job.source)
+        job.clock.lap('infer')
+        self.engine_error = ''
+        self.runs += 1
+        job.camera.forget_past()
+        self._publish(job, segmentation, config)
+
+    def _segment_together(self, jobs: list[FrameJob], config: FrameConfig) -> bool:
         """Return whether it went well; a frame of one camera must not cost the others theirs."""
         try:
             self._segment(jobs, config)
@@ -152,36 +142,37 @@ class FrameWorker:
             return False
         return True
 
-    def _segment(self, jobs: list[_Job], config: FrameConfig) -> None:
+    def _segment(self, jobs: list[FrameJob], config: FrameConfig) -> None:
         """Run the engine once and publish what it returns; raises what the engine does."""
         for job in jobs:
             job.clock.lap('wait')
         started_s = time.monotonic()
-        batch = config.segmenter.infer(*(job.network_image_hwc for job in jobs))
+        images = [job.network_image_hwc for job in jobs if job.network_image_hwc is not None]
+        batch = config.segmenter.infer(*images)
         run_ms = (time.monotonic() - started_s) * 1e3
         for job in jobs:
             job.clock.lap('infer')
         self.engine_error = ''
         self.runs += 1
         self._note_run(config.engine.description, len(jobs), run_ms)
-        for index, job in enumerate(jobs):
+        for index, (job, image_hwc) in enumerate(zip(jobs, images, strict=True)):
             with self._survived(job.camera):
-                self._publish(job, batch[index], config)
+                job.clock.lap('wait')
+                smoothed = job.camera.smooth(config, image_hwc, batch[index], job.message.header)
+                segmentation = config.segmenter.postprocess(
+                    smoothed, job.source, with_confidence=need_confidence(job.wanted)
+                )
+                self._publish(job, segmentation, config)
 
-    def _publish(self, job: _Job, inferred: Segmentation, config: FrameConfig) -> None:
+    def _publish(self, job: FrameJob, segmentation: Segmentation, config: FrameConfig) -> None:
         camera, clock, header = job.camera, job.clock, job.message.header
-        clock.lap('wait')
-        size = (job.image_hwc.shape[0], job.image_hwc.shape[1])
-        smoothed = camera.smooth(config, job.network_image_hwc, inferred, header)
-        segmentation = config.segmenter.postprocess(
-            smoothed, size, with_confidence=need_confidence(job.wanted)
-        )
         clock.lap('postprocess')
         settings = config.settings
         frame = FrameResult(
             header=header,
             config=config,
-            image_hwc=job.image_hwc,
+            read_image=job.read_image,
+            source=job.source,
             segmentation=segmentation,
             camera_info=camera.calibration(header),
             find_pose=partial(
@@ -194,7 +185,9 @@ class FrameWorker:
         clock.lap('publish')
         camera.complete(CapturedFrame(frame, job.encoding, clock.stages_ms), self._age_ms(header))
 
-    def _robot_pose(self, job: _Job, settings: FrameSettings) -> PlanarPose | GeometryError | None:
+    def _robot_pose(
+        self, job: FrameJob, settings: FrameSettings
+    ) -> PlanarPose | GeometryError | None:
         """Return where the robot was; it may wait for TF, so not while an output is locked."""
         fixed_frame = settings.costmap.frame
         if not fixed_frame or COSTMAP not in job.wanted:
@@ -240,25 +233,3 @@ class FrameWorker:
         if self._throttle.is_due(message):
             self._node.get_logger().error(message)
         camera.fail(cause, error)
-
-
-def _prepare(camera: Camera, frame: ReceivedImage, config: FrameConfig, index: int) -> _Job:
-    """Bring a frame to the network's size; raises ImageError for one that cannot be read."""
-    clock = StageClock(frame.received_s)
-    clock.lap('wait')
-    wanted, message = camera.wanted(), frame.message
-    settings = config.settings
-    if isinstance(message, CompressedImage):
-        decoded = decode_compressed_message(message, settings.max_image_pixels)
-    else:
-        decoded = decode_message(
-            message, settings.max_image_pixels, settings.channel_order, camera.topic
-        )
-    camera.note_doubt(decoded.doubt)
-    image_hwc = decoded.image_hwc
-    clock.lap('convert')
-    network_image_hwc = config.segmenter.preprocess(image_hwc, index)
-    clock.lap('preprocess')
-    # It may be forgotten when a slow engine is done with the image.
-    depth = camera.find_depth(message.header) if POINTS in wanted else None
-    return _Job(camera, message, wanted, image_hwc, network_image_hwc, clock, depth)

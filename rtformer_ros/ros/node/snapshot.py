@@ -160,7 +160,7 @@ def _engine_facts(engine: EngineDescription) -> dict[str, Any]:
 
 def _frame_facts(camera: Camera, frame: CapturedFrame) -> dict[str, Any]:
     result = frame.result
-    height, width = result.image_hwc.shape[:2]
+    height, width = result.source
     return {
         'topic': camera.topic,
         'frame_id': result.header.frame_id,

@@ -19,7 +19,7 @@ def find_ground_view(frame: FrameResult) -> GroundView:
 
     Raises GeometryError where the camera's calibration or pose is missing or wrong.
     """
-    source_height, source_width = frame.image_hwc.shape[:2]
+    source_height, source_width = frame.source
     is_rectified = frame.config.settings.camera.is_rectified
     model = camera_model(frame.camera_info, source_height, source_width, is_rectified)
     scaled = model.scaled(*frame.segmentation.class_map_hw.shape)

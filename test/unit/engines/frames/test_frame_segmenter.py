@@ -70,7 +70,7 @@ def test_a_foreign_model_runs_without_frames_and_says_why(tmp_path, caplog):
     with caplog.at_level(logging.WARNING), open_for('bgr8', model) as opened:
         assert opened.frame_encodings == frozenset()
         assert len(opened.infer(np.zeros((1, 48, 64, 3), np.uint8))) == 1
-    assert 'frames are prepared on the host: foreign.onnx takes nchw_float' in caplog.text
+    assert 'no frame goes into the model as it comes: foreign.onnx takes nchw_float' in caplog.text
 
 
 def test_an_encoding_that_no_engine_takes_is_refused():
