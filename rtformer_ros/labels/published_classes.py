@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import get_args, TYPE_CHECKING
 
 import numpy as np
+from rtformer_ros.labels.class_options import parse_class_filter
 from rtformer_ros.labels.label_set import ColorRgb, LabelSet, PlannerGroup
 from rtformer_ros.segmentation import UNLABELED_ID
 
@@ -67,6 +68,25 @@ def published_classes(
         UNLABELED_ID, UNLABELED_NAME, unlabeled_color, 'other', is_shown=False
     )
     return (*found, unlabeled)
+
+
+def chosen_ids(text: str, classes: Sequence[PublishedClass], labels: LabelSet) -> frozenset[int]:
+    """
+    Read 'CLASS or GROUP, ...' into ids; '' chooses all classes but the unlabelled.
+
+    CLASS: a name or id. Raises ConfigError for what is neither class nor planner group.
+    """
+    labeled = [each for each in classes if each.class_id != UNLABELED_ID]
+    chosen: set[int] = set()
+    names = [part.strip() for part in text.split(',') if part.strip()]
+    for name in names:
+        if name in get_args(PlannerGroup):
+            chosen |= {each.class_id for each in labeled if each.group == name}
+        else:
+            chosen |= parse_class_filter(name, labels) or set()
+    if not names:
+        chosen = {each.class_id for each in labeled}
+    return frozenset(chosen & {each.class_id for each in labeled})
 
 
 def _name(class_id: int, sources: Sequence[int], labels: LabelSet) -> str:

@@ -27,6 +27,8 @@ SMALL_BUT_APART = {
     'engines.openvino.preference': 'asked without loading the library',
     'files.fastdds_profile': 'set by launch files, too',
     'network.families.ddrnet.weights': 'a concept',
+    'ros.interface.region_parameters': 'rows of a table',
+    'ros.output.coverage': 'a converter, one row of a table',
     'ros.output.scan': 'a converter, one row of a table',
     'ros.process.log_bridge': 'fits any node',
     'ros.programs.segmentation_node': 'an executable',

@@ -22,7 +22,7 @@ from rtformer_ros.labels.class_options import (
 )
 from rtformer_ros.labels.label_set import distinct_colors, LabelClass, LabelSet
 from rtformer_ros.labels.palette import palette_rgb
-from rtformer_ros.labels.published_classes import published_classes, PublishedClass
+from rtformer_ros.labels.published_classes import chosen_ids, published_classes, PublishedClass
 from rtformer_ros.media.ignore_mask import read_ignore_mask
 from rtformer_ros.segmentation import UNLABELED_ID
 from rtformer_ros.segmenter import Segmenter, SegmentSettings
@@ -41,13 +41,14 @@ class FrameConfig:
     Configuration of a frame, all of it or nothing: engine, settings, rendering, classes.
 
     classes: what the ids of a mask mean, see published_classes(). cloud: which points are made.
-    settings: what all this was made from.
+    region_ids: the classes whose regions are told. settings: what all this was made from.
     """
 
     segmenter: Segmenter
     render: RenderSettings
     classes: tuple[PublishedClass, ...]
     cloud: CloudSettings
+    region_ids: frozenset[int]
     settings: FrameSettings
 
     @property
@@ -103,7 +104,8 @@ def configure_frames(
     render = _render_settings(settings, labels)
     classes = published_classes(labels, segment.class_remap, render.palette_rgb, render.shown_ids)
     cloud = _cloud_settings(settings, labels)
-    return FrameConfig(Segmenter(engine, segment), render, classes, cloud, settings)
+    region_ids = chosen_ids(settings.regions.classes, classes, labels)
+    return FrameConfig(Segmenter(engine, segment), render, classes, cloud, region_ids, settings)
 
 
 class CurrentConfig:

@@ -15,12 +15,14 @@ from rtformer_ros.ros.interface.parameters import SETTINGS_FIELDS, SPECS
 from rtformer_ros.ros.interface.settings import (
     CameraPoseSettings,
     CameraSettings,
+    CoverageSettings,
     DepthSettings,
     FrameSettings,
     InputSettings,
     ModelSettings,
     OutputSettings,
     PointsSettings,
+    RegionsSettings,
     TopicQos,
 )
 from rtformer_ros.ros.interface.topics import tunable_topics
@@ -87,6 +89,8 @@ _SECTIONS: Mapping[str, Callable[..., Any]] = {
     'frame.costmap': CostmapSettings,
     'frame.scan': ScanSettings,
     'frame.points': PointsSettings,
+    'frame.regions': RegionsSettings,
+    'frame.coverage': CoverageSettings,
     'frame': FrameSettings,
     'camera.input.image_qos': TopicQos,
     'camera.input.camera_info_qos': TopicQos,

@@ -11,6 +11,7 @@ from rtformer_ros.ros.interface.image_parameters import IMAGE_GROUPS
 from rtformer_ros.ros.interface.model_parameters import MODEL_GROUP
 from rtformer_ros.ros.interface.parameter_spec import ParameterGroup, ParameterSpec
 from rtformer_ros.ros.interface.projection_parameters import PROJECTION_GROUPS
+from rtformer_ros.ros.interface.region_parameters import REGION_GROUPS
 from rtformer_ros.ros.interface.topics import (
     CAMERA_INFO_TOPIC,
     DEPTH_TOPIC,
@@ -132,7 +133,7 @@ _NODE = ParameterGroup(
     page='topics.md#services',
 )
 
-GROUPS = (MODEL_GROUP, *IMAGE_GROUPS, *PROJECTION_GROUPS, _PUBLISHED, _QOS, _NODE)
+GROUPS = (MODEL_GROUP, *IMAGE_GROUPS, *PROJECTION_GROUPS, *REGION_GROUPS, _PUBLISHED, _QOS, _NODE)
 SPECS: Mapping[str, ParameterSpec] = {spec.name: spec for group in GROUPS for spec in group.specs}
 SETTINGS_FIELDS: Mapping[str, str] = {
     spec.name: group.settings_field(spec) for group in GROUPS for spec in group.specs

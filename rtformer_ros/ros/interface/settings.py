@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rtformer_ros.geometry.costmap import CostmapSettings
     from rtformer_ros.geometry.scan import ScanSettings
     from rtformer_ros.imaging.encodings import UntoldOrder
+    from rtformer_ros.imaging.polygon import Polygon
     from rtformer_ros.imaging.resize import ResizeMode, Size
     from rtformer_ros.imaging.roi import Roi
     from rtformer_ros.segmenter import OutputSize
@@ -85,6 +86,26 @@ class PointsSettings(CloudSettings):
 
 
 @dataclass(frozen=True)
+class RegionsSettings:
+    """
+    Regions of classes: which are told.
+
+    classes: text, read into ids once the labels are known. min_area: share of the image, 0..1.
+    """
+
+    classes: str
+    min_area: float
+    max_count: int
+
+
+@dataclass(frozen=True)
+class CoverageSettings:
+    """Where in the image the shares of the classes are counted."""
+
+    polygon: Polygon
+
+
+@dataclass(frozen=True)
 class FrameSettings:
     """
     Frame: which image is taken, and how it becomes outputs.
@@ -111,6 +132,8 @@ class FrameSettings:
     costmap: CostmapSettings
     scan: ScanSettings
     points: PointsSettings
+    regions: RegionsSettings
+    coverage: CoverageSettings
 
 
 @dataclass(frozen=True)

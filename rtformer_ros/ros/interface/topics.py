@@ -28,14 +28,15 @@ class OutputTopic:
 
     name: without ~/. qos_topic: the topic whose qos.* parameters it shares, '' for its own.
     needs_confidence: it reads the confidence, which is brought to the output's size only where a
-    topic does. is_latched: late subscribers get the last message. compressed_format: 'png' or
-    'jpeg' of the topic NAME/compressed, '' where there is none; a mask is never JPEG, which would
-    change ids.
+    topic does. reads_depth: it waits for the depth image, where one flows. is_latched: late
+    subscribers get the last message. compressed_format: 'png' or 'jpeg' of the topic
+    NAME/compressed, '' where there is none; a mask is never JPEG, which would change ids.
     """
 
     name: str
     qos_topic: str = ''
     needs_confidence: bool = False
+    reads_depth: bool = False
     is_latched: bool = False
     compressed_format: str = ''
 
@@ -53,7 +54,9 @@ FRAME_OUTPUTS = _by_name(
     # Maps are latched: Nav2's static layer hears no other.
     OutputTopic(COSTMAP, needs_confidence=True, is_latched=True),
     OutputTopic('scan', needs_confidence=True),
-    OutputTopic(POINTS, needs_confidence=True),
+    OutputTopic(POINTS, needs_confidence=True, reads_depth=True),
+    OutputTopic('regions', needs_confidence=True, reads_depth=True),
+    OutputTopic('coverage'),
 )
 """What is made of each frame."""
 
@@ -95,6 +98,11 @@ def qos_topic(topic: str) -> str:
 def need_confidence(topics: AbstractSet[str]) -> bool:
     """Tell whether one of the frame topics reads the confidence."""
     return any(row.needs_confidence for row in _rows() if row.name in topics)
+
+
+def reading_depth(topics: AbstractSet[str]) -> frozenset[str]:
+    """Return those of the topics that read the depth image."""
+    return frozenset(row.name for row in _rows() if row.reads_depth and row.name in topics)
 
 
 def _rows() -> Iterable[OutputTopic]:

@@ -14,7 +14,7 @@ from rtformer_ros.ros.input.depth_input import DepthInput
 from rtformer_ros.ros.input.image_hint import HINT_AFTER_S, Reminder
 from rtformer_ros.ros.input.image_input import CameraInput, ReceivedImage
 from rtformer_ros.ros.input.stamp import stamp_s
-from rtformer_ros.ros.interface.topics import POINTS
+from rtformer_ros.ros.interface.topics import reading_depth
 from rtformer_ros.ros.node.camera_status import CameraStatus, NO_SUBSCRIBER, PAUSED
 from rtformer_ros.ros.output.publishers import Outputs
 from rtformer_ros.stream.cached import Cached
@@ -174,7 +174,7 @@ class Camera:
             self._input.rest()
         self._input.follow_publishers()
         self._outputs.check_subscribers()
-        self._depth.follow(self._queue is not None and POINTS in self.wanted())
+        self._depth.follow(self._queue is not None and bool(reading_depth(self.wanted())))
         self._look_for_image()
 
     def _look_for_image(self) -> None:
@@ -229,11 +229,12 @@ class Camera:
         depth: what `find_depth` returned when the frame came. Raises ImageError when a picture
         cannot be packed.
         """
-        self._outputs.publish(frame, wanted - {POINTS})
-        if POINTS in wanted:
+        late = reading_depth(wanted)
+        self._outputs.publish(frame, wanted - late)
+        if late:
             # Last, and with no lock held: the others do not wait for a depth image to come.
             nearest = self._depth.wait_for(frame.header, depth)
-            self._outputs.publish(replace(frame, depth=nearest), frozenset({POINTS}))
+            self._outputs.publish(replace(frame, depth=nearest), late)
 
     def complete(self, frame: CapturedFrame, stamp_age_ms: float | None) -> None:
         """Hand a published frame to whoever requested the next one, and count it."""

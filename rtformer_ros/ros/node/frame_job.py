@@ -14,7 +14,7 @@ from rtformer_ros.ros.input.image_messages import (
     decode_message,
     message_planes,
 )
-from rtformer_ros.ros.interface.topics import POINTS
+from rtformer_ros.ros.interface.topics import reading_depth
 from rtformer_ros.stream.statistics import StageClock
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -83,7 +83,7 @@ def prepare_job(camera: Camera, frame: ReceivedImage, config: FrameConfig, index
         network_image_hwc = config.segmenter.preprocess(image_hwc, index)
     clock.lap('preprocess')
     # It may be forgotten when a slow engine is done with the image.
-    depth = camera.find_depth(message.header) if POINTS in wanted else None
+    depth = camera.find_depth(message.header) if reading_depth(wanted) else None
     return FrameJob(
         camera, message, wanted, read_image, source, planes, network_image_hwc, clock, depth
     )

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TYPE_CHECKING
 
+from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import OccupancyGrid
 from rtformer_ros.drawing.rendering import Rendering
 from rtformer_ros.ros.input.camera_info import scaled_camera_info
 from rtformer_ros.ros.interface.topics import COSTMAP, POINTS
 from rtformer_ros.ros.output.costmap import CostmapConverter
+from rtformer_ros.ros.output.coverage import CoverageConverter
 from rtformer_ros.ros.output.points import PointsConverter
+from rtformer_ros.ros.output.regions import make_regions
 from rtformer_ros.ros.output.scan import ScanConverter
 from sensor_msgs.msg import CameraInfo, LaserScan, PointCloud2
+from std_msgs.msg import String
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,5 +78,7 @@ MESSAGE_OUTPUTS: Mapping[str, MessageOutput] = MappingProxyType(
         COSTMAP: MessageOutput(OccupancyGrid, CostmapConverter),
         'scan': MessageOutput(LaserScan, ScanConverter),
         POINTS: MessageOutput(PointCloud2, PointsConverter),
+        'regions': MessageOutput(String, lambda: make_regions),
+        'coverage': MessageOutput(DiagnosticArray, CoverageConverter),
     }
 )

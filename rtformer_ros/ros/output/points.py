@@ -54,7 +54,7 @@ class PointsConverter:
             raise GeometryError(str(error)) from error
 
     def _make(self, frame: FrameResult) -> PointCloud2:
-        depth_hw = _depth(frame)
+        depth_hw = decoded_depth(frame)
         settings = frame.config.settings
         height, width = depth_hw.shape[0], depth_hw.shape[1]
         model = camera_model(frame.camera_info, height, width, settings.camera.is_rectified)
@@ -97,7 +97,12 @@ def _new_message(height: int, width: int, is_dense: bool) -> PointCloud2:
     )
 
 
-def _depth(frame: FrameResult) -> npt.NDArray[np.generic]:
+def decoded_depth(frame: FrameResult) -> npt.NDArray[np.generic]:
+    """
+    Return the frame's depth image: uint16 in millimetres or float32 in metres, [h, w].
+
+    Raises GeometryError where there is none, ImageError for one that cannot be read.
+    """
     message = frame.depth
     if message is None:
         raise GeometryError(

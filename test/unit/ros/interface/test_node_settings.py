@@ -38,6 +38,11 @@ def test_degrees_and_texts_become_what_projections_take():
         ('scan.angle_min_deg', 60.0, 'readings'),
         ('scan.range_min_m', 20.0, 'range_min < range_max'),
         ('points.min_depth_m', 20.0, 'minimum < maximum'),
+        ('coverage.polygon', '0, 0, 1, 1', '3 to 64'),
+        ('coverage.polygon', '0, 0, 1, 1, 1', 'even count'),
+        ('coverage.polygon', '0, 0, 2, 1, 1, 0', 'has 2'),
+        ('coverage.polygon', '0, 0, 1, 1, 1, 0, 0, 1', 'crosses itself'),
+        ('coverage.polygon', '0, 0, 1, 1, a, 0', 'expected numbers'),
         ('camera.pose_source', 'map', 'parameters, tf'),
     ],
 )

@@ -54,5 +54,5 @@ def test_qos_is_that_of_the_topic_or_of_the_one_it_goes_with(topic, expected):
 
 def test_the_confidence_is_made_for_those_that_read_it_alone():
     assert not need_confidence({'mask', 'overlay', 'mask/compressed', 'camera_info'})
-    for topic in ('confidence', 'costmap', 'scan', 'points'):
+    for topic in ('confidence', 'costmap', 'scan', 'points', 'regions'):
         assert need_confidence({'mask', topic})

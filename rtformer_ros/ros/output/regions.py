@@ -1,0 +1,116 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""Converter for ~/regions: connected regions of classes as JSON in a std_msgs/String."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TYPE_CHECKING
+
+import numpy as np
+from rtformer_ros.errors import ConfigError, GeometryError, ImageError, shown
+from rtformer_ros.imaging.regions import find_regions
+from rtformer_ros.ros.input.camera_info import camera_model
+from rtformer_ros.ros.output.points import decoded_depth
+from std_msgs.msg import String
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from rtformer_ros.imaging.regions import ClassRegion
+    from rtformer_ros.ros.frames.result import FrameResult
+
+    Position = list[float] | None
+
+_VERSION = 1
+_MOST_CHARACTERS = 300
+
+
+def make_regions(frame: FrameResult) -> String:
+    """
+    Return the regions of a frame; docs/topics.md has the schema.
+
+    Positions are null where no depth image, or no calibration, fits; the message says why.
+    """
+    settings = frame.config.settings.regions
+    segmentation = frame.segmentation
+    height, width = segmentation.class_map_hw.shape
+    found = find_regions(
+        segmentation.class_map_hw,
+        segmentation.confidence_hw,
+        frame.config.region_ids,
+        settings.min_area * height * width,
+        settings.max_count,
+    )
+    positions, reason = _positions(frame, found.regions)
+    content = {
+        'version': _VERSION,
+        'stamp': {'sec': frame.header.stamp.sec, 'nanosec': frame.header.stamp.nanosec},
+        'frame_id': frame.header.frame_id,
+        'width': width,
+        'height': height,
+        'stride': found.stride,
+        'omitted': found.omitted,
+        'position_error': reason,
+        'regions': [
+            _entry(frame, region, position)
+            for region, position in zip(found.regions, positions, strict=True)
+        ],
+    }
+    return String(data=json.dumps(content, ensure_ascii=False))
+
+
+def _entry(frame: FrameResult, region: ClassRegion, position: Position) -> dict[str, Any]:
+    published = next(c for c in frame.config.classes if c.class_id == region.class_id)
+    return {
+        'class_id': region.class_id,
+        'class': published.name,
+        'group': published.group,
+        'confidence': round(region.confidence, 4),
+        'box': list(region.box),
+        'area': region.area,
+        'centroid': [round(value, 2) for value in region.centroid],
+        'contour': region.contour_n2.tolist(),
+        'position': position,
+    }
+
+
+def _positions(frame: FrameResult, regions: tuple[ClassRegion, ...]) -> tuple[list[Position], str]:
+    """Return the place of each region in the optical frame, in metres, and why there is none."""
+    nowhere: list[Position] = [None] * len(regions)
+    if not regions:
+        return nowhere, ''
+    settings = frame.config.settings
+    height, width = frame.segmentation.class_map_hw.shape
+    try:
+        depth_hw = decoded_depth(frame)
+        model = camera_model(frame.camera_info, height, width, settings.camera.is_rectified)
+    except (GeometryError, ImageError, ConfigError) as error:
+        return nowhere, shown(str(error), _MOST_CHARACTERS)
+    rays_n3 = model.rays(np.array([region.centroid for region in regions]))
+    limits_m = (settings.points.min_depth_m, settings.points.max_depth_m)
+    depths_m = [_median_depth_m(r, depth_hw, (height, width), limits_m) for r in regions]
+    points_n3 = rays_n3 / rays_n3[:, 2:] * np.array(depths_m)[:, np.newaxis]
+    return [_rounded(point) for point in points_n3], ''
+
+
+def _median_depth_m(
+    region: ClassRegion,
+    depth_hw: npt.NDArray[np.generic],
+    size: tuple[int, int],
+    limits_m: tuple[float, float],
+) -> float:
+    """Return the median of the region's depths within the limits, NaN for none."""
+    rows, columns = (
+        (2 * region.samples_n2[:, axis] + 1) * depth_hw.shape[axis] // (2 * size[axis])
+        for axis in range(2)
+    )
+    depths_m = depth_hw[rows, columns].astype(np.float64)
+    if depth_hw.dtype == np.uint16:
+        depths_m /= 1000
+    least_m, most_m = limits_m
+    valid_m = depths_m[(depths_m > 0) & (depths_m >= least_m) & (depths_m <= most_m)]
+    return float(np.median(valid_m)) if len(valid_m) else float('nan')
+
+
+def _rounded(point: npt.NDArray[np.float64]) -> Position:
+    return [round(float(value), 4) for value in point] if np.isfinite(point).all() else None

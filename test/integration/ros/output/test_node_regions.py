@@ -1,0 +1,45 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""Regions and shares of classes that reach another process are those of the picture."""
+
+import json
+
+from depth_camera import DepthCamera, info_of
+from diagnostic_msgs.msg import DiagnosticArray
+from ground_scene import Lens
+import numpy as np
+import pytest
+from std_msgs.msg import String
+
+PINHOLE = Lens('plumb_bob', (0.0, 0.0, 0.0, 0.0, 0.0), 48, 64, 60.0)
+
+
+def picture():
+    image = np.full((48, 64, 3), (0, 255, 0), np.uint8)
+    image[10:20, 30:50] = (255, 0, 0)
+    return image
+
+
+def test_a_region_has_its_place_with_depth(peer, connect, camera, start_node):
+    start_node()
+    received = connect('regions', String)
+    depth_camera = DepthCamera(peer, camera)
+    depth_camera.see(PINHOLE)
+    depth_camera.publish(picture(), np.full((48, 64), 2000, np.uint16))
+    content = json.loads(peer.wait_for(lambda: received and received[-1], 'regions').data)
+    [region] = content['regions']
+    assert (region['class'], region['area']) == ('red', 200)
+    assert (region['box'], region['centroid']) == ([30, 10, 20, 10], [39.5, 14.5])
+    k = info_of(PINHOLE).k
+    expected = [2.0 * (39.5 - k[2]) / k[0], 2.0 * (14.5 - k[5]) / k[4], 2.0]
+    assert region['position'] == pytest.approx(expected, abs=1e-3)
+
+
+def test_coverage_is_the_share_in_the_polygon(peer, connect, camera, start_node):
+    start_node(**{'coverage.polygon': '0.5, 0, 1, 0, 1, 1, 0.5, 1'})
+    received = connect('coverage', DiagnosticArray)
+    camera.publish(picture())
+    message = peer.wait_for(lambda: received and received[-1], 'coverage')
+    shares = {each.key: float(each.value) for each in message.status[0].values}
+    # Columns 32 to 63 of all rows: 180 of the red pixels.
+    assert shares['red'] == pytest.approx(180 / (48 * 32), abs=1e-6)
