@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     import numpy.typing as npt
 
@@ -70,23 +70,55 @@ def find_regions(
 
     class_map_hw, confidence_hw: uint8 [H, W], confidence as probability x 255.
     """
+    height, width = class_map_hw.shape
     stride = _stride(class_map_hw)
     class_map_hw = np.ascontiguousarray(class_map_hw[::stride, ::stride])
     confidence_hw = confidence_hw[::stride, ::stride]
     counts = cv2.calcHist([class_map_hw], [0], None, [256], [0, 256]).ravel()
     least = max(1.0, min_area_px / stride**2)
-    found = []
+    found: list[_Component] = []
     for class_id in sorted(class_ids):
-        if counts[class_id] < least:
-            continue
-        is_class_hw = (class_map_hw == class_id).view(np.uint8)
-        _, labels_hw, stats, centroids = cv2.connectedComponentsWithStats(is_class_hw)
-        areas = stats[:, cv2.CC_STAT_AREA]
-        large = 1 + np.flatnonzero(areas[1:] >= least)
-        found += [(class_id, int(n), labels_hw, stats[n], centroids[n]) for n in large]
-    found.sort(key=lambda each: -int(each[3][cv2.CC_STAT_AREA]))
-    regions = tuple(_region(*each, confidence_hw, stride) for each in found[:max_count])
+        if counts[class_id] >= least:
+            found += _components(class_map_hw, class_id, least)
+    found.sort(key=lambda each: -each.area)
+    regions = tuple(
+        _region(each, confidence_hw, stride, (height, width)) for each in found[:max_count]
+    )
     return Regions(regions, max(0, len(found) - max_count), stride)
+
+
+@dataclass(frozen=True)
+class _Component:
+    """Connected pixels of one class; all in units of the pixels that are looked at."""
+
+    class_id: int
+    area: int
+    x: int
+    y: int
+    centroid: tuple[float, float]
+    is_region_hw: npt.NDArray[np.uint8]
+
+
+def _components(
+    class_map_hw: npt.NDArray[np.uint8], class_id: int, least: float
+) -> Iterator[_Component]:
+    is_class_hw = (class_map_hw == class_id).view(np.uint8)
+    # Labelling takes time by the pixels, and most classes are in a part of the picture.
+    left, top, width, height = cv2.boundingRect(is_class_hw)
+    part_hw = is_class_hw[top : top + height, left : left + width]
+    # 16 bits hold as many labels as there may be in so few pixels.
+    _, labels_hw, stats, centroids = cv2.connectedComponentsWithStats(part_hw, ltype=cv2.CV_16U)
+    for label in 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= least):
+        x, y, width, height, area = (int(value) for value in stats[label])
+        center_x, center_y = (float(value) for value in centroids[label])
+        yield _Component(
+            class_id,
+            area,
+            x + left,
+            y + top,
+            (center_x + left, center_y + top),
+            (labels_hw[y : y + height, x : x + width] == label).view(np.uint8),
+        )
 
 
 def _stride(class_map_hw: npt.NDArray[np.uint8]) -> int:
@@ -97,29 +129,40 @@ def _stride(class_map_hw: npt.NDArray[np.uint8]) -> int:
 
 
 def _region(
-    class_id: int,
-    label: int,
-    labels_hw: npt.NDArray[np.int32],
-    stats: npt.NDArray[np.int32],
-    centroid: npt.NDArray[np.float64],
+    component: _Component,
     confidence_hw: npt.NDArray[np.uint8],
     stride: int,
+    size: tuple[int, int],
 ) -> ClassRegion:
-    x, y, width, height, area = (int(value) for value in stats)
-    inside = (slice(y, y + height), slice(x, x + width))
-    is_region_hw = (labels_hw[inside] == label).view(np.uint8)
-    mean = cv2.mean(np.ascontiguousarray(confidence_hw[inside]), is_region_hw)[0]
-    places = np.flatnonzero(is_region_hw)[:: max(1, math.ceil(area / _MOST_SAMPLES))]
-    rows, columns = np.unravel_index(places, is_region_hw.shape)
+    """Return what is told of a component; size: height and width of the whole class map."""
+    is_region_hw, x, y = component.is_region_hw, component.x, component.y
+    height, width = is_region_hw.shape
+    confidence_hw = np.ascontiguousarray(confidence_hw[y : y + height, x : x + width])
+    # Beyond the last row and column that were looked at the picture may be over.
+    right, bottom = min((x + width) * stride, size[1]), min((y + height) * stride, size[0])
+    center_x, center_y = component.centroid
     return ClassRegion(
-        class_id,
-        mean / 255,
-        (x * stride, y * stride, width * stride, height * stride),
-        area * stride**2,
-        (float(centroid[0]) * stride, float(centroid[1]) * stride),
+        component.class_id,
+        cv2.mean(confidence_hw, is_region_hw)[0] / 255,
+        (x * stride, y * stride, right - x * stride, bottom - y * stride),
+        component.area * stride**2,
+        (_centre(center_x, stride, size[1]), _centre(center_y, stride, size[0])),
         (_contour(is_region_hw) + np.array([x, y], np.int32)) * stride,
-        np.stack([rows + y, columns + x], axis=1) * stride,
+        (_samples(is_region_hw) + np.array([y, x])) * stride,
     )
+
+
+def _centre(value: float, stride: int, length: int) -> float:
+    """Return where the middle of the pixels is for which those that were looked at stand."""
+    return min(value * stride + (stride - 1) / 2, length - 1.0)
+
+
+def _samples(is_region_hw: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:
+    """Return row and column of up to 1024 pixels, spread evenly, int [N, 2]; at least one."""
+    step = max(1, math.ceil(math.sqrt(is_region_hw.size / _MOST_SAMPLES)))
+    places = np.argwhere(is_region_hw[::step, ::step]) * step
+    # One that is thin may lie between them.
+    return places if len(places) else np.argwhere(is_region_hw)[:_MOST_SAMPLES]
 
 
 def _contour(is_region_hw: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
@@ -130,5 +173,5 @@ def _contour(is_region_hw: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
     corners = cv2.approxPolyDP(outline, tolerance_px, closed=True)
     while len(corners) > _MOST_CORNERS:
         tolerance_px *= 2
-        corners = cv2.approxPolyDP(corners, tolerance_px, closed=True)
+        corners = cv2.approxPolyDP(outline, tolerance_px, closed=True)
     return np.asarray(corners, np.int32).reshape(-1, 2)
