@@ -4,34 +4,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 import math
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from rtformer_ros.errors import ConfigError, quoted
+from rtformer_ros.errors import ConfigError
 
 Corner: TypeAlias = tuple[float, float]
 Polygon: TypeAlias = tuple[Corner, ...]
 """Corners (x, y), 0..1 of width and height; () is the whole image."""
 
 _MOST_CORNERS = 64
+_EXAMPLE = '[0.3, 0.5, 0.7, 0.5, 1.0, 1.0, 0.0, 1.0]'
 
 
-def read_polygon(name: str, text: str) -> Polygon:
+def read_polygon(name: str, values: Sequence[float]) -> Polygon:
     """
-    Read 'x, y, x, y, ...', each 0..1; '' is the whole image.
+    Read [x, y, x, y, ...], each 0..1; [] is the whole image.
 
     name: of the option, for messages. Raises ConfigError for what is no polygon: an odd count,
     fewer than 3 corners or more than 64, values outside 0..1, edges that cross or touch.
     """
-    try:
-        values = [float(part) for part in text.split(',') if part.strip()]
-    except ValueError as error:
-        raise ConfigError(
-            f'{name} is {quoted(text)}; expected numbers, as in {_EXAMPLE}'
-        ) from error
     if not values:
         return ()
     if len(values) % 2:
@@ -50,9 +46,6 @@ def read_polygon(name: str, text: str) -> Polygon:
         )
     _check_simple(name, corners)
     return corners
-
-
-_EXAMPLE = "'0.3, 0.5, 0.7, 0.5, 1, 1, 0, 1'"
 
 
 def polygon_mask(polygon: Polygon, height: int, width: int) -> npt.NDArray[np.uint8]:

@@ -15,6 +15,7 @@ from rtformer_ros.ros.interface.region_parameters import REGION_GROUPS
 from rtformer_ros.ros.interface.topics import (
     CAMERA_INFO_TOPIC,
     DEPTH_TOPIC,
+    DETECTIONS,
     IMAGE_TOPIC,
     output_topics,
     tunable_topics,
@@ -23,6 +24,7 @@ from rtformer_ros.ros.interface.topics import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_OF_VISION_MSGS = ('label_info', DETECTIONS)
 # Input topic -> the field of the settings that its QoS fills.
 _INPUT_QOS_FIELDS: Mapping[str, str] = MappingProxyType(
     {
@@ -52,7 +54,7 @@ def _publish_spec(topic: str) -> ParameterSpec:
         publish_parameter(topic),
         True,
         f'Offer the topic ~/{topic}',
-        details='Where vision_msgs is installed.' if topic == 'label_info' else '',
+        details='Where vision_msgs is installed.' if topic in _OF_VISION_MSGS else '',
         settings_field=f'camera.output.publish.{topic}',
     )
 

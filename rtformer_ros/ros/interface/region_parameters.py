@@ -46,11 +46,11 @@ _COVERAGE = ParameterGroup(
     (
         ParameterSpec(
             'coverage.polygon',
-            '',
-            "Corners in which ~/coverage counts: 'x, y, x, y, ...', fractions of width and "
-            "height; '' is the whole image",
+            (),
+            'Corners in which ~/coverage counts: [x, y, x, y, ...], fractions of width and '
+            'height; [] is the whole image',
             details='3 to 64 corners, in their order around it.',
-            has_commas=True,
+            items=float,
             convert=partial(read_polygon, 'coverage.polygon'),
         ),
     ),

@@ -19,6 +19,7 @@ CAMERA_INFO_TOPIC = 'camera_info'
 DEPTH_TOPIC = 'depth/image'
 COSTMAP = 'costmap'
 POINTS = 'points'
+DETECTIONS = 'detections'
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ FRAME_OUTPUTS = _by_name(
     OutputTopic('scan', needs_confidence=True),
     OutputTopic(POINTS, needs_confidence=True, reads_depth=True),
     OutputTopic('regions', needs_confidence=True, reads_depth=True),
+    OutputTopic(DETECTIONS, qos_topic='regions', needs_confidence=True, reads_depth=True),
     OutputTopic('coverage'),
 )
 """What is made of each frame."""

@@ -12,9 +12,10 @@ from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import OccupancyGrid
 from rtformer_ros.drawing.rendering import Rendering
 from rtformer_ros.ros.input.camera_info import scaled_camera_info
-from rtformer_ros.ros.interface.topics import COSTMAP, POINTS
+from rtformer_ros.ros.interface.topics import COSTMAP, DETECTIONS, POINTS
 from rtformer_ros.ros.output.costmap import CostmapConverter
 from rtformer_ros.ros.output.coverage import CoverageConverter
+from rtformer_ros.ros.output.detections import detections_type, make_detections
 from rtformer_ros.ros.output.points import PointsConverter
 from rtformer_ros.ros.output.regions import make_regions
 from rtformer_ros.ros.output.scan import ScanConverter
@@ -44,13 +45,14 @@ class MessageOutput:
     """
     Topic of any other message that is made from a frame.
 
-    message_type: its class. new_converter: called once for each camera; returns the function that
-    turns a frame into a message with the frame's header, which may keep what it likes from frame
-    to frame. That returns None where there is nothing to publish, and raises GeometryError to
-    tell why it cannot be made; the frame's other outputs are published all the same.
+    message_type: its class, None where the package of it is not installed. new_converter: called
+    once for each camera; returns the function that turns a frame into a message with the frame's
+    header, which may keep what it likes from frame to frame. That returns None where there is
+    nothing to publish, and raises GeometryError to tell why it cannot be made; the frame's other
+    outputs are published all the same.
     """
 
-    message_type: type
+    message_type: type | None
     new_converter: Callable[[], ConvertFrame]
 
 
@@ -79,6 +81,7 @@ MESSAGE_OUTPUTS: Mapping[str, MessageOutput] = MappingProxyType(
         'scan': MessageOutput(LaserScan, ScanConverter),
         POINTS: MessageOutput(PointCloud2, PointsConverter),
         'regions': MessageOutput(String, lambda: make_regions),
+        DETECTIONS: MessageOutput(detections_type(), lambda: make_detections),
         'coverage': MessageOutput(DiagnosticArray, CoverageConverter),
     }
 )

@@ -193,10 +193,13 @@ class Outputs:
         return message
 
     def _offer(self, topic: str, qos: TopicQos) -> None:
+        message_type = _message_type(topic)
+        if message_type is None:
+            return
         name = f'{self._prefix}{topic}'
         is_latched = topic in FRAME_OUTPUTS and FRAME_OUTPUTS[topic].is_latched
         self._publishers[topic] = self._node.create_publisher(
-            _message_type(topic),
+            message_type,
             name,
             output_profile(qos, self._node, name, is_latched=is_latched),
             # Every event of every publisher would be one more thing to look at for each message
@@ -211,7 +214,7 @@ class Outputs:
         self._images.pop(topic, None)
 
 
-def _message_type(topic: str) -> type:
+def _message_type(topic: str) -> type | None:
     if topic in MESSAGE_OUTPUTS:
         return MESSAGE_OUTPUTS[topic].message_type
     return CompressedImage if topic.endswith(COMPRESSED) else Image

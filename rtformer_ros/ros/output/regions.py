@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import json
 from typing import Any, TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from std_msgs.msg import String
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-    from rtformer_ros.imaging.regions import ClassRegion
+    from rtformer_ros.imaging.regions import ClassRegion, Regions
     from rtformer_ros.ros.frames.result import FrameResult
 
     Position = list[float] | None
@@ -25,23 +26,42 @@ _VERSION = 1
 _MOST_CHARACTERS = 300
 
 
+@dataclass(frozen=True)
+class LocatedRegions:
+    """
+    Regions of a frame, and where they are.
+
+    positions: x, y, z in metres in the camera's optical frame, one for each region, None where
+    there is no depth. position_error: why none has one.
+    """
+
+    found: Regions
+    positions: list[Position]
+    position_error: str
+
+
+def locate_regions(frame: FrameResult) -> LocatedRegions:
+    """Return the regions that the parameters ask for."""
+    settings, segmentation = frame.config.settings.regions, frame.segmentation
+    found = find_regions(
+        segmentation.class_map_hw,
+        segmentation.confidence_hw,
+        frame.config.region_ids,
+        settings.min_area * segmentation.class_map_hw.size,
+        settings.max_count,
+    )
+    return LocatedRegions(found, *_positions(frame, found.regions))
+
+
 def make_regions(frame: FrameResult) -> String:
     """
     Return the regions of a frame; docs/topics.md has the schema.
 
     Positions are null where no depth image, or no calibration, fits; the message says why.
     """
-    settings = frame.config.settings.regions
-    segmentation = frame.segmentation
-    height, width = segmentation.class_map_hw.shape
-    found = find_regions(
-        segmentation.class_map_hw,
-        segmentation.confidence_hw,
-        frame.config.region_ids,
-        settings.min_area * height * width,
-        settings.max_count,
-    )
-    positions, reason = _positions(frame, found.regions)
+    located = locate_regions(frame)
+    found = located.found
+    height, width = frame.segmentation.class_map_hw.shape
     content = {
         'version': _VERSION,
         'stamp': {'sec': frame.header.stamp.sec, 'nanosec': frame.header.stamp.nanosec},
@@ -50,10 +70,10 @@ def make_regions(frame: FrameResult) -> String:
         'height': height,
         'stride': found.stride,
         'omitted': found.omitted,
-        'position_error': reason,
+        'position_error': located.position_error,
         'regions': [
             _entry(frame, region, position)
-            for region, position in zip(found.regions, positions, strict=True)
+            for region, position in zip(found.regions, located.positions, strict=True)
         ],
     }
     return String(data=json.dumps(content, ensure_ascii=False))
@@ -83,6 +103,7 @@ def _positions(frame: FrameResult, regions: tuple[ClassRegion, ...]) -> tuple[li
     height, width = frame.segmentation.class_map_hw.shape
     try:
         depth_hw = decoded_depth(frame)
+        _check_aspect(depth_hw.shape, (height, width))
         model = camera_model(frame.camera_info, height, width, settings.camera.is_rectified)
     except (GeometryError, ImageError, ConfigError) as error:
         return nowhere, shown(str(error), _MOST_CHARACTERS)
@@ -91,6 +112,15 @@ def _positions(frame: FrameResult, regions: tuple[ClassRegion, ...]) -> tuple[li
     depths_m = [_median_depth_m(r, depth_hw, (height, width), limits_m) for r in regions]
     points_n3 = rays_n3 / rays_n3[:, 2:] * np.array(depths_m)[:, np.newaxis]
     return [_rounded(point) for point in points_n3], ''
+
+
+def _check_aspect(depth: tuple[int, ...], mask: tuple[int, int]) -> None:
+    """Raise GeometryError where depth of that size cannot show what the mask does."""
+    if abs(depth[0] * mask[1] - depth[1] * mask[0]) > max(*depth, *mask):
+        raise GeometryError(
+            f'the depth image is {depth[1]}x{depth[0]}, the mask {mask[1]}x{mask[0]} (width x '
+            'height); expected the same aspect ratio: publish depth registered to the image'
+        )
 
 
 def _median_depth_m(

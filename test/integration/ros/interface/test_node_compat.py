@@ -17,7 +17,7 @@ from rtformer_ros.ros.input.image_messages import image_array, new_image
 from rtformer_ros.ros.interface.remaps import load_topic_names
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
-LISTENER = Path(__file__).parents[2] / 'label_listener.py'
+LISTENER = Path(__file__).parents[2] / 'vision_listener.py'
 
 
 def arguments(name: str) -> list[str]:

@@ -14,7 +14,7 @@ from rtformer_ros.ros.input.image_messages import image_array
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
-LISTENER = Path(__file__).parents[2] / 'label_listener.py'
+LISTENER = Path(__file__).parents[2] / 'vision_listener.py'
 LATCHED = QoSProfile(
     depth=5,
     reliability=ReliabilityPolicy.RELIABLE,

@@ -3,14 +3,19 @@
 """Regions and shares of classes that reach another process are those of the picture."""
 
 import json
+import os
+from pathlib import Path
+import sys
 
 from depth_camera import DepthCamera, info_of
 from diagnostic_msgs.msg import DiagnosticArray
 from ground_scene import Lens
 import numpy as np
 import pytest
+from ros_peer import NODE
 from std_msgs.msg import String
 
+LISTENER = Path(__file__).parents[2] / 'vision_listener.py'
 PINHOLE = Lens('plumb_bob', (0.0, 0.0, 0.0, 0.0, 0.0), 48, 64, 60.0)
 
 
@@ -35,8 +40,47 @@ def test_a_region_has_its_place_with_depth(peer, connect, camera, start_node):
     assert region['position'] == pytest.approx(expected, abs=1e-3)
 
 
+def test_detections_are_the_regions(peer, camera, start_node, start_child, vision_msgs):
+    start_node(variables=vision_msgs)
+    topic = f'{NODE}/detections'
+    child = start_child([sys.executable, LISTENER, topic], {**os.environ, **vision_msgs})
+    peer.wait_for(lambda: peer.node.count_subscribers(topic), 'the listener')
+    depth_camera = DepthCamera(peer, camera)
+    depth_camera.see(PINHOLE)
+    depth_camera.publish(picture(), np.full((48, 64), 2000, np.uint16))
+    peer.wait_for(lambda: '{' in child.output, 'detections')
+    [found] = json.loads(child.output.splitlines()[0])['detections']
+    assert (found['class_id'], found['center'], found['size']) == ('red', [39.5, 14.5], [20, 10])
+    assert found['score'] > 0.9
+    assert found['position'][2] == pytest.approx(2.0, abs=1e-3)
+
+
+def test_regions_follow_the_parameters(peer, connect, camera, start_node):
+    start_node()
+    received = connect('regions', String)
+
+    def classes_after(**changes):
+        named = {name.replace('__', '.'): value for name, value in changes.items()}
+        result = peer.set_atomically(named)
+        assert result.successful, result.reason
+        del received[:]
+        camera.publish(picture())
+        content = json.loads(peer.wait_for(lambda: received and received[-1], 'regions').data)
+        assert all(each['position'] is None for each in content['regions'])
+        return [each['class'] for each in content['regions']], content['omitted']
+
+    assert classes_after(regions__classes='') == (['green', 'red'], 0)
+    assert classes_after(regions__classes='green') == (['green'], 0)
+    assert classes_after(regions__classes='obstacle, green') == (['green', 'red'], 0)
+    assert classes_after(regions__max_count=1) == (['green'], 1)
+    assert classes_after(regions__min_area=0.5) == (['green'], 0)
+    refused = peer.set_parameter('regions.classes', 'nobody')
+    assert not refused.successful
+    assert 'nobody' in refused.reason
+
+
 def test_coverage_is_the_share_in_the_polygon(peer, connect, camera, start_node):
-    start_node(**{'coverage.polygon': '0.5, 0, 1, 0, 1, 1, 0.5, 1'})
+    start_node(**{'coverage.polygon': [0.5, 0.0, 1.0, 0.0, 1.0, 1.0, 0.5, 1.0]})
     received = connect('coverage', DiagnosticArray)
     camera.publish(picture())
     message = peer.wait_for(lambda: received and received[-1], 'coverage')
