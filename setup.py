@@ -36,6 +36,7 @@ setup(
     name=PACKAGE,
     version=version(),
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    package_data={f'{PACKAGE}.ros.web': ['page/*']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
         (f'share/{PACKAGE}', ['package.xml', 'LICENSE']),
@@ -67,6 +68,7 @@ setup(
             'convert = rtformer_ros.processes.executables:main',
             'download = rtformer_ros.processes.executables:main',
             'models = rtformer_ros.processes.executables:main',
+            'web = rtformer_ros.processes.executables:main',
         ],
     },
 )

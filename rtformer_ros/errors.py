@@ -16,6 +16,7 @@ Define every error this package raises on purpose.
     |   |-- EngineBuildError  its compiler failed, or made something that is not right
     |   |   `-- EngineBuildOutOfMemory  ... as there was not enough memory, this time
     |   `-- EngineBuildCancelled  the building was called off
+    |-- NodeUnreachable       another node is not there, or does not answer
     |-- GeometryError         a calibration or pose from which nothing can be projected
     `-- DownloadError         a file cannot be fetched, written or trusted
         `-- DigestError       ... as it is not the file that was expected
@@ -134,6 +135,10 @@ class EngineBuildCancelled(EngineError):
 
 class EngineBuildNeeded(EngineError):
     """Report a model that must be compiled first, to a caller who does not wait for that."""
+
+
+class NodeUnreachable(RtformerError):
+    """Report another node that is not there, or does not answer."""
 
 
 class GeometryError(RtformerError, ValueError):

@@ -112,6 +112,20 @@ def find_model(text: str, allowed: Sequence[Path] = ()) -> Path:
     )
 
 
+def models_at_hand() -> list[str]:
+    """Return the names of packaged and fetched models, as find_model takes them, sorted."""
+    folders = [*(share / 'models' for share in share_directories()), models_folder()]
+    return sorted(
+        {
+            path.name
+            for folder in folders
+            if folder.is_dir()
+            for path in folder.iterdir()
+            if path.suffix in _MODEL_SUFFIXES and path.is_file()
+        }
+    )
+
+
 def find_weights(text: str) -> Path:
     """
     Return the weights that a user means: a path, or the name of packaged or fetched ones.

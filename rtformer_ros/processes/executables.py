@@ -22,6 +22,7 @@ INTERRUPTED = 130
 PROGRAMS = {
     'image_source': 'rtformer_ros.ros.programs.image_source',
     'segmentation_node': 'rtformer_ros.ros.programs.segmentation_node',
+    'web': 'rtformer_ros.ros.web.__main__',
 }
 """Modules of the nodes, which end with 0 when they are told to."""
 

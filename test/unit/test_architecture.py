@@ -32,6 +32,7 @@ SMALL_BUT_APART = {
     'ros.output.scan': 'a converter, one row of a table',
     'ros.process.log_bridge': 'fits any node',
     'ros.programs.segmentation_node': 'an executable',
+    'ros.web.__main__': 'an executable',
     'stream.batch_gain': 'a concept',
     'stream.rate_limit': 'a concept',
     'tools.benchmark.start': 'a part of the benchmark, one row of a table',
@@ -54,6 +55,7 @@ ROS_MODULES = ('rclpy', 'cv_bridge', 'builtin_interfaces', 'rcl_interfaces', 'tf
 # function, be it of the library or of a module of ours that cannot be loaded without it.
 LAZY_LIBRARIES = frozenset(
     {
+        'aiohttp',
         'apsw',
         'av',
         'backports',
@@ -128,6 +130,7 @@ ALLOWED = {
     | {'ros.model', 'ros.process'},
     'ros.programs': PARTS
     | {'engines', 'segmenter', 'ros.interface', 'ros.input', 'ros.process', 'ros.node'},
+    'ros.web': PARTS | {'ros.interface', 'ros.input', 'ros.process'},
     'tools': PARTS
     | {'network', 'deploy', 'engines', 'segmenter', 'bags', 'training', 'evaluation'},
 }
