@@ -18,6 +18,7 @@ prepared = $(or $(PYTHON),python3) scripts/environment.py
 help:
 	@echo 'make demo [SOURCE=path]  segment a clip, video, image folder, bag or camera, see demo_output/'
 	@echo 'make demo VIEW=planner   costmap and scan beside the overlay, see demo_output/planner.png'
+	@echo 'make demo VIEW=web       a page to look at and tune the node, until Ctrl-C'
 	@echo 'make test                lint, types and all tests'
 	@echo 'make smoke               a few minutes of the tests, without PyTorch, for another PYTHON'
 	@echo 'make build-with-tensorrt  every export through a real TensorRT builder, without a GPU (91 MB)'

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from rtformer_ros.ros.interface.remaps import (
 from rtformer_ros.ros.interface.topics import DEPTH_TOPIC, IMAGE_TOPIC
 
 LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
+MOST_PORT = 65535
 BOOLS = ['true', 'false', 'True', 'False']
 SHARE = Path(get_package_share_directory('rtformer_ros'))
 # What config/seg.rviz shows of the node.
@@ -67,6 +69,8 @@ OTHERS = {
     'name': ('segmentation_node', 'Name of the node; its outputs are under NAME/'),
     'params_file': (str(SHARE / 'config' / 'seg.yaml'), 'YAML file with parameters; empty: none'),
     'rviz': ('false', 'true: open RViz (package rviz2) with all that the node shows'),
+    'web': ('false', 'true: serve a page to look at and tune the node'),
+    'web_port': ('8080', 'Port of that page on 127.0.0.1'),
     'log_level': ('info', 'debug, info, warn, error or fatal; or LOGGER:=LEVEL'),
     'fastdds_profile': (
         'true',
@@ -110,6 +114,9 @@ def start_nodes(context: LaunchContext) -> list[Node]:
     if is_true(arguments['rviz']):
         check_rviz()
         nodes.append(rviz(arguments, names, cameras[0]))
+    if is_true(arguments['web']):
+        check_web(arguments['web_port'])
+        nodes.append(web(arguments, names))
     return nodes
 
 
@@ -172,6 +179,31 @@ def rviz(arguments: dict[str, str], names: dict[str, str], camera: CameraTopics)
     )
 
 
+def web(arguments: dict[str, str], names: dict[str, str]) -> Node:
+    """Return the node that serves the page; it knows the other one's topics by its name."""
+    namespace = absolute(arguments['namespace'], '')
+    node = absolute(absolute(arguments['name'], namespace), '')
+    return Node(
+        package='rtformer_ros',
+        executable='web',
+        name=f'{arguments["name"]}_web',
+        namespace=arguments['namespace'],
+        parameters=[
+            {
+                'node': ParameterValue(f'/{node.lstrip("/")}', value_type=str),
+                'port': int(arguments['web_port']),
+                'use_sim_time': is_true(arguments['use_sim_time']),
+            }
+        ],
+        remappings=[
+            (f'/{node.lstrip("/")}/{name.removeprefix("~/")}', absolute(other, namespace))
+            for name, other in names.items()
+            if name.startswith('~/')
+        ],
+        output='screen',
+    )
+
+
 def parameter_files(path: str) -> list[str]:
     """Return the parameter file, if there is to be one; launch itself only warns of a bad one."""
     if not path:
@@ -200,6 +232,17 @@ def check_rviz() -> None:
             'rviz:=true needs the package rviz2, which is not installed: '
             f'sudo apt install ros-{distribution}-rviz2, or leave rviz out'
         ) from error
+
+
+def check_web(port: str) -> None:
+    """Refuse a page without its library, or on what is no port."""
+    if importlib.util.find_spec('aiohttp') is None:
+        raise RuntimeError(
+            'web:=true needs the library aiohttp, which is not installed: '
+            'sudo apt install python3-aiohttp, or leave web out'
+        )
+    if not port.isdecimal() or int(port) > MOST_PORT:
+        raise RuntimeError(f"web_port is '{port}'; expected a number, 0 to {MOST_PORT}")
 
 
 def overrides(arguments: dict[str, str]) -> dict[str, bool | ParameterValue]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib.util
 
 from build_with_tensorrt import is_here
+from chromium import find_chromium, NAMES
 
 
 def main() -> None:
@@ -20,6 +21,11 @@ def main() -> None:
         print(
             'no plan built with a real parser and builder: TensorRT-RTX is not here; '
             'make build-with-tensorrt downloads it (91 MB)'
+        )
+    if find_chromium() is None:
+        print(
+            f'the web page not opened in a browser: none of {", ".join(NAMES)} is installed; '
+            'sudo apt-get install chromium'
         )
 
 

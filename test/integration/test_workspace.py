@@ -15,7 +15,7 @@ import pytest
 EXECUTABLES = (
     'segmentation_node', 'image_source', 'export', 'build_engine', 'benchmark', 'demo', 'train',
     'evaluate', 'import_labels', 'convert', 'download', 'models', 'check_model', 'verify_gpu',
-    'process_bag', 'describe_model',
+    'process_bag', 'describe_model', 'web',
 )  # fmt: skip
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -45,6 +45,11 @@ def test_the_installation_is_complete(install_prefix: Path, source_files: list[s
     assert modules == {
         f'rtformer_ros/{path.relative_to(package)}' for path in package.rglob('*.py')
     }
+    page = [name for name in source_files if name.startswith('rtformer_ros/ros/web/page/')]
+    assert 'rtformer_ros/ros/web/page/index.html' in page
+    for name in page:
+        installed_file = package.parent / name
+        assert installed_file.read_bytes() == (REPOSITORY / name).read_bytes(), name
 
 
 def test_every_executable_leads_to_a_main(install_prefix: Path) -> None:

@@ -23,6 +23,7 @@ from rtformer_ros.processes.executables import PROGRAMS, TOOLS
 from rtformer_ros.ros.interface.parameters import SPECS
 from rtformer_ros.ros.interface.topics import output_topics
 from rtformer_ros.ros.programs.image_source_settings import ImageSourceSettings
+from rtformer_ros.ros.web.settings import WebSettings
 
 README = page('README.md')
 MOST_README_LINES = 200
@@ -33,6 +34,7 @@ SERVICES = ('set_enabled', 'snapshot', 'change_state', 'get_state')
 NODE_PARAMETERS = {
     'segmentation_node': {*SPECS},
     'image_source': {field.name for field in fields(ImageSourceSettings)},
+    'web': {field.name for field in fields(WebSettings)},
 }
 # samples/data is a folder of OpenCV there.
 PAGES_WITH_OWN_PATHS = [name for name in PAGES if name != 'samples/README.md']

@@ -11,7 +11,7 @@ from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters
 from rclpy.parameter import Parameter, parameter_value_to_python
 from rtformer_ros.errors import ConfigError, quoted
 from rtformer_ros.ros.interface.parameters import GROUPS, SPECS
-from rtformer_ros.ros.interface.qos import QOS_OVERRIDES
+from rtformer_ros.ros.interface.start.declaration import QOS_OVERRIDES
 
 if TYPE_CHECKING:
     from rtformer_ros.ros.web.remote_node import RemoteNode

@@ -8,7 +8,9 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 import json
+import logging
 from pathlib import Path
+import traceback
 from types import MappingProxyType
 from typing import Any, TYPE_CHECKING
 
@@ -80,6 +82,8 @@ class PageServer:
         """
         loop = asyncio.get_running_loop()
         self._node.thread.loop = loop
+        # It would write a traceback for each malformed request; what fails here is logged below.
+        logging.getLogger('aiohttp').addHandler(logging.NullHandler())
         runner = web.AppRunner(self._application(), access_log=None)
         await runner.setup()
         try:
@@ -142,11 +146,28 @@ class PageServer:
             assert task is not None
             self._requests.add(task)
             try:
-                response = await _answered(request, handler)
+                response = await self._answered(request, handler)
             finally:
                 self._requests.discard(task)
         response.headers.update(_HEADERS)
         return response
+
+    async def _answered(
+        self,
+        request: web.Request,
+        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    ) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            return _error(error.status, error.reason)
+        except NodeUnreachable as error:
+            return _error(503, str(error))
+        except RtformerError as error:
+            return _error(422, str(error))
+        except Exception as error:  # noqa: BLE001  the page outlives each of its requests
+            self._node.get_logger().error(f'a request failed:\n{traceback.format_exc()}')
+            return _error(500, f'{type(error).__name__}; the log of the page has more')
 
     def _entrance(self, request: web.Request) -> web.StreamResponse | None:
         """Take a right token from the address into a cookie, so that it is not shown further."""
@@ -221,19 +242,6 @@ class PageServer:
         await _body(request)
         answer = await self._node.remote.call(Trigger, Trigger.Request())
         return _json({'successful': answer.success, 'reason': answer.message})
-
-
-async def _answered(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        return _error(error.status, error.reason)
-    except NodeUnreachable as error:
-        return _error(503, str(error))
-    except RtformerError as error:
-        return _error(422, str(error))
 
 
 def _file_handler(

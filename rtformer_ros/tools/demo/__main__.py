@@ -18,6 +18,7 @@ from rtformer_ros.media.open_source import losses_of
 from rtformer_ros.tools.demo.model import ModelFacts, read_model_facts
 from rtformer_ros.tools.demo.options import DemoOptions, parse_options, PITCH, RESULTS
 from rtformer_ros.tools.demo.report import demo_table
+from rtformer_ros.tools.demo.web import serve_demo
 from rtformer_ros.tools.processes import ChildProcesses, isolated_environment, ros_arguments
 
 NODE, CAMERA, LISTENER = 'segmentation_node', 'image_source', 'result_collector'
@@ -137,12 +138,26 @@ def _read_summary(folder: Path) -> dict[str, Any]:
     return summary
 
 
+def _serve(options: DemoOptions) -> int:
+    """Serve the page until Ctrl-C, which is the way to end it."""
+    try:
+        serve_demo(options)
+    except RtformerError as error:
+        print(f'demo failed: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('ended')
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; returns 0 only if masks came."""
     options = parse_options(__doc__ or '', arguments)
     # So that they end the other processes first, as Ctrl-C does.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
+    if options.view == 'web':
+        return _serve(options)
     print(f'playing {options.source or "the bundled clip"} for {options.seconds:g} s at most ...')
     try:
         for loss in losses_of(options.source, options.topic):

@@ -13,7 +13,7 @@ from typing import Literal
 
 from rtformer_ros.media.open_source import has_calibration
 
-View = Literal['pictures', 'planner']
+View = Literal['pictures', 'planner', 'web']
 FIELD_OF_VIEW, PITCH = 'field of view', 'pitch'
 
 # The street of the bundled photograph as a phone at eye level saw it, which looked a little up: by
@@ -45,7 +45,8 @@ class DemoOptions:
     source: as image_source takes it, '' for the bundled clip; topic: the image topic of a bag.
     model: a path or '' for the default; engine: a name or 'auto'; output: folder for the results;
     seconds: how long to play at most; domain_id: the ROS domain that the demo has for itself.
-    view: 'planner' shows costmap and scan too; camera: for these. pan: over a single picture.
+    view: 'planner' shows costmap and scan too; camera: for these. 'web' serves a page on `port` of
+    127.0.0.1 until it is ended. pan: over a single picture.
     """
 
     source: str
@@ -57,6 +58,7 @@ class DemoOptions:
     domain_id: int
     view: View
     pan: bool
+    port: int
     camera: DemoCamera
 
     @property
@@ -130,9 +132,13 @@ def _parser(description: str) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--view',
-        choices=('pictures', 'planner'),
+        choices=('pictures', 'planner', 'web'),
         default='pictures',
-        help='planner: costmap and scan too, of pictures at rest, for planner.png',
+        help='planner: costmap and scan too, of pictures at rest, for planner.png; web: a page to '
+        'look at and tune the node, until Ctrl-C',
+    )
+    parser.add_argument(
+        '--port', type=int, default=8080, help='port of --view web; 0: any free (default: 8080)'
     )
     parser.add_argument(
         '--pan',

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 
 import av
 from camera_bag import calibrated_bag
@@ -334,3 +335,18 @@ def test_a_process_that_dies_fails_the_demo(tmp_path, model, victim):
     code, _, stderr = demo.finish()
     assert code == 1
     assert f'{victim} ended with exit code -9' in stderr
+
+
+def test_the_page_of_the_demo_is_served_until_ctrl_c(model, tmp_path):
+    demo = Demo(tmp_path, '--view', 'web', '--port', 0, '--model', model)
+    line = demo.process.stdout.readline()
+    address = re.search(r'open (http://127\.0\.0\.1:\d+/) in a browser', line)
+    assert address is not None, line
+    # The node and the camera may come later than the page.
+    for _ in range(20):
+        with urllib.request.urlopen(f'{address[1]}api/picture', timeout=PATIENCE_S) as answer:
+            if answer.status == 200:
+                break
+    assert answer.headers['Content-Type'] == 'image/jpeg'
+    demo.process.send_signal(signal.SIGINT)
+    assert demo.finish()[:2] == (0, 'ended\n')

@@ -59,7 +59,7 @@ function showState(state) {
   const statuses = isHere ? state.statuses : [];
   write(byId('pause'), isPaused ? 'Continue' : 'Pause');
   byId('pause').setAttribute('aria-pressed', String(isPaused));
-  for (const id of ['pause', 'snapshot']) byId(id).disabled = !isHere || byId(id).dataset.busy === 'true';
+  for (const id of ['pause', 'snapshot']) byId(id).disabled = !isHere;
   showCameras(state.cameras);
   picture.colors = new Map((state.labels.classes ?? []).map((row) => [row.id, row.color]));
   showLegend(state.labels, state.shares);
@@ -94,11 +94,11 @@ async function follow() {
 function makeButton(id, path, body, words) {
   const button = byId(id);
   button.addEventListener('click', async () => {
-    button.dataset.busy = 'true';
-    button.disabled = true;
+    // Not disabled meanwhile, which would take the keyboard's focus away.
+    if (button.ariaBusy === 'true') return;
+    button.ariaBusy = 'true';
     const answer = await post(path, body());
-    button.dataset.busy = 'false';
-    button.disabled = false;
+    button.ariaBusy = 'false';
     const told = byId('answer');
     told.hidden = false;
     told.classList.toggle('refused', !answer.successful);

@@ -64,7 +64,8 @@ export class Picture {
     const response = await getPicture(query, { signal });
     if (signal.aborted) return;
     if (response === null) {
-      this.tell(this.reason || `No picture of ${this.view} comes.`);
+      const which = this.after === -1 ? 'picture' : 'new picture';
+      this.tell(this.reason || `No ${which} of ${this.view} comes.`);
       return;
     }
     const bitmap = await createImageBitmap(await response.blob());
