@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # A model is opened, or a snapshot waits for a frame, before the answer comes.
 _PATIENCE_S = 70.0
+_RESEND_S = 2.0
+_READS = (DescribeParameters, GetParameters, ListParameters)
 
 _SERVICES: dict[type, str] = {
     DescribeParameters: 'describe_parameters',
@@ -55,18 +57,22 @@ class RemoteNode:
                 f'{self.name} is not running, or not in this ROS domain: nobody offers '
                 f'{client.srv_name}; start it, and this page finds it by itself'
             )
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
         asked: list[Any] = []
-        self._thread.run(lambda: asked.append(self._ask(client, request, answer)))
-        # A node that ends gives no answer.
-        give_up = asyncio.get_running_loop().time() + _PATIENCE_S
+        give_up_s, asked_s = loop.time() + _PATIENCE_S, 0.0
         while not answer.done():
-            await asyncio.wait([answer], timeout=1.0)
-            is_late = asyncio.get_running_loop().time() > give_up
-            if not answer.done() and (is_late or not client.service_is_ready()):
-                if asked:
-                    self._thread.run(lambda: client.remove_pending_request(asked[0]))
+            now_s = loop.time()
+            # A node that ends gives no answer.
+            if now_s > give_up_s or not client.service_is_ready():
                 raise NodeUnreachable(f'{self.name} gave no answer on {client.srv_name}')
+            # A server that has not met this client yet loses its first answer. What changes
+            # something is asked for once.
+            if not asked_s or (kind in _READS and now_s - asked_s > _RESEND_S):
+                asked_s = now_s
+                self._thread.run(lambda: asked.append(self._ask(client, request, answer)))
+            await asyncio.wait([answer], timeout=1.0)
+        self._thread.run(lambda: _forget(client, asked))
         return answer.result()
 
     def _ask(self, client: Client, request: Any, answer: asyncio.Future[Any]) -> Any:
@@ -76,6 +82,11 @@ class RemoteNode:
         future = client.call_async(request)
         future.add_done_callback(bring)
         return future
+
+
+def _forget(client: Client, asked: list[Any]) -> None:
+    for future in asked:
+        client.remove_pending_request(future)
 
 
 def _settle(answer: asyncio.Future[Any], future: Any) -> None:
