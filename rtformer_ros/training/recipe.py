@@ -36,6 +36,12 @@ class NetworkRecipe:
     depths: tuple[int, ...] | None = None
     heads: int | None = None
     pale_size: int | None = None
+    attention: str | None = None
+    high: str | None = None
+    feed_forward: str | None = None
+    groups: tuple[int, int] | None = None
+    memory_ratio: float | None = None
+    projected_tokens: int | None = None
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ SMALL_BUT_APART = {
     'network.families.ddrnet.weights': 'a concept',
     'ros.interface.region_parameters': 'rows of a table',
     'ros.output.coverage': 'a converter, one row of a table',
+    'network.families.feed_forward': 'a concept',
     'ros.output.scan': 'a converter, one row of a table',
     'ros.process.log_bridge': 'fits any node',
     'ros.programs.segmentation_node': 'an executable',

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from rtformer_ros.network.architecture import check_choice
 from rtformer_ros.network.blocks import (
     basic_stage,
     BasicBlock,
@@ -23,8 +22,19 @@ from rtformer_ros.network.blocks import (
     stem,
     upsample,
 )
-from rtformer_ros.network.families.attention import CrossTokens, GpuFriendlyAttention
+from rtformer_ros.network.families.attention.cross_resolution import CrossTokens
+from rtformer_ros.network.families.attention.external import ExternalAttention
+from rtformer_ros.network.families.attention.gpu_friendly import GpuFriendlyAttention
+from rtformer_ros.network.families.attention.linformer import LinformerAttention
+from rtformer_ros.network.families.block_forms import (
+    FeedForward,
+    forms_of,
+    HighAttention,
+    LowAttention,
+)
 from rtformer_ros.network.families.rtformer_architecture import (
+    given_options,
+    published_settings,
     RTFormerArchitecture,
     VariantName,
     VARIANTS,
@@ -133,6 +143,7 @@ def _block_settings(a: RTFormerArchitecture, low_in: int, injection: bool) -> Bl
         low_out=8 * c,
         high=2 * c,
         cross_size=a.cross_size,
+        forms=a.forms,
         injection=injection,
         drop_path_rate=a.drop_path_rate,
         momentum=a.bn_momentum,
@@ -145,9 +156,8 @@ def _initialise(module: nn.Module) -> None:
         nn.init.kaiming_normal_(module.weight)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-    elif isinstance(module, GpuFriendlyAttention):
-        nn.init.normal_(module.k, std=0.001)
-        nn.init.normal_(module.v, std=0.001)
+    elif isinstance(module, GpuFriendlyAttention | ExternalAttention | LinformerAttention):
+        module.draw_weights()
     elif isinstance(module, CrossTokens):
         nn.init.trunc_normal_(cast('nn.Conv2d', module[-1]).weight, std=0.02, a=-0.04, b=0.04)
 
@@ -163,6 +173,12 @@ def build_rtformer(
     bn_momentum: float = 0.1,
     base_channels: int | None = None,
     head_channels: int | None = None,
+    attention: LowAttention | None = None,
+    high: HighAttention | None = None,
+    feed_forward: FeedForward | None = None,
+    groups: tuple[int, int] | None = None,
+    memory_ratio: float | None = None,
+    projected_tokens: int | None = None,
 ) -> RTFormer:
     """
     Return an RTFormer in training mode with fresh weights.
@@ -172,27 +188,29 @@ def build_rtformer(
     bn_momentum: PyTorch's usual 0.1; the reference trains with what PyTorch calls 0.9, which
     makes the running statistics those of the last batch. base_channels (a multiple of 8) and
     head_channels make narrower or wider networks than those published.
+    attention to projected_tokens: forms that the paper compares its own with; see BlockForms.
     Raises ConfigError for a value that no network can have.
     """
-    check_choice('variant', variant, VARIANTS)
-    published = VARIANTS[variant]
+    options = {
+        'base_channels': base_channels,
+        'head_channels': head_channels,
+        'cross_size': cross_size,
+        'injection': injection,
+        'drop_path_rate': drop_path_rate,
+        'aux_head': aux_head,
+        'bn_momentum': bn_momentum,
+        'attention': attention,
+        'high': high,
+        'feed_forward': feed_forward,
+        'groups': groups,
+        'memory_ratio': memory_ratio,
+        'projected_tokens': projected_tokens,
+    }
     return RTFormer(
         RTFormerArchitecture(
-            variant=variant,
-            num_classes=num_classes,
-            base_channels=_given(base_channels, published.base_channels),
-            head_channels=_given(head_channels, published.head_channels),
-            cross_size=_given(cross_size, published.cross_size),
-            injection=published.injection if injection is None else injection,
-            drop_path_rate=published.drop_path_rate if drop_path_rate is None else drop_path_rate,
-            aux_head=aux_head,
-            bn_momentum=bn_momentum,
+            variant, num_classes, **{**published_settings(variant), **given_options(options)}
         )
     )
-
-
-def _given(value: int | None, default: int) -> int:
-    return default if value is None else value
 
 
 _FIRST_LAYER, _LAST_LAYER = 'conv1.0', 'seghead.conv2'
@@ -221,6 +239,7 @@ def _settings_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
         'injection': injection,
         'drop_path_rate': VARIANTS[variant].drop_path_rate,
         'aux_head': 'seghead_extra.conv1.weight' in state,
+        **forms_of(state),
     }
     if RTFORMER.has_head(state):
         inner = output_channels(state, 'seghead.conv1.weight', 'RTFormer')
@@ -236,7 +255,13 @@ RTFORMER = NetworkFamily(
     build=build_rtformer,
     architecture=RTFormerArchitecture,
     network=RTFormer,
-    marks=('layer4.attn_l.k', 'layer4.attn_h.norm.weight', 'layer4.cross_kv.2.weight'),
+    marks=(
+        'layer4.attn_l.k',
+        'layer4.attn_h.norm.weight',
+        'layer4.cross_kv.2.weight',
+        'layer4.mlp_l.norm.weight',
+        'layer4.mlp_l.mixing.weight',
+    ),
     settings_of=_settings_of,
     head_prefixes=('spp.', 'seghead.', 'seghead_extra.'),
     first_layer=_FIRST_LAYER,

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, cast, Literal
 
 from rtformer_ros.network.architecture import (
     Architecture,
@@ -15,6 +16,13 @@ from rtformer_ros.network.architecture import (
     check_setting,
     check_share,
     check_switch,
+)
+from rtformer_ros.network.families.block_forms import (
+    BlockForms,
+    FeedForward,
+    HighAttention,
+    is_pair_of,
+    LowAttention,
 )
 
 VariantName = Literal['slim', 'base']
@@ -48,6 +56,17 @@ VARIANTS: dict[VariantName, RTFormerVariant] = {
 cross_size 8 and injection (True, False)."""
 
 
+def published_settings(variant: str) -> dict[str, Any]:
+    """Return the fields of a published size by name; raises ConfigError for another one."""
+    check_choice('variant', variant, VARIANTS)
+    return asdict(VARIANTS[cast('VariantName', variant)])
+
+
+def given_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that are not None, which stands for the published value."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
 _MOST_CROSS_SIZE = 128  # the grid takes memory when it runs
 
 
@@ -58,7 +77,7 @@ class RTFormerArchitecture(Architecture):
 
     aux_head: whether there is an auxiliary head for training; bn_momentum: share of a batch's
     statistics in the running statistics (PyTorch's convention). The rest is described in
-    RTFormerVariant. Raises ConfigError for values out of range.
+    RTFormerVariant and BlockForms. Raises ConfigError for values out of range.
     """
 
     base_channels: int
@@ -68,6 +87,17 @@ class RTFormerArchitecture(Architecture):
     drop_path_rate: float
     aux_head: bool = True
     bn_momentum: float = 0.1
+    attention: LowAttention = BlockForms.attention
+    high: HighAttention = BlockForms.high
+    feed_forward: FeedForward = BlockForms.feed_forward
+    groups: tuple[int, int] = BlockForms.groups
+    memory_ratio: float = BlockForms.memory_ratio
+    projected_tokens: int = BlockForms.projected_tokens
+
+    @property
+    def forms(self) -> BlockForms:
+        """Return the forms of the blocks' parts; raises ConfigError for those that cannot be."""
+        return BlockForms(**{item.name: getattr(self, item.name) for item in fields(BlockForms)})
 
     def __post_init__(self) -> None:
         """Raise ConfigError for the first value out of range."""
@@ -79,12 +109,21 @@ class RTFormerArchitecture(Architecture):
         is_multiple = self.base_channels % ATTENTION_HEADS == 0
         expected = f'a multiple of {ATTENTION_HEADS}'
         check_setting(is_multiple, 'base_channels', self.base_channels, expected)
-        is_pair = _is_pair_of_bools(self.injection)
+        is_pair = is_pair_of(bool, self.injection)
         check_setting(is_pair, 'injection', self.injection, 'two booleans, for blocks 4 and 5')
         check_switch('aux_head', self.aux_head)
         check_drop_rate('drop_path_rate', self.drop_path_rate)
         check_share('bn_momentum', self.bn_momentum)
+        self._check_groups(self.forms)
 
-
-def _is_pair_of_bools(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, bool) for v in value)
+    def _check_groups(self, forms: BlockForms) -> None:
+        """Raise ConfigError unless each branch's inner channels divide into its groups."""
+        low, high = forms.groups
+        if forms.attention == 'gfa':
+            channels = 8 * self.base_channels
+            expected = f'a divisor of the {channels} channels of the low branch'
+            check_setting(channels % low == 0, 'groups of the low branch', low, expected)
+        if forms.high == 'gfa':
+            channels = self.cross_size**2
+            expected = f'a divisor of the square of cross_size, {channels}'
+            check_setting(channels % high == 0, 'groups of the high branch', high, expected)

@@ -13,18 +13,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rtformer_ros.network.architecture import check_choice, check_count
+from rtformer_ros.network.architecture import check_count
 from rtformer_ros.network.blocks import BasicBlock
-from rtformer_ros.network.families.attention import GpuFriendlyAttention
+from rtformer_ros.network.families.attention.gpu_friendly import GpuFriendlyAttention
+from rtformer_ros.network.families.block_forms import FeedForward, HighAttention, LowAttention
 from rtformer_ros.network.families.dual_classifier import (
     DUAL_CLASSIFIER_PREFIXES,
     DualBranchClassifier,
 )
 from rtformer_ros.network.families.rtformer import RTFORMER, RTFormerBackbone
 from rtformer_ros.network.families.rtformer_architecture import (
+    given_options,
+    published_settings,
     RTFormerArchitecture,
     VariantName,
-    VARIANTS,
 )
 from rtformer_ros.network.family import NetworkFamily, NormPlace
 from rtformer_ros.network.weight_shapes import output_channels
@@ -81,6 +83,12 @@ def build_rtformer_classifier(
     bn_momentum: float = 0.1,
     base_channels: int | None = None,
     last_channels: int | None = None,
+    attention: LowAttention | None = None,
+    high: HighAttention | None = None,
+    feed_forward: FeedForward | None = None,
+    groups: tuple[int, int] | None = None,
+    memory_ratio: float | None = None,
+    projected_tokens: int | None = None,
 ) -> RTFormerClassifier:
     """
     Return an RTFormer that classifies images as a whole, in training mode with fresh weights.
@@ -88,20 +96,24 @@ def build_rtformer_classifier(
     What is None is as build_rtformer has it; last_channels is DDRNet's (1024 slim, 2048 base).
     Raises ConfigError for a value that no network can have.
     """
-    check_choice('variant', variant, VARIANTS)
-    published = VARIANTS[variant]
+    options = {
+        'base_channels': base_channels,
+        'cross_size': cross_size,
+        'injection': injection,
+        'drop_path_rate': drop_path_rate,
+        'bn_momentum': bn_momentum,
+        'last_channels': last_channels,
+        'attention': attention,
+        'high': high,
+        'feed_forward': feed_forward,
+        'groups': groups,
+        'memory_ratio': memory_ratio,
+        'projected_tokens': projected_tokens,
+    }
+    published = {**published_settings(variant), 'last_channels': _LAST_CHANNELS[variant]}
     return RTFormerClassifier(
         RTFormerClassifierArchitecture(
-            variant=variant,
-            num_classes=num_classes,
-            base_channels=published.base_channels if base_channels is None else base_channels,
-            head_channels=published.head_channels,
-            cross_size=published.cross_size if cross_size is None else cross_size,
-            injection=published.injection if injection is None else injection,
-            drop_path_rate=published.drop_path_rate if drop_path_rate is None else drop_path_rate,
-            aux_head=False,
-            bn_momentum=bn_momentum,
-            last_channels=_LAST_CHANNELS[variant] if last_channels is None else last_channels,
+            variant, num_classes, aux_head=False, **{**published, **given_options(options)}
         )
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 import json
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -206,17 +206,20 @@ class TrainingRun:
         return draw_rows(rows, self.setup.labels)
 
 
-def _fresh_network(setup: RunSetup) -> SegmentationNetwork:
+def network_options(setup: RunSetup) -> dict[str, Any]:
     """
-    Return the network of a setup with fresh weights, which its seed decides.
+    Return the options of build_network that a setup asks for, but for aux_head.
 
     Recipes are written for RTFormer: settings that another network lacks are left out.
     """
-    recipe = setup.recipe
-    torch.manual_seed(recipe.seed)
-    known, given = options_of(setup.network), asdict(recipe.network)
-    options = {key: given[key] for key in given.keys() & known if given[key] is not None}
-    aux_head = recipe.loss.aux_weight > 0
+    known, given = options_of(setup.network), asdict(setup.recipe.network)
+    return {name: given[name] for name in given if name in known and given[name] is not None}
+
+
+def _fresh_network(setup: RunSetup) -> SegmentationNetwork:
+    """Return the network of a setup with fresh weights, which its seed decides."""
+    torch.manual_seed(setup.recipe.seed)
+    aux_head, options = setup.recipe.loss.aux_weight > 0, network_options(setup)
     return build_network(setup.network, len(setup.labels), aux_head=aux_head, **options)
 
 

@@ -10,7 +10,8 @@ import pytest
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.network import build_rtformer, ImageSegmenter
 from rtformer_ros.network.blocks import BatchNorm, DropPath
-from rtformer_ros.network.families.attention import CrossResolutionAttention, GpuFriendlyAttention
+from rtformer_ros.network.families.attention.cross_resolution import CrossResolutionAttention
+from rtformer_ros.network.families.attention.gpu_friendly import GpuFriendlyAttention
 from rtformer_ros.network.image_segmenter import decide
 import torch
 import torch.nn.functional as F

@@ -31,6 +31,23 @@ NARROW = {'base_channels': 8, 'head_channels': 8}
 # One of each form of layers, narrow: what can be built by name and is quick to run.
 SEGMENTERS = {
     'rtformer_slim': {**NARROW, 'drop_path_rate': 0.0},
+    'rtformer_slim self': {**NARROW, 'drop_path_rate': 0.0, 'attention': 'mhsa', 'high': 'none'},
+    'rtformer_slim external': {
+        **NARROW,
+        'drop_path_rate': 0.0,
+        'attention': 'mhea',
+        'memory_ratio': 0.25,
+        'feed_forward': 'depthwise',
+    },
+    'rtformer_slim linformer': {
+        **NARROW,
+        'drop_path_rate': 0.0,
+        'attention': 'linformer',
+        'projected_tokens': 16,
+        'high': 'gfa',
+        'groups': (8, 2),
+        'cross_size': 4,
+    },
     'ddrnet23_slim': NARROW,
     'ddrnet23_slim paddleseg': {**NARROW, 'convention': 'paddleseg'},
     'mixformer_b0': {'base_channels': 16, 'depths': (1, 1, 1, 1), 'head_channels': 8},
@@ -186,7 +203,9 @@ def test_an_exported_network_computes_what_it_did(tmp_path, key):
     assert len(np.unique(expected_map)) >= 3
     same = class_map == expected_map
     assert same.mean() >= 0.9999
-    assert np.abs(confidence.astype(int) - expected_confidence)[same].max() <= 1
+    # Steep with these weights: PyTorch's own float32 is half a step away from its float64.
+    steps = 2 if 'linformer' in key else 1
+    assert np.abs(confidence.astype(int) - expected_confidence)[same].max() <= steps
 
 
 @segmenters
