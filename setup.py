@@ -65,6 +65,7 @@ setup(
             'train = rtformer_ros.processes.executables:main',
             'import_labels = rtformer_ros.processes.executables:main',
             'evaluate = rtformer_ros.processes.executables:main',
+            'compare_networks = rtformer_ros.processes.executables:main',
             'convert = rtformer_ros.processes.executables:main',
             'download = rtformer_ros.processes.executables:main',
             'models = rtformer_ros.processes.executables:main',

@@ -30,6 +30,7 @@ TOOLS = {
     'benchmark': 'rtformer_ros.tools.benchmark.__main__',
     'build_engine': 'rtformer_ros.tools.build_engine.__main__',
     'check_model': 'rtformer_ros.tools.check_model',
+    'compare_networks': 'rtformer_ros.tools.compare_networks.__main__',
     'convert': 'rtformer_ros.tools.convert',
     'demo': 'rtformer_ros.tools.demo.__main__',
     'describe_model': 'rtformer_ros.tools.describe_model.__main__',

@@ -60,7 +60,7 @@ def engines_table(model: Path, threads: int, rounds: int, names: Collection[str]
             # PyTorch's compiler, which lacks a C++ compiler, raises RuntimeError at its first run.
             except (RtformerError, ImportError, RuntimeError) as error:
                 missing.append(f'left out: {name}: {shown(str(error).splitlines()[0])}')
-        times = _in_turns(runs, rounds)
+        times = in_turns(runs, rounds)
     title = (
         f'engines, one image of {described.width}x{described.height}, uint8 in, classes and '
         f'confidence out, {threads} thread(s), {rounds} rounds in turns'
@@ -73,7 +73,7 @@ def bare_p50_ms(model: Path, engine: str, threads: int, runs: int) -> float:
     with closing(open_engine(EngineRequest(model, engine, threads=threads))) as opened:
         shape = (1, opened.description.height, opened.description.width, 3)
         run = partial(opened.infer, np.zeros(shape, np.uint8))
-        return median(wall_ms for wall_ms, _ in _in_turns({engine: run}, runs)[engine])
+        return median(wall_ms for wall_ms, _ in in_turns({engine: run}, runs)[engine])
 
 
 def _openers(num_classes: int) -> dict[str, Opener]:
@@ -142,7 +142,7 @@ def _torch(num_classes: int, is_compiled: bool, model: Path, threads: int) -> It
         torch.set_num_threads(before)
 
 
-def _in_turns(
+def in_turns(
     runs: Mapping[str, Callable[[], object]], rounds: int
 ) -> dict[str, list[tuple[float, float]]]:
     """Return, for each, milliseconds of wall clock and of CPU time (all threads) of every run."""

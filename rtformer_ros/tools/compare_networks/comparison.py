@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""Measure networks beside each other: exported, counted, and run in turns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing, ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+import tempfile
+
+import numpy as np
+import onnx
+from rtformer_ros.deploy.export import export_onnx
+from rtformer_ros.engines import EngineRequest, open_engine
+from rtformer_ros.network.registry import build_network
+from rtformer_ros.network.weights.checkpoint import Checkpoint, save_checkpoint
+from rtformer_ros.tools.benchmark.engines import in_turns
+from rtformer_ros.tools.benchmark.table import Column, Table
+from rtformer_ros.tools.compare_networks.candidate import Candidate
+from rtformer_ros.tools.compare_networks.operations import count_multiplications
+
+_WARM_UP_RUNS = 2
+_COLUMNS = (
+    Column('network'),
+    Column('parameters M', 2),
+    Column('GMAC', 2),
+    Column('min ms', 1),
+    Column('median ms', 1),
+    Column('CPU min ms', 1),
+    Column('mIoU %', 2),
+)
+
+
+@dataclass(frozen=True)
+class ComparisonCase:
+    """What networks are compared on: pixels of an image, classes, threads, rounds in turns."""
+
+    height: int
+    width: int
+    classes: int
+    threads: int
+    rounds: int
+
+
+def comparison_table(candidates: Sequence[Candidate], case: ComparisonCase) -> Table:
+    """
+    Build, export and time networks with fresh weights, which cost what trained ones do.
+
+    ONNX Runtime runs them in turns, so that whatever else the machine does meets all alike.
+    Raises ConfigError for a network that cannot be, ModelError where one cannot be exported.
+    """
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        paths = [Path(folder) / f'{number}.onnx' for number, _ in enumerate(candidates)]
+        parameters = [_export(*each, case) for each in zip(candidates, paths, strict=True)]
+        counts = [count_multiplications(onnx.load(path)) for path in paths]
+        image_nhwc = np.random.default_rng(0).integers(
+            0, 256, (1, case.height, case.width, 3), np.uint8
+        )
+        runs = {}
+        for candidate, path in zip(candidates, paths, strict=True):
+            request = EngineRequest(path, 'onnxruntime', device='cpu', threads=case.threads)
+            engine = stack.enter_context(closing(open_engine(request)))
+            runs[candidate.title] = partial(engine.infer, image_nhwc)
+        in_turns(runs, _WARM_UP_RUNS)
+        times = in_turns(runs, case.rounds)
+    rows = tuple(
+        (
+            candidate.title,
+            parameters[number] / 1e6,
+            counts[number] / 1e9,
+            min(wall_ms for wall_ms, _ in times[candidate.title]),
+            median(wall_ms for wall_ms, _ in times[candidate.title]),
+            min(cpu_ms for _, cpu_ms in times[candidate.title]),
+            100 * candidate.mean_iou,
+        )
+        for number, candidate in enumerate(candidates)
+    )
+    title = (
+        f'networks on one image of {case.width}x{case.height}, {case.classes} classes, ONNX '
+        f'Runtime FP32, {case.threads} thread(s), {case.rounds} rounds in turns'
+    )
+    return Table(title, _COLUMNS, rows, bars=('min ms', 'median ms'))
+
+
+def _export(candidate: Candidate, path: Path, case: ComparisonCase) -> int:
+    """Write a network's ONNX file; return the number of its parameters."""
+    network = build_network(
+        candidate.network, case.classes, **{**candidate.options, 'aux_head': False}
+    )
+    weights = path.with_suffix('.safetensors')
+    save_checkpoint(Checkpoint.of(network), weights)
+    export_onnx(weights, path, case.height, case.width)
+    return sum(weight.numel() for weight in network.parameters())
