@@ -107,12 +107,17 @@ class PublishedState:
         return palette
 
     def shares(self, camera: str) -> dict[str, float]:
-        """Return which share of the newest mask each class id has, 0..1; {} before a mask."""
-        mask = self._plane(camera, 'mask')
-        if mask is None:
+        """
+        Return what ~/coverage says, the share of each class id, 0..1; {} before it came.
+
+        Of the pixels in coverage.polygon, which is the whole mask unless somebody has set it.
+        """
+        data = self._feeds.feed(self.topic(camera, 'coverage'), DiagnosticArray).newest()
+        ids = {row['name']: str(row['id']) for row in self.labels(camera).get('classes', [])}
+        if data is None:
             return {}
-        counts = np.bincount(mask.reshape(-1), minlength=256)
-        return {str(i): float(counts[i] / mask.size) for i in np.flatnonzero(counts)}
+        [status] = deserialize_message(data, DiagnosticArray).status
+        return {ids[pair.key]: float(pair.value) for pair in status.values if pair.key in ids}
 
     def pixel(self, camera: str, x: float, y: float) -> dict[str, Any]:
         """

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 // SPDX-License-Identifier: Apache-2.0
-/** Legend: the classes, their colours and the share of the newest mask that each has. */
+/** Legend: the classes, their colours and the share that each has of the newest mask, or of its polygon. */
 import { byId, element, swatch } from './elements.js';
 
 /** Show the classes of ~/labels with the shares by id, 0..1; the largest come first. */
