@@ -38,7 +38,10 @@ def guess_output(outputs: NamedOutputs, facts: GraphFacts, size: tuple[int, int]
     order. Raises ModelError where none of them can be a picture of classes.
     """
     if _are_our_maps(outputs, size):
-        return [Guess('output', 'class_map_confidence', 'it returns two maps of bytes')]
+        guess = Guess('output', 'class_map_confidence', 'it returns two maps of bytes')
+        name = next(iter(outputs))
+        of_argmax = facts.classes.get(name, 0)
+        return [guess, *_classes(outputs[name], 'class_index', 'nchw', of_argmax)]
     name, why = _choose(outputs, size)
     array = outputs[name]
     guesses = [Guess('output_name', name, why)] if len(outputs) > 1 else []

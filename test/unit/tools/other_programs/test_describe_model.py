@@ -136,6 +136,17 @@ def test_paddleseg(tmp_path):
     assert (came.input.mean, came.input.std) == ((0.5,) * 3, (0.5,) * 3)
 
 
+def test_two_maps_of_bytes_without_a_word_on_their_classes(tmp_path):
+    """As our own export returns them."""
+    model = onnx.load(SHIPPED)
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / 'm.onnx')
+    came = written(tmp_path / 'm.onnx')
+    assert came.output == 'class_map_confidence'
+    # It shows no more than the ids that were seen.
+    assert 2 <= len(came.labels) <= 11
+
+
 @pytest.mark.parametrize('operator', ['Softmax', 'ArgMax'])
 def test_tao(tmp_path, operator):
     """Probabilities or ids with the channels last."""
