@@ -6,13 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 import importlib.util
+import json
 import os
 from pathlib import Path
+import re
 import subprocess
 import sys
 import time
 from types import MappingProxyType
 from typing import Any
+import urllib.request
 
 import pytest
 
@@ -155,6 +158,26 @@ def test_arguments_reach_the_node_and_empty_ones_leave_the_file(
     peer.wait_for(lambda: count('/robot/front/image_raw'), 'a subscription to the camera')
     peer.wait_for(lambda: count('/robot/front/camera_info'), 'a subscription to its camera_info')
     assert peer.node.count_publishers(f'{node}/mask') == 1
+    assert process.interrupt() == 0
+    assert 'Traceback' not in process.output
+
+
+@pytest.mark.skipif(importlib.util.find_spec('aiohttp') is None, reason='the page needs aiohttp')
+def test_the_page_shows_the_node(launch: Callable[..., Any], peer: Peer, model: Path) -> None:
+    process = launch(
+        'seg.launch.py', f'model:={model}', 'namespace:=robot', 'name:=eyes', 'web:=true',
+        'web_port:=0',
+    )  # fmt: skip
+    shown = re.compile(r'http://127\.0\.0\.1:\d+')
+    address = peer.wait_for(lambda: shown.search(process.output), 'the address of the page')[0]
+
+    def state() -> dict[str, Any]:
+        with urllib.request.urlopen(f'{address}/api/state', timeout=10) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
+
+    found = peer.wait_for(lambda: (s := state())['statuses'] and s, 'what the node says')
+    assert (found['node'], found['is_there']) == ('/robot/eyes', True)
     assert process.interrupt() == 0
     assert 'Traceback' not in process.output
 
