@@ -89,14 +89,33 @@ def find_regions(
 
 @dataclass(frozen=True)
 class _Component:
-    """Connected pixels of one class; all in units of the pixels that are looked at."""
+    """
+    Connected pixels of one class; all in units of the pixels that are looked at.
+
+    labels_hw: uint16, of the part of the picture whose corner is (left, top); stats: the row of
+    this label, as OpenCV has it; x and y there count from that corner.
+    """
 
     class_id: int
-    area: int
-    x: int
-    y: int
+    label: int
+    stats: list[int]
     centroid: tuple[float, float]
-    is_region_hw: npt.NDArray[np.uint8]
+    left: int
+    top: int
+    labels_hw: npt.NDArray[np.uint16]
+
+    @property
+    def area(self) -> int:
+        """How many pixels it has."""
+        return self.stats[cv2.CC_STAT_AREA]
+
+    def mask(self) -> npt.NDArray[np.uint8]:
+        """Return 1 for its pixels, 0 for others, in its box."""
+        x, y, width, height, _ = self.stats
+        is_in_hw: npt.NDArray[np.bool_] = (
+            self.labels_hw[y : y + height, x : x + width] == self.label
+        )
+        return is_in_hw.view(np.uint8)
 
 
 def _components(
@@ -109,15 +128,10 @@ def _components(
     # 16 bits hold as many labels as there may be in so few pixels.
     _, labels_hw, stats, centroids = cv2.connectedComponentsWithStats(part_hw, ltype=cv2.CV_16U)
     for label in 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= least):
-        x, y, width, height, area = (int(value) for value in stats[label])
-        center_x, center_y = (float(value) for value in centroids[label])
+        x, y = centroids[label].tolist()
+        row = stats[label].tolist()
         yield _Component(
-            class_id,
-            area,
-            x + left,
-            y + top,
-            (center_x + left, center_y + top),
-            (labels_hw[y : y + height, x : x + width] == label).view(np.uint8),
+            class_id, int(label), row, (x + left, y + top), left, top, labels_hw.view(np.uint16)
         )
 
 
@@ -135,8 +149,10 @@ def _region(
     size: tuple[int, int],
 ) -> ClassRegion:
     """Return what is told of a component; size: height and width of the whole class map."""
-    is_region_hw, x, y = component.is_region_hw, component.x, component.y
+    is_region_hw = component.mask()
     height, width = is_region_hw.shape
+    x = component.left + component.stats[cv2.CC_STAT_LEFT]
+    y = component.top + component.stats[cv2.CC_STAT_TOP]
     confidence_hw = np.ascontiguousarray(confidence_hw[y : y + height, x : x + width])
     # Beyond the last row and column that were looked at the picture may be over.
     right, bottom = min((x + width) * stride, size[1]), min((y + height) * stride, size[0])

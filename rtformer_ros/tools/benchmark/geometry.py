@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Benchmark of the projections (costmap, scan, cloud): CPU time of one thread."""
+"""Benchmark of the projections (costmap, scan, cloud) and regions: CPU time of one thread."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rtformer_ros.geometry.costmap import CostmapProjection, CostmapSettings
 from rtformer_ros.geometry.ground_plane import GroundView
 from rtformer_ros.geometry.scan import ScanProjection, ScanSettings
 from rtformer_ros.geometry.voxels import voxel_downsample
+from rtformer_ros.imaging.regions import find_regions, Regions
 from rtformer_ros.labels.label_set import PlannerGroup
 from rtformer_ros.segmentation import Segmentation
 from rtformer_ros.stream.statistics import Distribution
@@ -25,6 +26,9 @@ from rtformer_ros.tools.benchmark.cpu_time import cpu_times, opencv_on_one_core
 from rtformer_ros.tools.benchmark.table import Column, Table
 
 Made = TypeVar('Made')
+
+# As the node's parameters are by default.
+_LEAST_AREA, _MOST_REGIONS = 0.0005, 32
 
 _GROUPS: dict[int, PlannerGroup] = {
     0: 'drivable',
@@ -92,11 +96,21 @@ def _timings(width: int, height: int, runs: int) -> list[GeometryTiming]:
             cloud_ms,
             lambda: voxel_downsample(half.points(depth_hw, segmentation, colors_hwc), 0.05),
         ),
+        ('regions', 0.0, lambda: _regions(segmentation)),
     ]
     return [
-        GeometryTiming(output, rays_ms + making_ms, cpu_times(run, runs))
+        GeometryTiming(output, making_ms and rays_ms + making_ms, cpu_times(run, runs))
         for output, making_ms, run in rows
     ]
+
+
+def _regions(segmentation: Segmentation) -> Regions:
+    """Return those of the groups that the node tells by default, obstacle and dynamic."""
+    least_px = _LEAST_AREA * segmentation.class_map_hw.size
+    classes = [k for k, group in _GROUPS.items() if group in ('obstacle', 'dynamic')]
+    return find_regions(
+        segmentation.class_map_hw, segmentation.confidence_hw, classes, least_px, _MOST_REGIONS
+    )
 
 
 def _view(width: int, height: int) -> GroundView:
