@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-import json
 import logging
 from pathlib import Path
 import traceback
@@ -16,6 +15,7 @@ from typing import Any, TYPE_CHECKING
 
 from aiohttp import web
 from rtformer_ros.errors import ConfigError, NodeUnreachable, RtformerError
+from rtformer_ros.files.json_text import parse_json
 from rtformer_ros.files.packaged_files import models_at_hand
 from rtformer_ros.ros.web.access import Access, TOKEN_COOKIE
 from rtformer_ros.ros.web.picture_stream import PictureStream
@@ -257,8 +257,9 @@ def _file_handler(
 async def _body(request: web.Request, *keys: str) -> dict[str, Any]:
     """Return the JSON object of a request; raises ConfigError unless it has the keys."""
     body: Any = None
-    with suppress(ValueError, RecursionError):
-        body = json.loads(await request.text())
+    # A body of no text, in an encoding that there is not, is none of JSON either.
+    with suppress(ConfigError, ValueError, LookupError):
+        body = parse_json(await request.text(), 'the request')
     if not isinstance(body, dict) or not body.keys() >= set(keys):
         raise ConfigError(f'expected a JSON object with the keys: {", ".join(keys) or "none"}')
     return body

@@ -181,7 +181,7 @@ def test_images_that_are_trained_on_and_scored_are_counted(data: Path, tmp_path:
 @pytest.mark.parametrize(
     ('options', 'words'),
     [
-        (['--dataset', 'voc', '--root', '.'], 'no label file'),
+        (['--dataset', 'pascal', '--root', '.'], 'no label file'),
         (['--dataset', 'folder', '--root', '.'], 'needs --labels'),
         (['--dataset', 'camvid'], '--dataset and --root are needed'),
         (['--dataset', 'camvid', '--root', 'nowhere'], 'there is no folder'),

@@ -170,7 +170,5 @@ def test_what_cannot_be_quantised_is_refused(tmp_path, images):
     with pytest.raises(ModelError, match='is fp16 already; expected an FP32 model'):
         quantize(to_fp16(SHIPPED), images[0])
     foreign = ForeignModel().write(tmp_path / 'foreign.onnx', None)
-    with pytest.raises(
-        ModelError, match=r'takes FLOAT .*; expected uint8 \[n, height, width, 3\]'
-    ):
+    with pytest.raises(ModelError, match='no convolutions to quantise but those that lose too'):
         quantize(foreign, images[0])

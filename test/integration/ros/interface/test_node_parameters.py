@@ -14,6 +14,7 @@ from ros_peer import NODE, number_of, values_of
 from rtformer_ros.ros.input.image_messages import image_array
 from rtformer_ros.ros.interface.parameters import publish_parameter, SPECS
 from rtformer_ros.ros.interface.projection_parameters import PROJECTION_GROUPS
+from rtformer_ros.ros.interface.region_parameters import REGION_GROUPS
 from rtformer_ros.ros.interface.topics import output_topics, tunable_topics
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -265,8 +266,9 @@ def test_change_takes_effect(name, peer, camera, start_node):
 
 def test_topics_are_offered_and_withdrawn(peer, camera, start_node):
     start_node()
-    # label_info needs a package that may be missing, see test_node_classes.
-    for topic in [topic for topic in output_topics() if topic != 'label_info']:
+    # Two need a package that may be missing, see test_node_classes and test_node_regions.
+    needing = {'label_info', 'detections'}
+    for topic in [topic for topic in output_topics() if topic not in needing]:
         name, full_name = publish_parameter(topic), f'{NODE}/{topic}'
         peer.wait_for(lambda n=full_name: peer.node.count_publishers(n), full_name)
         assert peer.set_parameter(name, False).successful
@@ -313,10 +315,13 @@ def test_input_qos_changes(topic, peer, camera, start_node):
 
 
 def test_every_parameter_that_can_change_has_a_test_above():
-    # What makes costmaps, scans and points is changed in test_node_projections, channel_order
-    # in test_image_transport and model_open_timeout_s in test_node_opening.
-    projection = {spec.name for group in PROJECTION_GROUPS for spec in group.specs}
-    tested = {'model', 'model_open_timeout_s', 'channel_order', *VISIBLE, *OTHERS} | projection
+    # What makes costmaps, scans and points is changed in test_node_projections, regions and
+    # coverage in test_node_regions, channel_order in test_image_transport, frame_encoding in
+    # test_node_frames and model_open_timeout_s in test_node_opening.
+    groups = (*PROJECTION_GROUPS, *REGION_GROUPS)
+    elsewhere = {spec.name for group in groups for spec in group.specs}
+    elsewhere |= {'model_open_timeout_s', 'channel_order', 'frame_encoding'}
+    tested = {'model', *VISIBLE, *OTHERS} | elsewhere
     tested |= {*map(publish_parameter, output_topics())}
     for topic in (*tunable_topics(), 'image', 'camera_info', 'depth'):
         tested |= {f'qos.{topic}.reliability', f'qos.{topic}.depth'}

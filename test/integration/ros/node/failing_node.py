@@ -42,12 +42,12 @@ def fail_at_a_frame(camera, frame, *others):
 
 
 WAKE = cameras.Cameras._wake
-PREPARE = frame_worker._prepare
+PREPARE = frame_worker.prepare_job
 
 
 if __name__ == '__main__':
     cameras.Cameras._wake = fail_while_paused
-    frame_worker._prepare = fail_at_a_frame
+    frame_worker.prepare_job = fail_at_a_frame
     services.write_snapshot = fail_to_write
     # Looked up when the program starts.
     node.SegmentationNode = FailingNode
