@@ -14,8 +14,8 @@ import pytest
 
 EXECUTABLES = (
     'segmentation_node', 'image_source', 'export', 'build_engine', 'benchmark', 'demo', 'train',
-    'evaluate', 'import_labels', 'convert', 'download', 'models', 'check_model', 'compare_networks', 'verify_gpu',
-    'process_bag', 'describe_model', 'web',
+    'evaluate', 'import_labels', 'convert', 'download', 'models', 'check_model', 'verify_gpu',
+    'process_bag', 'describe_model', 'compare_networks', 'web',
 )  # fmt: skip
 REPOSITORY = Path(__file__).resolve().parents[2]
 
