@@ -26,6 +26,9 @@ class Row {
       input.addEventListener('keydown', (event) => {
         if (event.key === 'Escape') this.forget();
       });
+      // What somebody is typing stays, whatever comes of the node meanwhile.
+      input.addEventListener('input', () => { input.dataset.touched = 'yes'; });
+      input.addEventListener('blur', () => { delete input.dataset.touched; });
     }
     const label = element('label', { htmlFor: this.id, textContent: `${declared.name} ` },
       element('small', { textContent: this.limits() }));
@@ -92,6 +95,7 @@ class Row {
   /** Give up what was typed and refused. */
   forget() {
     this.isRefused = false;
+    for (const input of this.inputs) delete input.dataset.touched;
     this.showRefusal('');
     this.take(this.declared);
   }
@@ -99,6 +103,7 @@ class Row {
   /** Send a value; while one is on its way, only the newest waits. */
   async send(input) {
     const value = this.valueOf(input);
+    delete input.dataset.touched;
     for (const other of this.inputs) if (other !== input) this.put(other, value);
     this.next = { value };
     if (this.isBusy) return;

@@ -67,6 +67,16 @@ def test_a_slider_changes_node_and_picture_a_wrong_value_is_refused_a_model_is_s
     field.press('Escape')
     refusal.wait_for(state='hidden')
     assert field.input_value() == '1'
+    # What is being typed stays while something else changes the value; Escape takes that.
+    field.press_sequentially('23')
+    typed = field.input_value()
+    assert peer.set_parameter('overlay_alpha', 0.5).successful
+    page.wait_for_function(f'() => ({PURE})() < 0.8')
+    page.wait_for_timeout(1500)
+    assert field.input_value() == typed
+    field.press('Escape')
+    assert field.input_value() == '0.5'
+    assert peer.get_parameter('overlay_alpha') == 0.5
 
     # A second browser sees what the first one does, and the first what the second does.
     other = open_page(server.url, color_scheme='dark')
