@@ -59,7 +59,9 @@ function showState(state) {
   const statuses = isHere ? state.statuses : [];
   write(byId('pause'), isPaused ? 'Continue' : 'Pause');
   byId('pause').setAttribute('aria-pressed', String(isPaused));
-  for (const id of ['pause', 'snapshot']) byId(id).disabled = !isHere;
+  byId('pause').disabled = !isHere;
+  // Not with the diagnostics, which a busy machine delays: the keyboard's focus would go.
+  byId('snapshot').disabled = !state.is_there;
   showCameras(state.cameras);
   picture.colors = new Map((state.labels.classes ?? []).map((row) => [row.id, row.color]));
   showLegend(state.labels, state.shares);

@@ -123,11 +123,12 @@ def test_views_pointer_pause_and_snapshot_with_the_keyboard_and_a_closed_page_co
     page.wait_for_selector('#pixel:has-text("confidence")')
     assert page.inner_text('#pixel').split(',')[0] in ('red', 'green', 'blue')
 
-    page.focus('#snapshot')
+    page.focus('#snapshot:enabled')
     page.keyboard.press('Enter')
-    page.wait_for_selector('#answer:has-text("Snapshot written")')
-    assert (Path(page.inner_text('#answer').split(': ')[1]) / 'input.png').is_file()
-    page.focus('#pause')
+    words, told = page.inner_text('#answer:visible').split(': ')
+    assert words == 'Snapshot written', told
+    assert (Path(told) / 'input.png').is_file()
+    page.focus('#pause:enabled')
     page.keyboard.press('Enter')
     page.wait_for_selector('#pause[aria-pressed="true"]')
     page.wait_for_selector('#picture-note:has-text("Paused")')
