@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from rclpy.callback_groups import CallbackGroup
     from rclpy.node import Node
+    from rclpy.publisher import Publisher
     from rtformer_ros.engines.base import Engine
     from rtformer_ros.imaging.roi import Roi
     from rtformer_ros.ros.frames.config import FrameConfig
@@ -152,6 +153,11 @@ class Camera:
         if settings.max_rate_hz != self._settings.max_rate_hz:
             self._rate_limit = RateLimit(settings.max_rate_hz)
         self._settings = settings
+
+    @property
+    def publishers(self) -> list[Publisher]:
+        """Return the publishers of its outputs."""
+        return self._outputs.publishers
 
     @property
     def is_resting(self) -> bool:

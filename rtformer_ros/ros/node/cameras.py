@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 import threading
 from typing import TYPE_CHECKING
 
 from rtformer_ros.ros.interface.topics import COSTMAP
 from rtformer_ros.ros.node.camera import Camera
+from rtformer_ros.ros.node.subscriber_watch import new_subscriber_watch
 from rtformer_ros.ros.output.fused_costmap import FusedCostmap
 
 if TYPE_CHECKING:
@@ -20,63 +20,8 @@ if TYPE_CHECKING:
     from rtformer_ros.ros.input.image_input import ReceivedImage
     from rtformer_ros.ros.interface.settings import CameraSettings
     from rtformer_ros.ros.node.managed_node import ManagedNode
+    from rtformer_ros.ros.node.subscriber_watch import MatchedWatch, PollingWatch
     from rtformer_ros.stream.latest_queue import LatestQueue
-
-
-# Below the period of a usual camera, so that its next frame is received.
-_WATCH_PERIOD_S = 0.03
-_PAUSE_AFTER_ERROR_S = 5.0
-
-
-class _Watch:
-    """
-    Thread that looks whether a resting camera is wanted by now, as long as one rests.
-
-    A timer would do the same at four times the cost: the executor goes through all entities of
-    the node whenever it fires.
-    """
-
-    def __init__(
-        self, look: Callable[[], bool], keep_error: Callable[[str, Exception], None]
-    ) -> None:
-        """
-        Start.
-
-        look: wakes who is wanted, and returns whether any camera rests. keep_error: takes what it
-        raises, after which it is called again.
-        """
-        self._look = look
-        self._keep_error = keep_error
-        self._begun, self._ended = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name='watch', daemon=True)
-        self._thread.start()
-
-    def begin(self) -> None:
-        """Look again from now on."""
-        self._begun.set()
-
-    def end(self) -> None:
-        """End the thread."""
-        self._ended.set()
-        self._begun.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while self._begun.wait() and not self._ended.is_set():
-            # Before the look, or what begins meanwhile would be forgotten.
-            self._begun.clear()
-            if self._is_more_to_see():
-                self._begun.set()
-                self._ended.wait(_WATCH_PERIOD_S)
-
-    def _is_more_to_see(self) -> bool:
-        try:
-            return self._look()
-        except Exception as error:  # noqa: BLE001  a watch that has ended would wake nobody
-            self._keep_error('watch', error)
-            # Not a log line each time that it comes again.
-            self._ended.wait(_PAUSE_AFTER_ERROR_S)
-            return True
 
 
 class Cameras:
@@ -97,7 +42,7 @@ class Cameras:
         self._is_offered = False
         self._is_paused = False
         self._queue: LatestQueue[Camera, ReceivedImage] | None = None
-        self._watch: _Watch | None = None
+        self._watch: MatchedWatch | PollingWatch | None = None
         self._fused_costmap = FusedCostmap(node)
         # Never changed in place, so that others may iterate over it at any time.
         self._cameras = tuple(self._new(name) for name in names)
@@ -137,15 +82,15 @@ class Cameras:
             self._queue = queue
             for camera in self._cameras:
                 camera.start(queue)
-            self._watch = _Watch(self._wake, self._node.keep_error)
-            self._watch.begin()
+            self._watch = new_subscriber_watch(self._node, self._wake, self._node.keep_error)
+            self._watch_resting()
 
     def stop(self) -> None:
         """Unsubscribe."""
         with self._lock:
             self._queue = None
             if self._watch is not None:
-                self._watch.end()
+                self._watch.close()
                 self._watch = None
             for camera in self._cameras:
                 camera.stop()
@@ -174,6 +119,9 @@ class Cameras:
         """
         with self._lock:
             self._settings = settings
+            if self._watch is not None:
+                # What is watched would outlive its end.
+                self._watch.follow(())
             kept = {camera.name: camera for camera in self._cameras if camera.name in names}
             for camera in kept.values():
                 camera.configure(settings)
@@ -186,14 +134,14 @@ class Cameras:
                     camera.close()
             if self._is_offered:
                 self._offer_fused_costmap()
+            self._watch_resting()
 
     def follow_graph(self) -> None:
         """Check whether publishers and subscribers still fit; call it about once a second."""
         with self._lock:
             for camera in self._cameras:
                 camera.follow_graph()
-            if self._watch is not None:
-                self._watch.begin()
+            self._watch_resting()
 
     def _offer_fused_costmap(self) -> None:
         """Offer one costmap of all cameras where that is asked for; unless one has no name."""
@@ -205,12 +153,20 @@ class Cameras:
         )
         self._fused_costmap.configure(output.topics[COSTMAP] if is_offered else None)
 
-    def _wake(self) -> bool:
-        """Wake the cameras that are wanted by now; returns whether any rests on."""
+    def _wake(self) -> None:
+        """Wake the cameras that are wanted by now."""
+        with self._lock:
+            for camera in self._cameras:
+                if camera.is_resting:
+                    camera.wake()
+            self._watch_resting()
+
+    def _watch_resting(self) -> None:
+        """Watch for subscribers of the cameras that rest."""
         resting = [camera for camera in self._cameras if camera.is_resting]
-        for camera in resting:
-            camera.wake()
-        return any(camera.is_resting for camera in resting)
+        if self._watch is not None:
+            publishers = [each for camera in resting for each in camera.publishers]
+            self._watch.follow([*publishers, *self._fused_costmap.publishers] if resting else [])
 
     def _new(self, name: str) -> Camera:
         camera = Camera(self._node, self._group, name, self._settings, self._fused_costmap)

@@ -129,6 +129,11 @@ class ClassPublishers:
         self._config: FrameConfig | None = None
         self._frame_id: str | None = None
 
+    @property
+    def publishers(self) -> list[Publisher]:
+        """Return the publishers of the topics that are offered."""
+        return list(self._publishers.values())
+
     def configure(self, topics: AbstractSet[str], config: FrameConfig | None) -> None:
         """Offer exactly these topics, and publish what the configuration changes."""
         for topic in self._publishers.keys() - topics:

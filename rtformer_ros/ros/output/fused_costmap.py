@@ -59,6 +59,12 @@ class FusedCostmap:
                 )
 
     @property
+    def publishers(self) -> list[Publisher]:
+        """Return its publisher, none where it is not offered."""
+        with self._lock:
+            return [] if self._publisher is None else [self._publisher]
+
+    @property
     def is_wanted(self) -> bool:
         """Return whether it is offered and somebody subscribes to it."""
         with self._lock:

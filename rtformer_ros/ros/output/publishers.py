@@ -66,6 +66,12 @@ class Outputs:
         self._throttle = MessageThrottle(_LOG_PERIOD_S, _MOST_IN_PERIOD)
 
     @property
+    def publishers(self) -> list[Publisher]:
+        """Return the publishers of all topics that are offered."""
+        with self._lock:
+            return [*self._publishers.values(), *self._classes.publishers]
+
+    @property
     def unserved_topics(self) -> dict[str, str]:
         """Return, by topic (~/mask), why a subscriber of it gets nothing."""
         with self._lock:

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The segmentation node with faults: transition, timer, service, thread and frames that raise."""
 
+import os
 import sys
 
-from rtformer_ros.ros.node import cameras, frame_worker, node, services
+from rtformer_ros.ros.node import cameras, frame_worker, node, services, subscriber_watch
 from rtformer_ros.ros.programs import segmentation_node
 
 
@@ -23,9 +24,9 @@ class FailingNode(node.SegmentationNode):
 
 
 def fail_while_paused(cameras):
-    """Raise in the thread that wakes resting cameras, until the node is told to go on."""
+    """Raise where resting cameras are woken, until the node is told to go on."""
     if cameras.is_paused:
-        raise ArithmeticError('a thread of the test')
+        raise ArithmeticError('a watch of the test')
     return WAKE(cameras)
 
 
@@ -46,6 +47,9 @@ PREPARE = frame_worker.prepare_job
 
 
 if __name__ == '__main__':
+    if os.environ.get('POLL'):
+        # As on Humble, which has no events of subscribers.
+        subscriber_watch._MATCHED = None
     cameras.Cameras._wake = fail_while_paused
     frame_worker.prepare_job = fail_at_a_frame
     services.write_snapshot = fail_to_write

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A lifecycle manager has the node in its hands."""
 
+from functools import partial
 import os
 from pathlib import Path
 import platform
 import sys
+from types import MappingProxyType
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
@@ -141,9 +143,10 @@ def test_nothing_wakes_a_node_that_was_shut_down(peer, models, start_node):
     assert node.end()[0] == 0
 
 
-def failing(start_node, **parameters):
+def failing(start_node, variables=MappingProxyType({}), **parameters):
     folders = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    return start_node(module='failing_node', variables={'PYTHONPATH': folders}, **parameters)
+    variables = {'PYTHONPATH': folders, **variables}
+    return start_node(module='failing_node', variables=variables, **parameters)
 
 
 def test_exception_in_a_transition_is_told_and_can_be_mended(peer, start_node):
@@ -203,19 +206,20 @@ def test_exception_in_a_service_is_answered_and_told(peer, camera, start_node, c
     peer.node.destroy_client(client)
 
 
-def test_the_thread_that_wakes_cameras_outlives_an_exception(peer, camera, start_node):
-    failing(start_node)
+@pytest.mark.parametrize(
+    ('variables', 'error'), [({}, 'eventhandler callback: '), ({'POLL': '1'}, 'watch: ')]
+)
+def test_the_watch_that_wakes_cameras_outlives_an_exception(
+    peer, camera, start_node, variables, error
+):
+    failing(start_node, variables)
     peer.watch_diagnostics()
-    client = peer.node.create_client(SetBool, f'{NODE}/set_enabled')
-    assert client.wait_for_service(10.0)
-    for is_enabled in (False, True):
-        answer = client.call_async(SetBool.Request(data=is_enabled))
-        peer.wait_for(answer.done, 'an answer')
-        if not is_enabled:
-            wait_for_error(peer, 'watch: ArithmeticError: a thread of the test')
+    pause = partial(peer.call, SetBool, f'{NODE}/set_enabled')
+    pause(SetBool.Request(data=False))
     masks = peer.collect(f'{NODE}/mask')
+    wait_for_error(peer, f'{error}ArithmeticError: a watch of the test')
+    pause(SetBool.Request(data=True))
     camera.publish_until(lambda: masks, noise())
-    peer.node.destroy_client(client)
 
 
 def test_exception_at_a_frame_costs_that_frame_and_is_told(peer, camera, start_node, connect):
