@@ -129,9 +129,8 @@ class Segmenter:
         frame = CameraFrame(encoding, planes, sampling, remap, self._threshold)
         result = self._engine.infer_frame(frame)
         assert result.small_class_map_hw is not None
-        small_hw = content_of(result.small_class_map_hw, placement)
-        is_much_larger = size[0] * size[1] >= _MUCH_LARGER * small_hw.size
-        return replace(result, small_class_map_hw=small_hw if is_much_larger else None)
+        small_hw = _small(result.small_class_map_hw, placement, size)
+        return replace(result, small_class_map_hw=small_hw)
 
     def preprocess(
         self, image_hwc: npt.NDArray[np.uint8], index: int = 0
@@ -177,9 +176,7 @@ class Segmenter:
             confidence_hw = self._put_back(confidence_hw, placement, size)
         unseen = self._unseen(size)
         if unseen is None:
-            small_hw = content_of(ids_hw, placement)
-            is_much_larger = size[0] * size[1] >= _MUCH_LARGER * small_hw.size
-            return Segmentation(class_map_hw, confidence_hw, small_hw if is_much_larger else None)
+            return Segmentation(class_map_hw, confidence_hw, _small(ids_hw, placement, size))
         if with_confidence:
             confidence_hw = np.asarray(cv2.subtract(confidence_hw, unseen.unseen_hw), np.uint8)
         # Any id, together with the bits of 255, is 255: unlabelled.
@@ -224,6 +221,14 @@ class Segmenter:
                 result.confidence_hw < self._threshold, np.uint8(UNLABELED_ID), class_map_hw
             )
         return class_map_hw
+
+
+def _small(
+    ids_hw: npt.NDArray[np.uint8], placement: Placement, size: Size
+) -> npt.NDArray[np.uint8] | None:
+    """Return what a class map of `size` is enlarged from where it is much larger, None else."""
+    small_hw = content_of(ids_hw, placement)
+    return small_hw if size[0] * size[1] >= _MUCH_LARGER * small_hw.size else None
 
 
 def _unseen_pixels(roi: Roi | None, ignored: UnseenPixels | None, size: Size) -> UnseenPixels:

@@ -64,6 +64,13 @@ class ChildProcesses:
         text = self.log_path(name).read_text(encoding='utf-8', errors='replace')
         return '\n'.join(text.splitlines()[-_TAIL_LINES:])
 
+    def failure(self, name: str) -> str:
+        """Return how a process ended and what it wrote last, for a message."""
+        return (
+            f'{name} ended with exit code {self.exit_code(name)}; it wrote last '
+            f'({self.log_path(name)}):\n{self.log_tail(name)}'
+        )
+
     def __enter__(self) -> ChildProcesses:
         """Return itself."""
         return self

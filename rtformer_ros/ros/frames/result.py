@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rtformer_ros.drawing.rendering import Rendering
+from rtformer_ros.imaging.regions import find_regions, Regions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,3 +62,15 @@ class FrameResult:
     def rendering(self) -> Rendering:
         """Return the frame's pictures; what several of them need is made once."""
         return Rendering(self.config.render, self.read_image, self.segmentation)
+
+    @cached_property
+    def regions(self) -> Regions:
+        """Return the regions that the parameters ask for; several outputs tell them."""
+        options, segmentation = self.config.settings.regions, self.segmentation
+        return find_regions(
+            segmentation.class_map_hw,
+            segmentation.confidence_hw,
+            self.config.region_ids,
+            options.min_area * segmentation.class_map_hw.size,
+            options.max_count,
+        )

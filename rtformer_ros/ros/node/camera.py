@@ -137,7 +137,7 @@ class Camera:
         Projections alone may take some megabytes, which a node that rests gives back.
         """
         self._outputs.forget()
-        self._smoother.clear()
+        self.forget_past()
         self.ground_view.clear()
 
     def close(self) -> None:

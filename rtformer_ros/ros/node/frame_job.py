@@ -50,8 +50,7 @@ class FrameJob:
     @property
     def encoding(self) -> str:
         """Return how the message holds its pixels."""
-        message = self.message
-        return message.format if isinstance(message, CompressedImage) else message.encoding
+        return _encoding_of(self.message)
 
 
 def prepare_job(camera: Camera, frame: ReceivedImage, config: FrameConfig, index: int) -> FrameJob:
@@ -95,12 +94,15 @@ def _planes(
     """Return the planes of a frame that the engine takes as it came, None for any other."""
     if not config.engine.frame_encodings:
         return None
-    encoding = message.format if isinstance(message, CompressedImage) else message.encoding
-    reason = config.reason_against_frames(encoding)
+    reason = config.reason_against_frames(_encoding_of(message))
     if reason or isinstance(message, CompressedImage):
         camera.note_doubt(f'they are prepared on the host: {reason or "they are compressed"}')
         return None
     return message_planes(message, config.settings.max_image_pixels)
+
+
+def _encoding_of(message: Image | CompressedImage) -> str:
+    return message.format if isinstance(message, CompressedImage) else message.encoding
 
 
 def _decoded(message: Image | CompressedImage, config: FrameConfig, topic: str) -> DecodedImage:

@@ -101,12 +101,11 @@ class Outputs:
                 self._fused_costmap.forget(self._prefix)
 
     def close(self) -> None:
-        """Withdraw all topics, and forget what was kept from frame to frame."""
+        """Withdraw all topics."""
         with self._lock:
             for topic in list(self._publishers):
                 self._withdraw(topic)
             self._classes.configure(frozenset(), None)
-            self.forget()
 
     def check_subscribers(self) -> None:
         """Look for subscribers whose QoS the publishers do not meet, and warn of new ones."""

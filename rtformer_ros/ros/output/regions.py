@@ -10,7 +10,6 @@ from typing import Any, TYPE_CHECKING
 
 import numpy as np
 from rtformer_ros.errors import ConfigError, GeometryError, ImageError, shown
-from rtformer_ros.imaging.regions import find_regions
 from rtformer_ros.ros.input.camera_info import camera_model
 from rtformer_ros.ros.output.points import decoded_depth
 from std_msgs.msg import String
@@ -18,6 +17,7 @@ from std_msgs.msg import String
 if TYPE_CHECKING:
     import numpy.typing as npt
     from rtformer_ros.imaging.regions import ClassRegion, Regions
+    from rtformer_ros.labels.published_classes import PublishedClass
     from rtformer_ros.ros.frames.result import FrameResult
 
     Position = list[float] | None
@@ -41,16 +41,8 @@ class LocatedRegions:
 
 
 def locate_regions(frame: FrameResult) -> LocatedRegions:
-    """Return the regions that the parameters ask for."""
-    settings, segmentation = frame.config.settings.regions, frame.segmentation
-    found = find_regions(
-        segmentation.class_map_hw,
-        segmentation.confidence_hw,
-        frame.config.region_ids,
-        settings.min_area * segmentation.class_map_hw.size,
-        settings.max_count,
-    )
-    return LocatedRegions(found, *_positions(frame, found.regions))
+    """Return the regions of a frame with their places."""
+    return LocatedRegions(frame.regions, *_positions(frame, frame.regions.regions))
 
 
 def make_regions(frame: FrameResult) -> String:
@@ -62,6 +54,7 @@ def make_regions(frame: FrameResult) -> String:
     located = locate_regions(frame)
     found = located.found
     height, width = frame.segmentation.class_map_hw.shape
+    classes = {each.class_id: each for each in frame.config.classes}
     content = {
         'version': _VERSION,
         'stamp': {'sec': frame.header.stamp.sec, 'nanosec': frame.header.stamp.nanosec},
@@ -72,15 +65,14 @@ def make_regions(frame: FrameResult) -> String:
         'omitted': found.omitted,
         'position_error': located.position_error,
         'regions': [
-            _entry(frame, region, position)
+            _entry(classes[region.class_id], region, position)
             for region, position in zip(found.regions, located.positions, strict=True)
         ],
     }
     return String(data=json.dumps(content, ensure_ascii=False))
 
 
-def _entry(frame: FrameResult, region: ClassRegion, position: Position) -> dict[str, Any]:
-    published = next(c for c in frame.config.classes if c.class_id == region.class_id)
+def _entry(published: PublishedClass, region: ClassRegion, position: Position) -> dict[str, Any]:
     return {
         'class_id': region.class_id,
         'class': published.name,

@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-import io
 import json
 import os
 from pathlib import Path
 import platform
 
 from rtformer_ros import __version__
+from rtformer_ros.drawing.figure_png import png_of
 from rtformer_ros.engines.reduced_precision.cpu_features import cpu_flags, describe_flags
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.atomic_file import write_atomically
@@ -103,9 +103,7 @@ def chart_of(title: str, tables: Sequence[Table]) -> bytes:
     axes = figure.subplots(len(drawn), squeeze=False, height_ratios=heights)[:, 0]
     for axis, table in zip(axes, drawn, strict=True):
         _draw(axis, table)
-    content = io.BytesIO()
-    figure.savefig(content, format='png', dpi=100)
-    return content.getvalue()
+    return png_of(figure)
 
 
 def check_chart() -> None:

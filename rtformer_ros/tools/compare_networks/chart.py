@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-import io
 import math
 from pathlib import Path
 
+from rtformer_ros.drawing.figure_png import png_of
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.tools.benchmark.report import check_chart, Conditions
 from rtformer_ros.tools.benchmark.table import Table
@@ -44,9 +44,7 @@ def write_scatter(path: Path, conditions: Conditions, table: Table) -> None:
     if not has_scores:
         axis.set_yscale('log')
     axis.grid(visible=True, alpha=0.3)
-    content = io.BytesIO()
-    figure.savefig(content, format='png', dpi=100)
-    write_atomically(path, content.getvalue())
+    write_atomically(path, png_of(figure))
 
 
 def _numbers(table: Table, name: str) -> list[float]:

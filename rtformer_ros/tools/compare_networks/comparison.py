@@ -13,7 +13,6 @@ from statistics import median
 import tempfile
 
 import numpy as np
-import onnx
 from rtformer_ros.deploy.export import export_onnx
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.network.registry import build_network
@@ -56,7 +55,7 @@ def comparison_table(candidates: Sequence[Candidate], case: ComparisonCase) -> T
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         paths = [Path(folder) / f'{number}.onnx' for number, _ in enumerate(candidates)]
         parameters = [_export(*each, case) for each in zip(candidates, paths, strict=True)]
-        counts = [count_multiplications(onnx.load(path)) for path in paths]
+        counts = [count_multiplications(path) for path in paths]
         image_nhwc = np.random.default_rng(0).integers(
             0, 256, (1, case.height, case.width, 3), np.uint8
         )

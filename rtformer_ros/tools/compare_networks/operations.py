@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import onnx
 from rtformer_ros.deploy.onnx_file import read_onnx
@@ -13,7 +14,7 @@ from rtformer_ros.errors import ModelError, quoted
 Shape = tuple[int, ...]
 
 
-def count_multiplications(source: onnx.ModelProto) -> int:
+def count_multiplications(source: Path | onnx.ModelProto) -> int:
     """
     Return the multiply-accumulates of a graph for one image.
 

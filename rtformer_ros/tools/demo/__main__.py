@@ -52,7 +52,7 @@ def run_demo(options: DemoOptions, facts: ModelFacts) -> dict[str, Any]:
                 raise EngineError('the demo takes too long; see the logs in its output folder')
             time.sleep(_POLL_S)
         if processes.exit_code(LISTENER) != 0:
-            raise EngineError(_failure(processes, LISTENER))
+            raise EngineError(processes.failure(LISTENER))
     return _read_summary(options.output)
 
 
@@ -111,16 +111,9 @@ def _listener_arguments(options: DemoOptions, facts: ModelFacts) -> list[str]:
 def _check_processes(processes: ChildProcesses) -> None:
     """Raise EngineError when the node has ended or the camera has failed."""
     if processes.exit_code(NODE) is not None:
-        raise EngineError(_failure(processes, NODE))
+        raise EngineError(processes.failure(NODE))
     if processes.exit_code(CAMERA) not in (None, 0):
-        raise EngineError(_failure(processes, CAMERA))
-
-
-def _failure(processes: ChildProcesses, name: str) -> str:
-    return (
-        f'{name} ended with exit code {processes.exit_code(name)}; it wrote last '
-        f'({processes.log_path(name)}):\n{processes.log_tail(name)}'
-    )
+        raise EngineError(processes.failure(CAMERA))
 
 
 def _empty_output(folder: Path) -> None:

@@ -41,11 +41,8 @@ def serve_demo(options: DemoOptions) -> NoReturn:
         address = ''
         while True:
             for name in _MODULES:
-                if (code := processes.exit_code(name)) is not None:
-                    raise EngineError(
-                        f'{name} ended with exit code {code}; it wrote last '
-                        f'({processes.log_path(name)}):\n{processes.log_tail(name)}'
-                    )
+                if processes.exit_code(name) is not None:
+                    raise EngineError(processes.failure(name))
             if not address and (address := _address(processes.log_tail('web'))):
                 print(f'open {address} in a browser; Ctrl-C ends it', flush=True)
             time.sleep(_POLL_S)

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import csv
-import io
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from rtformer_ros.drawing.figure_png import png_of
 from rtformer_ros.files.atomic_file import write_atomically
 
 _MOST_POINTS = 400
@@ -36,9 +36,7 @@ def draw_curves(folder: Path) -> None:
     lower.legend()
     for axis in (upper, lower):
         axis.grid(alpha=0.3)
-    content = io.BytesIO()
-    figure.savefig(content, format='png', dpi=100)
-    write_atomically(folder / 'curves.png', content.getvalue())
+    write_atomically(folder / 'curves.png', png_of(figure))
 
 
 def _columns(path: Path) -> dict[str, npt.NDArray[np.float64]]:

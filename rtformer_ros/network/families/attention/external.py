@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from typing import cast
 
-from rtformer_ros.network.blocks import BatchNorm, spatial_size
+from rtformer_ros.network.blocks import spatial_size
 from rtformer_ros.network.families.attention.gpu_friendly import normalise_twice
+from rtformer_ros.network.families.attention.self_attention import norm_projection
 from torch import nn, Tensor
 
 EXPANSION = 4
@@ -31,13 +32,9 @@ class ExternalAttention(nn.Module):
     ) -> None:
         """Build the layers; where the two widths differ the map is halved as well."""
         super().__init__()
-        stride = 1 if in_channels == out_channels else 2
         wide = EXPANSION * out_channels
         self.head_channels = out_channels // heads
-        self.expansion = nn.Sequential(
-            BatchNorm(in_channels, momentum=momentum),
-            nn.Conv2d(in_channels, wide, 1, stride, bias=False),
-        )
+        self.expansion = norm_projection(in_channels, out_channels, wide, momentum)
         self.memory_keys = nn.Conv2d(self.head_channels, memory, 1, bias=False)
         self.memory_values = nn.Conv2d(memory, self.head_channels, 1)
         self.projection = nn.Conv2d(wide, out_channels, 1)

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from rtformer_ros.network.blocks import BatchNorm, spatial_size
-from rtformer_ros.network.families.attention.self_attention import attend
+from rtformer_ros.network.blocks import spatial_size
+from rtformer_ros.network.families.attention.self_attention import attend, norm_projection
 import torch
 from torch import nn, Tensor
 
@@ -31,11 +31,7 @@ class LinformerAttention(nn.Module):
     ) -> None:
         """Build the layers; where the two widths differ the map is halved as well."""
         super().__init__()
-        stride = 1 if in_channels == out_channels else 2
-        self.qkv = nn.Sequential(
-            BatchNorm(in_channels, momentum=momentum),
-            nn.Conv2d(in_channels, 3 * out_channels, 1, stride, bias=False),
-        )
+        self.qkv = norm_projection(in_channels, out_channels, 3 * out_channels, momentum)
         self.key_projection = nn.Parameter(torch.zeros(LINFORMER_GRID**2, tokens))
         self.value_projection = nn.Parameter(torch.zeros(LINFORMER_GRID**2, tokens))
         self.projection = nn.Conv2d(out_channels, out_channels, 1)

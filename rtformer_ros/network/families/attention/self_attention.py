@@ -24,11 +24,7 @@ class SelfAttention(nn.Module):
     ) -> None:
         """Build the layers; where the two widths differ the map is halved as well."""
         super().__init__()
-        stride = 1 if in_channels == out_channels else 2
-        self.qkv = nn.Sequential(
-            BatchNorm(in_channels, momentum=momentum),
-            nn.Conv2d(in_channels, 3 * out_channels, 1, stride, bias=False),
-        )
+        self.qkv = norm_projection(in_channels, out_channels, 3 * out_channels, momentum)
         self.projection = nn.Conv2d(out_channels, out_channels, 1)
         self.heads = heads
 
@@ -40,6 +36,21 @@ class SelfAttention(nn.Module):
         split = qkv.reshape(-1, 3, self.heads, width // self.heads, tokens)
         attended = attend(split[:, 0], split[:, 1], split[:, 2])
         return cast('Tensor', self.projection(attended.reshape(-1, width, *size)))
+
+
+def norm_projection(
+    in_channels: int, out_channels: int, inner_channels: int, momentum: float
+) -> nn.Sequential:
+    """
+    Return batch norm and a 1x1 convolution without bias to what attention reads.
+
+    It halves the map where the block's out_channels are not its in_channels.
+    """
+    stride = 1 if in_channels == out_channels else 2
+    return nn.Sequential(
+        BatchNorm(in_channels, momentum=momentum),
+        nn.Conv2d(in_channels, inner_channels, 1, stride, bias=False),
+    )
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:

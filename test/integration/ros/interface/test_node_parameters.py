@@ -318,11 +318,9 @@ def test_every_parameter_that_can_change_has_a_test_above():
     # What makes costmaps, scans and points is changed in test_node_projections, regions and
     # coverage in test_node_regions, channel_order in test_image_transport, frame_encoding in
     # test_node_frames and model_open_timeout_s in test_node_opening.
-    groups = (*PROJECTION_GROUPS, *REGION_GROUPS)
-    elsewhere = {spec.name for group in groups for spec in group.specs}
-    elsewhere |= {'model_open_timeout_s', 'channel_order', 'frame_encoding'}
-    tested = {'model', *VISIBLE, *OTHERS} | elsewhere
-    tested |= {*map(publish_parameter, output_topics())}
+    tested = {spec.name for group in (*PROJECTION_GROUPS, *REGION_GROUPS) for spec in group.specs}
+    tested |= {'model_open_timeout_s', 'channel_order', 'frame_encoding', 'model'}
+    tested |= {*VISIBLE, *OTHERS, *map(publish_parameter, output_topics())}
     for topic in (*tunable_topics(), 'image', 'camera_info', 'depth'):
         tested |= {f'qos.{topic}.reliability', f'qos.{topic}.depth'}
     assert tested == {name for name, spec in SPECS.items() if not spec.read_only}
