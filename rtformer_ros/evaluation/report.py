@@ -96,6 +96,17 @@ def described_ignored(dataset: Dataset) -> str:
     return f'id(s) {", ".join(map(str, ids))} of the label files'
 
 
+def described_scores(trimap_widths_px: Sequence[int]) -> str:
+    """Return the protocol's `scores`, where trimaps are scored too if there are any widths."""
+    if not trimap_widths_px:
+        return _SCORED
+    widths = ', '.join(map(str, trimap_widths_px))
+    return (
+        f'{_SCORED}; and over the pixels at most {widths} pixels from another class of the truth '
+        '(diagonals count as one)'
+    )
+
+
 def class_table(evaluation: Evaluation) -> str:
     """Return the IoU of each class, its share of the true pixels, and the scores over all."""
     scores, labels = evaluation.scores, evaluation.dataset.labels
@@ -113,8 +124,25 @@ def class_table(evaluation: Evaluation) -> str:
     return '\n'.join(lines)
 
 
+def trimap_table(evaluation: Evaluation) -> str:
+    """Return the scores near borders by width, and which share of the true pixels they are of."""
+    total = evaluation.scores.confusion.sum()
+    lines = [f'{"trimap px":>9}  {"mIoU %":>6}  {"accuracy %":>10}  {"pixels %":>8}']
+    for each in evaluation.trimaps:
+        share = each.scores.confusion.sum() / max(1, total)
+        lines.append(
+            f'{each.width_px:9}  {_percent(each.scores.mean_iou):>6}  '
+            f'{_percent(each.scores.pixel_accuracy):>10}  {100 * share:8.2f}'
+        )
+    return '\n'.join(lines)
+
+
 def results(evaluation: Evaluation, protocol: Protocol) -> dict[str, Any]:
-    """Return protocol and scores as plain data; shares are 0..1."""
+    """
+    Return protocol and scores as plain data; shares are 0..1.
+
+    `iou` of a trimap is by class, in the order of `classes`.
+    """
     scores, labels = evaluation.scores, evaluation.dataset.labels
     pixels = scores.confusion.sum(axis=1).tolist()
     return {
@@ -133,6 +161,16 @@ def results(evaluation: Evaluation, protocol: Protocol) -> dict[str, Any]:
                 'pixel_accuracy': _number(image.pixel_accuracy),
             }
             for image in evaluation.images
+        ],
+        'trimaps': [
+            {
+                'width_px': each.width_px,
+                'mean_iou': _number(each.scores.mean_iou),
+                'pixel_accuracy': _number(each.scores.pixel_accuracy),
+                'pixels': int(each.scores.confusion.sum()),
+                'iou': [_number(float(iou)) for iou in each.scores.iou],
+            }
+            for each in evaluation.trimaps
         ],
     }
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 import heapq
 from itertools import count
@@ -12,6 +12,7 @@ from itertools import count
 import numpy as np
 import numpy.typing as npt
 from rtformer_ros.errors import ConfigError, ModelError
+from rtformer_ros.evaluation.trimaps import trimap_confusions, TrimapScores
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.training.data.sample_store import decode_sample
 from rtformer_ros.training.datasets.dataset import Dataset, Sample
@@ -43,13 +44,15 @@ class Evaluation:
     The scores of a model on a data set.
 
     scores: over all pixels of all images; images: in the order of the data set; worst: those with
-    the lowest mean IoU and the class map that the model gave, the worst one first.
+    the lowest mean IoU and the class map that the model gave, the worst one first; trimaps: over
+    the pixels near borders of all images, the narrowest first; empty where none were asked for.
     """
 
     dataset: Dataset
     scores: Scores
     images: tuple[ImageScore, ...]
     worst: tuple[tuple[ImageScore, ClassMapHw], ...]
+    trimaps: tuple[TrimapScores, ...] = ()
 
 
 def evaluate(
@@ -57,17 +60,20 @@ def evaluate(
     predict: Predict,
     *,
     worst_count: int = 8,
+    trimap_widths_px: Sequence[int] = (),
     on_image: Callable[[], None] = lambda: None,
 ) -> Evaluation:
     """
     Run a model on every image and count how often each class is taken for which.
 
-    worst_count: how many images to keep the predictions of; on_image: called after each image.
+    worst_count: how many images to keep the predictions of; trimap_widths_px: pixels, ascending,
+    see trimap; on_image: called after each image.
     Raises ImageError for a sample that is broken, ModelError for a class that the data set has
     not.
     """
     classes = len(dataset.labels)
     total = np.zeros((classes, classes), np.int64)
+    in_trimaps = np.zeros((len(trimap_widths_px), classes, classes), np.int64)
     images: list[ImageScore] = []
     # A heap whose first is the best of the worst; the number keeps class maps from comparison.
     worst: list[tuple[float, int, ImageScore, ClassMapHw]] = []
@@ -80,6 +86,8 @@ def evaluate(
             torch.from_numpy(predicted_hw), torch.from_numpy(truth_hw), classes
         ).numpy()
         total += confusion
+        if trimap_widths_px:
+            in_trimaps += trimap_confusions(predicted_hw, truth_hw, classes, trimap_widths_px)
         scores = Scores(confusion)
         image = ImageScore(sample, scores.mean_iou, scores.pixel_accuracy)
         images.append(image)
@@ -89,7 +97,11 @@ def evaluate(
             heapq.heappop(worst)
         on_image()
     ranked = tuple((image, class_map) for *_, image, class_map in sorted(worst, reverse=True))
-    return Evaluation(dataset, Scores(total), tuple(images), ranked)
+    trimaps = tuple(
+        TrimapScores(width_px, Scores(confusion))
+        for width_px, confusion in zip(trimap_widths_px, in_trimaps, strict=True)
+    )
+    return Evaluation(dataset, Scores(total), tuple(images), ranked, trimaps)
 
 
 def evenly_spaced(samples: tuple[Sample, ...], limit: int | None) -> tuple[Sample, ...]:

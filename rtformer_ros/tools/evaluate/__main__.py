@@ -48,20 +48,27 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _evaluate(options: EvaluateOptions) -> tuple[Evaluation, Protocol]:
     # Imported here, so that a machine without PyTorch gets an answer and --help works.
-    from rtformer_ros.evaluation.report import described_data
+    from rtformer_ros.evaluation.report import described_data, described_scores
     from rtformer_ros.evaluation.scores import evaluate, evenly_spaced
+    from rtformer_ros.evaluation.trimaps import TRIMAP_WIDTHS_PX
     from tqdm import tqdm
 
     labels = load_labels(find_labels(_labels_of(options)))
     whole = open_dataset(options.dataset, options.root, options.split, labels, options.predefined)
     dataset = replace(whole, samples=evenly_spaced(whole.samples, options.limit))
+    widths_px = TRIMAP_WIDTHS_PX if options.boundary else ()
     opened = _averaging if options.averages else _running_engine
     with opened(options, dataset) as (predict, protocol):
-        protocol = replace(protocol, data=described_data(dataset, len(whole.samples)))
+        data = described_data(dataset, len(whole.samples))
+        protocol = replace(protocol, data=data, scores=described_scores(widths_px))
         print(f'{protocol}\n', flush=True)
         with tqdm(total=len(dataset.samples), desc='evaluate', unit='image') as bar:
             evaluation = evaluate(
-                dataset, predict, worst_count=options.worst, on_image=lambda: bar.update() or None
+                dataset,
+                predict,
+                worst_count=options.worst,
+                trimap_widths_px=widths_px,
+                on_image=lambda: bar.update() or None,
             )
     return evaluation, protocol
 
@@ -165,9 +172,11 @@ def _default_size(path: Path, dataset: Dataset) -> tuple[int, int] | None:
 
 
 def _report(evaluation: Evaluation, protocol: Protocol, folder: Path | None) -> None:
-    from rtformer_ros.evaluation.report import class_table
+    from rtformer_ros.evaluation.report import class_table, trimap_table
 
     print(class_table(evaluation))
+    if evaluation.trimaps:
+        print(f'\n{trimap_table(evaluation)}')
     if folder is not None:
         print(
             f'\nwritten: {", ".join(str(path) for path in _write(evaluation, protocol, folder))}'

@@ -25,7 +25,8 @@ class EvaluateOptions:
 
     predefined: what goes into `split`, None for the data set's own; labels: '' for the data set's
     own; size: (height, width) of the network, None for the model's,
-    or the first image's; scales: () for the engine's single run; limit: None for all images.
+    or the first image's; scales: () for the engine's single run; limit: None for all images;
+    boundary: whether to score trimaps, too.
     """
 
     model: str
@@ -43,6 +44,7 @@ class EvaluateOptions:
     prior_tau: float
     class_shares: Path | None
     limit: int | None
+    boundary: bool
     worst: int
     output: Path | None
 
@@ -101,6 +103,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_logits_options(parser.add_argument_group('how, with weights'))
     where = parser.add_argument_group('results')
+    where.add_argument(
+        '--boundary',
+        action='store_true',
+        help='also mIoU within 1, 3, 5 and 9 pixels of a border between true classes (trimaps)',
+    )
     where.add_argument('--output', type=Path, help='folder for tables and pictures')
     where.add_argument('--worst', type=int, default=8, help='images in the gallery of the worst')
     return parser

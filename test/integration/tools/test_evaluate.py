@@ -78,7 +78,8 @@ def tiny_checkpoint(path, labels):
 
 def test_an_onnx_file_is_measured_as_the_node_runs_it(root, tmp_path):
     model = brightest_channel(tmp_path / 'rgb.onnx', HEIGHT, WIDTH)
-    done = evaluate(root, model, '--output', tmp_path / 'out', '--worst', '2')
+    options = ('--output', tmp_path / 'out', '--worst', '2', '--boundary')
+    done = evaluate(root, model, *options)
     assert done.returncode == 0, done.stderr
     assert 'as the node does' in done.stdout
     confusion = written_confusion(tmp_path / 'out')
@@ -92,6 +93,12 @@ def test_an_onnx_file_is_measured_as_the_node_runs_it(root, tmp_path):
     assert results['pixel_accuracy'] == pytest.approx(right.sum() / confusion.sum())
     assert f'{100 * iou.mean():.2f}' in done.stdout
     assert results['images'][0]['pixel_accuracy'] == 1.0
+    assert 'trimap px' in done.stdout
+    assert 'at most 1, 3, 5, 9 pixels from another class' in done.stdout
+    assert [each['width_px'] for each in results['trimaps']] == [1, 3, 5, 9]
+    # Of labels drawn pixel by pixel, every one has another class within nine pixels.
+    assert results['trimaps'][3]['mean_iou'] == pytest.approx(iou.mean())
+    assert results['trimaps'][3]['pixels'] == confusion.sum()
     gallery = cv2.imread(str(tmp_path / 'out' / 'worst_images.png'))
     assert gallery.shape[1] > 4 * WIDTH
     assert gallery.shape[0] == 2 * (HEIGHT + 22)

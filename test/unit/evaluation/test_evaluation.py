@@ -114,6 +114,20 @@ def test_no_more_images_are_kept_than_there_are_or_asked_for(tmp_path, worst_cou
     assert len(evaluation.worst) == max(0, min(4, worst_count))
 
 
+def test_trimaps_of_all_images_are_counted_together(tmp_path):
+    truths, predictions = random_maps(5)
+    dataset = write_dataset(tmp_path, truths)
+    assert evaluate(dataset, predictor(predictions)).trimaps == ()
+    came = evaluate(dataset, predictor(predictions), trimap_widths_px=(1, 3)).trimaps
+    assert [each.width_px for each in came] == [1, 3]
+    # In these noisy maps, each pixel has another class near it.
+    pairs = counted(truths, predictions)
+    expected = np.zeros((CLASSES, CLASSES), np.int64)
+    for pair, number in pairs.items():
+        expected[pair] = number
+    np.testing.assert_array_equal(came[1].scores.confusion, expected)
+
+
 def test_ids_that_the_data_set_has_not_are_refused(tmp_path):
     truths, predictions = random_maps(1)
     predictions[2][4, 4] = CLASSES

@@ -18,8 +18,10 @@ from rtformer_ros.evaluation.report import (
     class_table,
     described_data,
     described_ignored,
+    described_scores,
     engine_steps,
     Protocol,
+    trimap_table,
     write_confusion_csv,
     write_results,
 )
@@ -48,7 +50,7 @@ def evaluation(tmp_path):
     cv2.imwrite(str(tmp_path / 'truth.png'), TRUTH)
     sample = Sample(tmp_path / 'street.png', tmp_path / 'truth.png')
     dataset = Dataset('three val', LABELS, (sample,), plain_id_table(LABELS))
-    return evaluate(dataset, lambda image_hwc: PREDICTED)
+    return evaluate(dataset, lambda image_hwc: PREDICTED, trimap_widths_px=(1, 500))
 
 
 def test_the_table_names_every_class(evaluation):
@@ -58,6 +60,18 @@ def test_the_table_names_every_class(evaluation):
     assert rows[3] == ['2', 'tram', '-', '0.00']
     assert rows[4] == ['mIoU', '55.00']
     assert rows[5] == ['pixel', 'accuracy', '71.43']
+
+
+def test_scores_near_borders_are_told_by_width(evaluation):
+    head, *rows = trimap_table(evaluation).splitlines()
+    assert head.split() == ['trimap', 'px', 'mIoU', '%', 'accuracy', '%', 'pixels', '%']
+    # One pixel on each side of 40 + 400 + 40: 480 of class 0, one corner less of class 1. Counted
+    # by hand, 241 and 240 of them are right, and 239 of each are taken for the other.
+    iou = (241 / (480 + 239), 240 / (479 + 239))
+    expected = [50 * sum(iou), 100 * 481 / 959, 100 * 959 / (7 * AREA)]
+    assert rows[0].split() == ['1', *(f'{value:.2f}' for value in expected)]
+    # As wide as the picture: the table over all pixels.
+    assert rows[1].split() == ['500', '55.00', '71.43', '100.00']
 
 
 def test_the_confusions_can_be_read_again(evaluation, tmp_path):
@@ -81,6 +95,16 @@ def test_the_results_are_json_with_the_protocol(evaluation, tmp_path):
     assert results['images'] == [
         {'image': 'street.png', 'mean_iou': 0.55, 'pixel_accuracy': pytest.approx(5 / 7)}
     ]
+    narrow, wide = results['trimaps']
+    assert narrow['width_px'] == 1
+    assert narrow['pixels'] == 959
+    assert wide == {
+        'width_px': 500,
+        'mean_iou': pytest.approx(0.55),
+        'pixel_accuracy': pytest.approx(5 / 7),
+        'pixels': 7 * AREA,
+        'iou': [0.6, 0.5, None],
+    }
 
 
 def test_errors_are_red_and_ignored_pixels_black():
@@ -147,4 +171,6 @@ def test_the_protocol_says_what_was_done():
     dataset = Dataset('three val', LABELS, (Sample('a', 'b'),) * 5, plain_id_table(LABELS))
     assert described_data(dataset, 5) == 'three val, 5 images'
     assert described_data(dataset, 20) == 'three val, 5 of 20 images, evenly spaced'
+    assert described_scores(()) == PROTOCOL.scores
+    assert 'at most 1, 3 pixels from another class' in described_scores((1, 3))
     assert described_ignored(dataset) == 'id(s) 7, 255 of the label files'
