@@ -42,6 +42,7 @@ class NetworkRecipe:
     groups: tuple[int, int] | None = None
     memory_ratio: float | None = None
     projected_tokens: int | None = None
+    boundary: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class OptimizerRecipe:
     """
     Settings of AdamW.
 
-    head_lr_factor: multiplies the learning rate of DAPPM and the heads. decay_norms: whether
+    head_lr_factor: multiplies the learning rate of DAPPM, neck and heads. decay_norms: whether
     weight decay acts on batch norms and biases too. clip_norm: the longest gradient (L2 norm over
     all weights); 0 leaves gradients alone.
     """

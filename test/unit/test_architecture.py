@@ -26,6 +26,7 @@ SMALL_FILE_LINES = 62  # the two of the header among them
 SMALL_BUT_APART = {
     'engines.openvino.preference': 'asked without loading the library',
     'files.fastdds_profile': 'set by launch files, too',
+    'network.families.boundary.semantic_diffusion': 'a concept',
     'network.families.ddrnet.weights': 'a concept',
     'network.families.feed_forward': 'a concept',
     'ros.interface.region_parameters': 'rows of a table',

@@ -37,6 +37,11 @@ _RESIZE_MODES = {
     'antialias': (0,),
 }  # fmt: skip
 
+_PAD_MODES: dict[Release, tuple[str, ...]] = {
+    '8.6': ('constant', 'reflect', 'edge'),
+    '10': ('constant', 'reflect', 'edge', 'wrap'),
+}
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -180,6 +185,15 @@ def _resize(node: onnx.NodeProto, graph: Graph) -> Iterator[Problem]:
             )
 
 
+def _padding(node: onnx.NodeProto, graph: Graph) -> Iterator[Problem]:
+    mode, taken = _attribute(node, 'mode', 'constant'), _PAD_MODES[graph.release]
+    if node.op_type == 'Pad' and mode not in taken:
+        yield (
+            f'its mode is {mode}; TensorRT {graph.release} takes {", ".join(taken)}',
+            'pad with zeros, or with the border pixels',
+        )
+
+
 def _quantiser(node: onnx.NodeProto, graph: Graph) -> Iterator[Problem]:
     if node.op_type not in _QUANTISERS:
         return
@@ -209,6 +223,6 @@ def _wide_integers(node: onnx.NodeProto, graph: Graph) -> Iterator[Problem]:
 
 
 RULES: tuple[Callable[[onnx.NodeProto, Graph], Iterator[Problem]], ...] = (
-    _operator, _types, _cast, _bytes, _convolution, _axes, _pooling, _resize, _quantiser,
+    _operator, _types, _cast, _bytes, _convolution, _axes, _pooling, _resize, _padding, _quantiser,
     _wide_integers,
 )  # fmt: skip

@@ -32,7 +32,9 @@ from rtformer_ros.network.families.block_forms import (
     HighAttention,
     LowAttention,
 )
+from rtformer_ros.network.families.boundary.semantic_diffusion import SemanticDiffusion
 from rtformer_ros.network.families.rtformer_architecture import (
+    Boundary,
     given_options,
     published_settings,
     RTFormerArchitecture,
@@ -92,13 +94,21 @@ class RTFormerBackbone(Network):
 
 
 class RTFormer(RTFormerBackbone, SegmentationNetwork):
-    """Segment images with both branches, concatenated behind the low one's context module."""
+    """
+    Segment images with both branches, concatenated behind the low one's context module.
+
+    Where the architecture has a boundary neck, the high branch goes through it, guided by that
+    context.
+    """
 
     def __init__(self, architecture: RTFormerArchitecture) -> None:
         """Build the layers and initialise their weights."""
         super().__init__(architecture)
         a, c, momentum = architecture, architecture.base_channels, architecture.bn_momentum
         self.spp = DAPPM(8 * c, _DAPPM_CHANNELS, 2 * c, momentum)
+        self.sdn: nn.Module | None = None
+        if a.boundary == 'sdn':
+            self.sdn = SemanticDiffusion(2 * c, 2 * c, momentum)
         self.seghead = SegmentationHead(4 * c, 2 * a.head_channels, a.num_classes, momentum)
         self.seghead_extra: nn.Module | None = None
         if a.aux_head:
@@ -132,6 +142,8 @@ class RTFormer(RTFormerBackbone, SegmentationNetwork):
 
     def _logits_of(self, high: Tensor, low: Tensor) -> Tensor:
         context = upsample(self.spp(low), spatial_size(high))
+        if self.sdn is not None:
+            high = self.sdn(high, context)
         logits: Tensor = self.seghead(torch.cat([high, context], dim=1))
         return logits
 
@@ -179,6 +191,7 @@ def build_rtformer(
     groups: tuple[int, int] | None = None,
     memory_ratio: float | None = None,
     projected_tokens: int | None = None,
+    boundary: Boundary | None = None,
 ) -> RTFormer:
     """
     Return an RTFormer in training mode with fresh weights.
@@ -189,6 +202,7 @@ def build_rtformer(
     makes the running statistics those of the last batch. base_channels (a multiple of 8) and
     head_channels make narrower or wider networks than those published.
     attention to projected_tokens: forms that the paper compares its own with; see BlockForms.
+    boundary: 'sdn' for a neck that sharpens borders, see SemanticDiffusion; not of the paper.
     Raises ConfigError for a value that no network can have.
     """
     options = {
@@ -205,6 +219,7 @@ def build_rtformer(
         'groups': groups,
         'memory_ratio': memory_ratio,
         'projected_tokens': projected_tokens,
+        'boundary': boundary,
     }
     return RTFormer(
         RTFormerArchitecture(
@@ -214,6 +229,7 @@ def build_rtformer(
 
 
 _FIRST_LAYER, _LAST_LAYER = 'conv1.0', 'seghead.conv2'
+_NECK = 'sdn.'
 
 
 def _settings_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -239,6 +255,7 @@ def _settings_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
         'injection': injection,
         'drop_path_rate': VARIANTS[variant].drop_path_rate,
         'aux_head': 'seghead_extra.conv1.weight' in state,
+        'boundary': 'sdn' if any(key.startswith(_NECK) for key in state) else 'none',
         **forms_of(state),
     }
     if RTFORMER.has_head(state):
@@ -263,7 +280,7 @@ RTFORMER = NetworkFamily(
         'layer4.mlp_l.mixing.weight',
     ),
     settings_of=_settings_of,
-    head_prefixes=('spp.', 'seghead.', 'seghead_extra.'),
+    head_prefixes=('spp.', _NECK, 'seghead.', 'seghead_extra.'),
     first_layer=_FIRST_LAYER,
     last_layer=_LAST_LAYER,
     training_only=('seghead_extra',),

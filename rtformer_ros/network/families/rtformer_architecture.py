@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, cast, Literal
+from typing import Any, cast, get_args, Literal
 
 from rtformer_ros.network.architecture import (
     Architecture,
@@ -26,6 +26,9 @@ from rtformer_ros.network.families.block_forms import (
 )
 
 VariantName = Literal['slim', 'base']
+
+Boundary = Literal['none', 'sdn']
+"""Nothing, and a semantic diffusion network, between the branches and the head."""
 
 ATTENTION_HEADS = 8
 
@@ -76,8 +79,9 @@ class RTFormerArchitecture(Architecture):
     Everything that decides which layers an RTFormer has and how they are trained.
 
     aux_head: whether there is an auxiliary head for training; bn_momentum: share of a batch's
-    statistics in the running statistics (PyTorch's convention). The rest is described in
-    RTFormerVariant and BlockForms. Raises ConfigError for values out of range.
+    statistics in the running statistics (PyTorch's convention); boundary: what sharpens the
+    borders between classes. The rest is described in RTFormerVariant and BlockForms. Raises
+    ConfigError for values out of range.
     """
 
     base_channels: int
@@ -93,6 +97,7 @@ class RTFormerArchitecture(Architecture):
     groups: tuple[int, int] = BlockForms.groups
     memory_ratio: float = BlockForms.memory_ratio
     projected_tokens: int = BlockForms.projected_tokens
+    boundary: Boundary = 'none'
 
     @property
     def forms(self) -> BlockForms:
@@ -114,6 +119,7 @@ class RTFormerArchitecture(Architecture):
         check_switch('aux_head', self.aux_head)
         check_drop_rate('drop_path_rate', self.drop_path_rate)
         check_share('bn_momentum', self.bn_momentum)
+        check_choice('boundary', self.boundary, get_args(Boundary))
         self._check_groups(self.forms)
 
     def _check_groups(self, forms: BlockForms) -> None:

@@ -40,7 +40,7 @@ class RTFormerClassifierArchitecture(RTFormerArchitecture):
     """
     The settings of RTFormer's backbone, and the width of the features that are averaged.
 
-    head_channels and aux_head are of the heads that segment: they have no effect here.
+    head_channels, aux_head and boundary are of what segments: they have no effect here.
     """
 
     last_channels: int = 1024

@@ -132,6 +132,8 @@ SCALES = {'scales': np.array([1, 1, 2, 2], np.float32)}
 ZERO_POINT = {'scale': np.float32(0.1), 'zero': np.uint8(128)}
 CUBIC = node('Resize', ['x', '', 'scales'], ['y'], 'up', mode='cubic')
 DILATED = node('MaxPool', ['x'], ['y'], 'pool', kernel_shape=[2, 2], dilations=[2, 2])
+WRAPPED = node('Pad', ['x', 'pads'], ['y'], 'pad', mode='wrap')
+PADS = {'pads': np.array([0, 0, 1, 1, 0, 0, 1, 1])}
 TO_INT16 = node('Cast', ['x'], ['y'], 'cast', to=TensorProto.INT16)
 FROM_INTEGERS = [
     node('Cast', ['x'], ['i'], 'in', to=INT64),
@@ -224,6 +226,11 @@ def test_releases_differ_as_their_tables_do():
     model = model_of([cast, big], x=(FLOAT, [1]), y=INT64, constants={'far': np.array([2**40])})
     assert [finding.node for finding in check_operators(model, '8.6')] == ['add']
     assert check_operators(model, '10') == []
+    wrapped = model_of([WRAPPED], constants=PADS)
+    assert [f.problem for f in check_operators(wrapped, '8.6')] == [
+        'its mode is wrap; TensorRT 8.6 takes constant, reflect, edge'
+    ]
+    assert check_operators(wrapped, '10') == []
     assert [f.problem for f in check_operators(model_of([RELU], opset=18), '8.6')] == [
         'it is of opset 18; TensorRT 8.6 takes 7 to 17'
     ]

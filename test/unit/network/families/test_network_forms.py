@@ -48,6 +48,7 @@ SEGMENTERS = {
         'groups': (8, 2),
         'cross_size': 4,
     },
+    'rtformer_slim boundary': {**NARROW, 'drop_path_rate': 0.0, 'boundary': 'sdn'},
     'ddrnet23_slim': NARROW,
     'ddrnet23_slim paddleseg': {**NARROW, 'convention': 'paddleseg'},
     'mixformer_b0': {'base_channels': 16, 'depths': (1, 1, 1, 1), 'head_channels': 8},
