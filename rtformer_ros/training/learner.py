@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
 from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.network.architecture import MEAN_RGB, STD_RGB
-from rtformer_ros.network.family import Logits, SegmentationNetwork
-from rtformer_ros.training.losses import cross_entropy_terms, LossTerms, lovasz_terms, sampled
+from rtformer_ros.network.family import Logits, Network
+from rtformer_ros.training.losses import LossTerms
 from rtformer_ros.training.optimizer import build_optimizer, lr_at, MovingAverage, set_lr
 from rtformer_ros.training.process_group import ProcessGroup, synchronize_batch_norms
 from rtformer_ros.training.recipe import Recipe, TrainingPrecision
@@ -23,6 +22,26 @@ _DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 _LEAST_WEIGHT = 1e-6
 
 
+class Objective(Protocol):
+    """What a network is trained for: the targets that it gets, and the loss of its outputs."""
+
+    def batch(
+        self, images_nhwc: Tensor, labels: Tensor, step: int, rank: int, /
+    ) -> tuple[Tensor, Tensor]:
+        """
+        Return what a step trains on: images of 0 to 255, [n, h, w, 3], and their targets.
+
+        images_nhwc: uint8; labels: as crops have them. rank: which process asks.
+        """
+        ...
+
+    def terms(
+        self, outputs: Logits, targets: Tensor, step: int, /
+    ) -> tuple[list[LossTerms], list[float]]:
+        """Return each loss of this process's crops, and the factor that it counts with."""
+        ...
+
+
 class Learner:
     """
     A network being trained, alone or together with the same one in other processes.
@@ -32,10 +51,11 @@ class Learner:
     """
 
     def __init__(
-        self, network: SegmentationNetwork, recipe: Recipe, weights: Tensor, group: ProcessGroup
+        self, network: Network, recipe: Recipe, objective: Objective, group: ProcessGroup
     ) -> None:
-        """Move the network to the group's device; weights: of the classes, float [classes]."""
+        """Move the network to the group's device."""
         self.recipe, self.group = recipe, group
+        self._objective = objective
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network.to(group.device).train()
         self.average = MovingAverage(self.network, recipe.ema_decay)
@@ -45,7 +65,6 @@ class Learner:
         self.dtype = autocast_dtype(recipe.precision, group.device)
         self.scaler = torch.amp.GradScaler('cuda', enabled=self.dtype is torch.float16)
         self._model = self._connected()
-        self._weights = weights.to(group.device)
         self._mean = _per_channel(MEAN_RGB, group.device)
         self._std = _per_channel(STD_RGB, group.device)
 
@@ -53,14 +72,18 @@ class Learner:
         """
         Take step number `step` (from 0) and return the loss of all processes' crops.
 
-        images_nhwc: uint8 [n, h, w, 3] RGB; labels: uint8 [n, h, w]. Raises ModelError when the
-        loss is no number any more.
+        images_nhwc: uint8 [n, h, w, 3] RGB; labels: as the objective takes them. Raises ModelError
+        when the loss is no number any more.
         """
         torch.manual_seed((self.recipe.seed * 1_000_003 + step) * 1009 + self.group.rank)
         set_lr(self.optimizer, self.lr(step))
+        images, labels = (
+            each.to(self.group.device, non_blocking=True) for each in (images_nhwc, labels)
+        )
+        images, targets = self._objective.batch(images, labels, step, self.group.rank)
         with self._autocast():
-            outputs = self._model(self.normalized(images_nhwc))
-        loss, value = self._loss(outputs, labels.to(self.group.device, non_blocking=True), step)
+            outputs = self._model(self.normalized(images))
+        loss, value = self._loss(outputs, targets, step)
         if not torch.isfinite(value):
             raise ModelError(
                 f'the loss is {value.item()} at step {step}: training diverged. Resume from the '
@@ -116,36 +139,14 @@ class Learner:
             return nullcontext()
         return torch.autocast(self.group.device.type, self.dtype)
 
-    def _loss(self, outputs: Logits, labels: Tensor, step: int) -> tuple[Tensor, Tensor]:
+    def _loss(self, outputs: Logits, targets: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """Return the loss to differentiate here, and its value over all processes."""
-        terms, factors = self._terms(outputs, labels.long(), step)
+        terms, factors = self._objective.terms(outputs, targets, step)
         sums = torch.stack([summed for summed, _ in terms])
         totals = self.group.total(torch.stack([torch.stack(term) for term in terms]))
         shares = totals.new_tensor(factors) / totals[:, 1].clamp(min=_LEAST_WEIGHT)
         # DistributedDataParallel averages gradients over the processes, hence world_size.
         return self.group.world_size * (shares * sums).sum(), (shares * totals[:, 0]).sum()
-
-    def _terms(
-        self, outputs: Logits, labels: Tensor, step: int
-    ) -> tuple[list[LossTerms], list[float]]:
-        """Return each loss of this process's crops, and the factor that it counts with."""
-        recipe = self.recipe.loss
-        heads = outputs if isinstance(outputs, tuple) else (outputs,)
-        rng = np.random.default_rng((self.recipe.seed, step))
-        offset = (int(rng.integers(recipe.stride)), int(rng.integers(recipe.stride)))
-        terms = [
-            cross_entropy_terms(
-                *sampled(logits, labels, recipe.stride, offset), self._weights, recipe
-            )
-            for logits in heads
-        ]
-        factors = [1.0, recipe.aux_weight][: len(heads)]
-        if recipe.lovasz_weight > 0:
-            stride = recipe.lovasz_stride
-            corner = (int(rng.integers(stride)), int(rng.integers(stride)))
-            terms.append(lovasz_terms(*sampled(heads[0], labels, stride, corner)))
-            factors.append(recipe.lovasz_weight)
-        return terms, factors
 
     def _descend(self, loss: Tensor) -> None:
         self.optimizer.zero_grad(set_to_none=True)

@@ -5,12 +5,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from rtformer_ros.training.datasets.dataset import IGNORED
 import torch
 from torch import Tensor
+
+SCORE_TITLES = {'mean_iou': 'mIoU', 'pixel_accuracy': 'pixel accuracy'}
+"""What people call the scores of a summary."""
+
+
+class ValidationScores(Protocol):
+    """
+    Scores of a network on validation images, 0..1, NaN where there is nothing to score.
+
+    summary: over all classes, by the names in SCORE_TITLES; the first one decides which weights
+    are the best. class_score: what is scored by class; by_class: float [classes].
+    """
+
+    @property
+    def summary(self) -> dict[str, float]:
+        """Return the scores over all classes."""
+        ...
+
+    @property
+    def class_score(self) -> str:
+        """Return the name of the score by class."""
+        ...
+
+    @property
+    def by_class(self) -> npt.NDArray[np.float64]:
+        """Return the score of each class."""
+        ...
 
 
 def confusion_matrix(predicted: Tensor, truth: Tensor, num_classes: int) -> Tensor:
@@ -36,6 +64,17 @@ class Scores:
     """
 
     confusion: npt.NDArray[np.int64]
+    class_score: str = 'iou'
+
+    @property
+    def summary(self) -> dict[str, float]:
+        """Mean IoU, which decides, and pixel accuracy."""
+        return {'mean_iou': self.mean_iou, 'pixel_accuracy': self.pixel_accuracy}
+
+    @property
+    def by_class(self) -> npt.NDArray[np.float64]:
+        """Intersection over union by class."""
+        return self.iou
 
     @property
     def iou(self) -> npt.NDArray[np.float64]:

@@ -8,14 +8,14 @@ import copy
 import math
 from typing import Generic, TypeVar
 
-from rtformer_ros.network.family import SegmentationNetwork
+from rtformer_ros.network.family import Network
 from rtformer_ros.training.recipe import OptimizerRecipe, ScheduleRecipe
 import torch
 from torch import nn
 from torch.optim import AdamW
 
 
-def build_optimizer(network: SegmentationNetwork, recipe: OptimizerRecipe) -> AdamW:
+def build_optimizer(network: Network, recipe: OptimizerRecipe) -> AdamW:
     """
     Return AdamW over a network's weights; each group's `lr_factor` multiplies the schedule.
 

@@ -46,10 +46,10 @@ SMALL_BUT_APART = {
     'training.datasets.image_label_folders': 'a reader, one row of a table',
     'training.run.curves': 'a concept',
     'training.run.initial_weights': 'a concept',
-    'training.run.pictures': 'a concept',
     'training.run.step_clock': 'a concept',
     'training.run.stop_request': 'a concept',
-    'training.run.validation': 'a concept',
+    'training.tasks.pictures': 'a concept',
+    'training.tasks.validation': 'a concept',
 }
 TOP_MODULES = {'errors', 'model_metadata', 'segmentation', 'segmenter'}
 

@@ -53,10 +53,12 @@ def candidate_named(text: str) -> Candidate:
 
 def candidate_of_run(folder: Path) -> Candidate:
     """Return the network of a training run, with its best score; raises ConfigError."""
-    from rtformer_ros.training.run.training_run import network_options
+    from rtformer_ros.training.tasks.task import network_options
 
     setup = load_setup(folder)
-    return Candidate(setup.network, network_options(setup), _best_mean_iou(folder))
+    return Candidate(
+        setup.network, network_options(setup.network, setup.recipe.network), _best_mean_iou(folder)
+    )
 
 
 def all_candidates(names: Sequence[str], runs: Sequence[Path]) -> list[Candidate]:

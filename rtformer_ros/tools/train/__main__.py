@@ -35,7 +35,8 @@ from rtformer_ros.training.run.stop_request import stop_on_signals
 
 if TYPE_CHECKING:
     from rtformer_ros.training.process_group import ProcessGroup
-    from rtformer_ros.training.run.training_run import RunData, TrainingRun
+    from rtformer_ros.training.run.training_run import TrainingRun
+    from rtformer_ros.training.tasks.segmentation import SegmentationTask
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,10 +60,18 @@ def _train_in(options: TrainOptions, group: ProcessGroup) -> int:
     from rtformer_ros.training.run.training_run import TrainingRun
 
     setup = _setup(options, group)
-    data = _run_data(setup, options.workers, group)
-    setup = replace(setup, recipe=_recipe(options, setup.recipe, len(data.train)))
-    init = find_weights(options.init) if options.init else None
-    run = TrainingRun(setup, data, options.output, group, init=init, resume=options.resume)
+    task = _task(setup, group)
+    setup = replace(setup, recipe=_recipe(options, setup.recipe, task.sample_count))
+    task = replace(task, recipe=setup.recipe)
+    run = TrainingRun(
+        setup,
+        task,
+        options.output,
+        group,
+        workers=options.workers,
+        init=find_weights(options.init) if options.init else None,
+        resume=options.resume,
+    )
     if group.is_first:
         setup.save(options.output)
         _introduce(run)
@@ -86,7 +95,7 @@ def _next_steps(run: TrainingRun) -> str:
     crop, folder = run.setup.recipe.crop, run.folder
     model = folder / f'{folder.name}.onnx'
     return (
-        f'best val mIoU {100 * run.best_mean_iou:.2f} %, curves and pictures in {folder}; to use '
+        f'best val mIoU {100 * run.best_score:.2f} %, curves and pictures in {folder}; to use '
         'it, with the height and width (multiples of 8) that the robot is to compute at:\n'
         f'  ros2 run rtformer_ros export {folder / BEST_WEIGHTS} {model} --height {crop.height} '
         f'--width {crop.width}\n'
@@ -177,10 +186,10 @@ def _recipe(options: TrainOptions, recipe: Recipe, sample_count: int) -> Recipe:
     return changed
 
 
-def _run_data(setup: RunSetup, workers: int, group: ProcessGroup) -> RunData:
+def _task(setup: RunSetup, group: ProcessGroup) -> SegmentationTask:
     """Read and check the images of both splits, with progress bars."""
     from rtformer_ros.training.data.sample_store import filled_store
-    from rtformer_ros.training.run.training_run import RunData
+    from rtformer_ros.training.tasks.segmentation import SegmentationTask
 
     train = open_dataset(setup.dataset, setup.root, 'train', setup.labels, setup.split)
     val = open_dataset(setup.dataset, setup.root, 'val', setup.labels, setup.split)
@@ -192,15 +201,14 @@ def _run_data(setup: RunSetup, workers: int, group: ProcessGroup) -> RunData:
             file=sys.stderr,
         )
     is_silent = not group.is_first
-    return RunData(
-        filled_store(train, is_silent=is_silent), filled_store(val, is_silent=is_silent), workers
-    )
+    stores = [filled_store(dataset, is_silent=is_silent) for dataset in (train, val)]
+    return SegmentationTask(stores[0], stores[1], setup.recipe)
 
 
 def _introduce(run: TrainingRun) -> None:
     setup, recipe, network = run.setup, run.setup.recipe, run.learner.average.network
     print(
-        f'{network.family.title} {network.architecture.variant} on {run.data.train.dataset.name}, '
+        f'{network.family.title} {network.architecture.variant} on {run.task.dataset_name}, '
         f'{len(setup.labels)} classes: {recipe.steps} steps of {recipe.batch_size} crops of '
         f'{recipe.crop.height} x {recipe.crop.width}',
         file=sys.stderr,

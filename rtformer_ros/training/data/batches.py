@@ -12,19 +12,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 import signal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from rtformer_ros.processes.lifeline import end_with_parent
-from rtformer_ros.training.data.augment import Augmenter
+from rtformer_ros.training.data.sample_store import ImageHwc
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 _ORDER, _CROP = 0, 1
 """Tell the random streams of one seed apart."""
+
+
+class CropMaker(Protocol):
+    """Something that makes training crops of numbered samples."""
+
+    def crop(
+        self, index: int, rng: np.random.Generator
+    ) -> tuple[ImageHwc, npt.NDArray[np.integer[Any]]]:
+        """Return a crop of sample `index`, RGB uint8 [h, w, 3], and its label, drawn by `rng`."""
+        ...
 
 
 class CropDraw(NamedTuple):
@@ -81,19 +91,19 @@ class StepSampler(Sampler[list[CropDraw]]):
 class Crops(Dataset[tuple[Tensor, Tensor]]):
     """Make the crop that a draw stands for."""
 
-    def __init__(self, augmenter: Augmenter, seed: int) -> None:
+    def __init__(self, maker: CropMaker, seed: int) -> None:
         """Keep what makes crops, and the seed of their random numbers."""
-        self.augmenter, self.seed = augmenter, seed
+        self.maker, self.seed = maker, seed
 
     def __getitem__(self, draw: CropDraw) -> tuple[Tensor, Tensor]:
-        """Return (image uint8 [h, w, 3], label uint8 [h, w])."""
+        """Return (image uint8 [h, w, 3], label)."""
         rng = np.random.default_rng((self.seed, _CROP, draw.epoch, draw.place))
-        image, label = self.augmenter.crop(draw.sample, rng)
+        image, label = self.maker.crop(draw.sample, rng)
         return torch.from_numpy(image), torch.from_numpy(label)
 
 
 def load_batches(
-    augmenter: Augmenter,
+    maker: CropMaker,
     order: BatchOrder,
     first_step: int,
     last_step: int,
@@ -102,7 +112,7 @@ def load_batches(
     pin_memory: bool = False,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """
-    Yield one batch a step: images uint8 [n, h, w, 3] and labels uint8 [n, h, w].
+    Yield one batch a step: images uint8 [n, h, w, 3] and labels [n, ...].
 
     workers: processes that make crops ahead; 0 makes them here, when they are asked for.
     pin_memory: put batches where a CUDA device copies them from fastest.
@@ -112,7 +122,7 @@ def load_batches(
         more = {'prefetch_factor': 4, 'worker_init_fn': _prepare_worker}
         more['multiprocessing_context'] = 'fork'
     loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(
-        Crops(augmenter, order.seed),
+        Crops(maker, order.seed),
         batch_sampler=StepSampler(order, first_step, last_step),
         num_workers=workers,
         pin_memory=pin_memory,

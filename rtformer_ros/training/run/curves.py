@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from rtformer_ros.drawing.figure_png import png_of
 from rtformer_ros.files.atomic_file import write_atomically
+from rtformer_ros.training.metrics import SCORE_TITLES
 
 _MOST_POINTS = 400
 
@@ -30,8 +31,10 @@ def draw_curves(folder: Path) -> None:
     upper.plot(step, loss)
     upper.set(ylabel='loss, averaged', ylim=(0, None))
     scores = _columns(folder / 'validation.csv')
-    for name, title in (('mean_iou', 'mean IoU'), ('pixel_accuracy', 'pixel accuracy')):
-        lower.plot(scores['step'], 100 * scores[name], marker='o', markersize=3, label=title)
+    for name in (each for each in SCORE_TITLES if each in scores):
+        lower.plot(
+            scores['step'], 100 * scores[name], marker='o', markersize=3, label=SCORE_TITLES[name]
+        )
     lower.set(xlabel='step', ylabel='val (%)', ylim=(0, 100))
     lower.legend()
     for axis in (upper, lower):

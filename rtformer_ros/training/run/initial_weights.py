@@ -7,14 +7,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from rtformer_ros.errors import CheckpointError
-from rtformer_ros.network.family import SegmentationNetwork
+from rtformer_ros.network.family import Network
 from rtformer_ros.network.weights.weights_file import read_weights, UNUSED_SUFFIX
 from torch import Tensor
 
 _LEAST_SHARE = 0.5
 
 
-def initialize(network: SegmentationNetwork, path: Path) -> tuple[int, list[str]]:
+def initialize(network: Network, path: Path) -> tuple[int, list[str]]:
     """
     Copy from a file the weights that fit a network by name and shape.
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from rtformer_ros.files.atomic_file import write_atomically
-from rtformer_ros.training.metrics import Scores
+from rtformer_ros.training.metrics import SCORE_TITLES, ValidationScores
 from rtformer_ros.training.run.curves import draw_curves
 from tqdm import tqdm
 
@@ -27,8 +27,8 @@ class RunLog:
     """
     Write what happens to a run's folder and to the terminal.
 
-    steps.csv: loss, learning rate and images/s of each step; validation.csv: scores and the
-    IoU of each class; curves.png: loss and scores; tensorboard/: the same, and pictures.
+    steps.csv: loss, learning rate and images/s of each step; validation.csv: scores, those
+    of each class too; curves.png: loss and scores; tensorboard/: the same, and pictures.
     """
 
     def __init__(
@@ -76,17 +76,16 @@ class RunLog:
         if step % _CURVE_EVERY == 0:
             self._scalars({f'train/{key}': value for key, value in values.items()}, step)
 
-    def scores(self, step: int, scores: Scores) -> None:
+    def scores(self, step: int, scores: ValidationScores) -> None:
         """Record scores of the averaged weights after `step` steps."""
-        summary = {'mean_iou': scores.mean_iou, 'pixel_accuracy': scores.pixel_accuracy}
-        by_class = dict(zip(self._class_names, scores.iou.tolist(), strict=True))
+        summary = scores.summary
+        by_class = dict(zip(self._class_names, scores.by_class.tolist(), strict=True))
         self._append('validation.csv', {'step': step} | summary | by_class)
         self._scalars({f'val/{key}': value for key, value in summary.items()}, step)
-        self._scalars({f'iou/{key}': value for key, value in by_class.items()}, step)
-        self.say(
-            f'step {step}: val mIoU {100 * scores.mean_iou:.2f} %, '
-            f'pixel accuracy {100 * scores.pixel_accuracy:.2f} %'
-        )
+        kind = scores.class_score
+        self._scalars({f'{kind}/{key}': value for key, value in by_class.items()}, step)
+        texts = [f'{SCORE_TITLES[key]} {100 * value:.2f} %' for key, value in summary.items()]
+        self.say(f'step {step}: val {", ".join(texts)}')
         self._draw_curves()
 
     def picture(self, name: str, image_hwc: npt.NDArray[np.uint8], step: int) -> None:

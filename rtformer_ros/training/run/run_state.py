@@ -17,6 +17,8 @@ import torch
 
 STATE_FILE = 'state.pt'
 _FORMAT = 1
+# Written before runs classified images, too.
+_OLD_BEST_KEY = 'best_mean_iou'
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,12 @@ class RunState:
     """
     A run after `step` steps.
 
-    learner: what Learner.state() gave. best_mean_iou: the best score so far, 0..1, or -1.
+    learner: what Learner.state() gave. best_score: the best one so far, 0..1, or -1.
     """
 
     step: int
     learner: Mapping[str, Any]
-    best_mean_iou: float = -1.0
+    best_score: float = -1.0
 
     def save(self, folder: Path) -> None:
         """Write folder/state.pt, whole or not at all; raises ModelError if that is impossible."""
@@ -39,7 +41,7 @@ class RunState:
                 'format': _FORMAT,
                 'step': self.step,
                 'learner': dict(self.learner),
-                'best_mean_iou': self.best_mean_iou,
+                'best_score': self.best_score,
             },
             content,
         )
@@ -55,7 +57,8 @@ def load_state(folder: Path, device: torch.device) -> RunState:
             raise CheckpointError(
                 f'{path} has format {saved["format"]}; this version reads {_FORMAT}'
             )
-        return RunState(int(saved['step']), saved['learner'], float(saved['best_mean_iou']))
+        best_key = 'best_score' if 'best_score' in saved else _OLD_BEST_KEY
+        return RunState(int(saved['step']), saved['learner'], float(saved[best_key]))
     except OSError as error:
         raise CheckpointError(f'cannot read {path}: {error}') from error
     except (RuntimeError, pickle.UnpicklingError, EOFError, LookupError, TypeError) as error:

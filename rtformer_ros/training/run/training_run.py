@@ -5,36 +5,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 import json
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.network.family import SegmentationNetwork
-from rtformer_ros.network.registry import build_network, options_of
-from rtformer_ros.network.weights.checkpoint import Checkpoint, save_checkpoint
-from rtformer_ros.training.data.augment import Augmenter
+from rtformer_ros.network.weights.checkpoint import save_checkpoint
 from rtformer_ros.training.data.batches import BatchOrder, Crops, load_batches
-from rtformer_ros.training.data.sample_store import SampleStore
 from rtformer_ros.training.learner import Learner
-from rtformer_ros.training.losses import class_weights
+from rtformer_ros.training.metrics import ValidationScores
 from rtformer_ros.training.process_group import ProcessGroup
 from rtformer_ros.training.recipe_file import recipe_to_dict
 from rtformer_ros.training.run.initial_weights import initialize
-from rtformer_ros.training.run.pictures import draw_rows
 from rtformer_ros.training.run.run_log import RunLog
 from rtformer_ros.training.run.run_setup import RunSetup
 from rtformer_ros.training.run.run_state import load_state, RunState
 from rtformer_ros.training.run.step_clock import StepClock
-from rtformer_ros.training.run.validation import predict, validate
+from rtformer_ros.training.tasks.task import TrainingTask
 import torch
-from torch import nn
 
 LAST_WEIGHTS, BEST_WEIGHTS = 'last.safetensors', 'best.safetensors'
-_SHOWN_SAMPLES = 4
 _SHOWN_CROPS = 8
 _WATCH_EVERY = 200
 
@@ -48,31 +38,24 @@ class Stoppable(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class RunData:
-    """What a run reads: training and validation samples, and the processes that make crops."""
-
-    train: SampleStore
-    val: SampleStore
-    workers: int = 1
-
-
 class TrainingRun:
     """A network that is trained as a setup says, in a folder."""
 
     def __init__(
         self,
         setup: RunSetup,
-        data: RunData,
+        task: TrainingTask,
         folder: Path,
         group: ProcessGroup,
         *,
+        workers: int = 1,
         init: Path | None = None,
         resume: bool = False,
     ) -> None:
         """
         Build the network anew, from the weights in `init`, or resume what is in `folder`.
 
+        workers: processes that make crops.
         Raises ConfigError for a batch that the processes cannot share evenly, CheckpointError for
         weights that do not fit.
         """
@@ -81,34 +64,35 @@ class TrainingRun:
                 f'a batch of {setup.recipe.batch_size} cannot be shared evenly by '
                 f'{group.world_size} processes; change --batch-size'
             )
-        self.setup, self.data, self.folder, self.group = setup, data, folder, group
-        weights = class_weights(data.train.class_shares(), setup.recipe.loss.class_weight_power)
-        network = _fresh_network(setup)
+        self.setup, self.task, self.folder, self.group = setup, task, folder, group
+        self.workers = workers
+        torch.manual_seed(setup.recipe.seed)
+        network = task.fresh_network(setup.network)
         self.copied_weights, self.fresh_weights = 0, list[str]()
         if init is not None:
             self.copied_weights, self.fresh_weights = initialize(network, init)
-        self.learner = Learner(network, setup.recipe, weights, group)
-        self.steps_taken, self.best_mean_iou = 0, -1.0
+        self.learner = Learner(network, setup.recipe, task, group)
+        self.steps_taken, self.best_score = 0, -1.0
         if resume:
             state = load_state(folder, group.device)
             self.learner.restore(dict(state.learner))
-            self.steps_taken, self.best_mean_iou = state.step, state.best_mean_iou
+            self.steps_taken, self.best_score = state.step, state.best_score
         self.clock = StepClock()
-        self._augmenter = Augmenter(data.train, setup.recipe)
+        self._crops = task.crops
 
     def steps(self) -> Iterator[tuple[int, float]]:
         """Take the steps that are left, yielding (steps taken, loss) after each; write nothing."""
         recipe, group = self.setup.recipe, self.group
         order = BatchOrder(
-            len(self.data.train), recipe.batch_size, recipe.seed, group.rank, group.world_size
+            self.task.sample_count, recipe.batch_size, recipe.seed, group.rank, group.world_size
         )
         first, last = self.steps_taken, recipe.steps
         batches = load_batches(
-            self._augmenter,
+            self._crops,
             order,
             first,
             last,
-            self.data.workers,
+            self.workers,
             pin_memory=group.device.type == 'cuda',
         )
         self.clock.restart()
@@ -131,7 +115,7 @@ class TrainingRun:
         for taken, loss in self.steps():
             log.step(taken, loss, self.learner.lr(taken - 1), self.images_per_s)
             if taken % _WATCH_EVERY == 0 and self.clock.is_starved:
-                log.say(_starved(self.clock.waiting_share, self.data.workers))
+                log.say(_starved(self.clock.waiting_share, self.workers))
             if taken % recipe.validate_every == 0 or taken == recipe.steps:
                 self._validate(log)
             if taken % recipe.save_every == 0 or taken == recipe.steps:
@@ -151,36 +135,32 @@ class TrainingRun:
     def _validate(self, log: RunLog) -> None:
         learner, step = self.learner, self.steps_taken
         network = learner.average.network
-        scores = validate(network, learner.normalized, self.data.val, self.group)
+        scores = self.task.scores(network, learner.normalized, self.group)
         log.scores(step, scores)
         if not self.group.is_first:
             return
-        log.picture('val', self._picture_of_val(network), step)
-        self._keep(LAST_WEIGHTS, scores.mean_iou)
-        if scores.mean_iou > self.best_mean_iou:
-            self.best_mean_iou = scores.mean_iou
-            self._keep(BEST_WEIGHTS, scores.mean_iou)
+        log.picture('val', self.task.draw_val(network, learner.normalized), step)
+        self._keep(LAST_WEIGHTS, scores)
+        _, deciding = _deciding(scores)
+        if deciding > self.best_score:
+            self.best_score = deciding
+            self._keep(BEST_WEIGHTS, scores)
 
-    def _keep(self, name: str, mean_iou: float) -> None:
+    def _keep(self, name: str, scores: ValidationScores) -> None:
         """Write the averaged weights as a model that can be exported and used."""
+        kind, deciding = _deciding(scores)
         notes = {
-            'dataset': self.data.train.dataset.name,
+            'dataset': self.task.dataset_name,
             'steps': str(self.steps_taken),
-            'val_mean_iou': f'{mean_iou:.4f}',
+            f'val_{kind}': f'{deciding:.4f}',
             'recipe': json.dumps(recipe_to_dict(self.setup.recipe)),
         }
-        shares = self.data.train.class_shares()
-        checkpoint = Checkpoint.of(
-            self.learner.average.network,
-            labels=self.setup.labels,
-            notes=notes,
-            class_shares=tuple(shares.tolist()) if shares.any() else None,
-        )
+        checkpoint = self.task.checkpoint(self.learner.average.network, notes)
         save_checkpoint(checkpoint, self.folder / name)
 
     def _save(self) -> None:
         if self.group.is_first:
-            state = RunState(self.steps_taken, self.learner.state(), self.best_mean_iou)
+            state = RunState(self.steps_taken, self.learner.state(), self.best_score)
             state.save(self.folder)
 
     def _any_wants(self, stop: Stoppable) -> bool:
@@ -189,38 +169,16 @@ class TrainingRun:
 
     def _show_crops(self, log: RunLog) -> None:
         if self.group.is_first:
-            crops = Crops(self._augmenter, self.setup.recipe.seed)
-            draws = BatchOrder(len(self.data.train), _SHOWN_CROPS, self.setup.recipe.seed).draws(0)
-            pairs = [crops[draw] for draw in draws]
-            rows = [(image.numpy(), [label.numpy()]) for image, label in pairs]
-            log.picture('crops', draw_rows(rows, self.setup.labels), self.steps_taken)
-
-    def _picture_of_val(self, network: nn.Module) -> npt.NDArray[np.uint8]:
-        """Return image, prediction and truth of a few validation samples."""
-        rows = []
-        for index in np.linspace(0, len(self.data.val) - 1, _SHOWN_SAMPLES).astype(int):
-            image, label = self.data.val.load(int(index))
-            batch = torch.from_numpy(image)[None]
-            predicted = predict(network, self.learner.normalized, batch)[0]
-            rows.append((image, [predicted.cpu().numpy().astype(np.uint8), label]))
-        return draw_rows(rows, self.setup.labels)
+            seed = self.setup.recipe.seed
+            crops = Crops(self._crops, seed)
+            draws = BatchOrder(self.task.sample_count, _SHOWN_CROPS, seed).draws(0)
+            shown = self.task.draw_crops([crops[draw] for draw in draws])
+            log.picture('crops', shown, self.steps_taken)
 
 
-def network_options(setup: RunSetup) -> dict[str, Any]:
-    """
-    Return the options of build_network that a setup asks for, but for aux_head.
-
-    Recipes are written for RTFormer: settings that another network lacks are left out.
-    """
-    known, given = options_of(setup.network), asdict(setup.recipe.network)
-    return {name: given[name] for name in given if name in known and given[name] is not None}
-
-
-def _fresh_network(setup: RunSetup) -> SegmentationNetwork:
-    """Return the network of a setup with fresh weights, which its seed decides."""
-    torch.manual_seed(setup.recipe.seed)
-    aux_head, options = setup.recipe.loss.aux_weight > 0, network_options(setup)
-    return build_network(setup.network, len(setup.labels), aux_head=aux_head, **options)
+def _deciding(scores: ValidationScores) -> tuple[str, float]:
+    """Return name and value of the score that decides which weights are the best."""
+    return next(iter(scores.summary.items()))
 
 
 def _starved(waiting_share: float, workers: int) -> str:

@@ -16,8 +16,9 @@ from rtformer_ros.training.recipe_file import with_changes
 from rtformer_ros.training.run.run_log import RunLog
 from rtformer_ros.training.run.run_setup import RunSetup
 from rtformer_ros.training.run.stop_request import StopRequest
-from rtformer_ros.training.run.training_run import BEST_WEIGHTS, RunData, TrainingRun
-from rtformer_ros.training.run.validation import predict
+from rtformer_ros.training.run.training_run import BEST_WEIGHTS, TrainingRun
+from rtformer_ros.training.tasks.segmentation import SegmentationTask
+from rtformer_ros.training.tasks.validation import predict
 import torch
 from training_scenes import scene, SCENES
 
@@ -54,7 +55,8 @@ def two_images() -> SampleStore:
 
 def test_two_images_are_learnt_by_heart(two_images: SampleStore, tmp_path: Path) -> None:
     setup = RunSetup('folder', tmp_path, 'rtformer_slim', SCENES, with_changes(Recipe(), BY_HEART))
-    run = TrainingRun(setup, RunData(two_images, two_images, workers=0), tmp_path, ProcessGroup())
+    task = SegmentationTask(two_images, two_images, setup.recipe)
+    run = TrainingRun(setup, task, tmp_path, ProcessGroup(), workers=0)
     with RunLog(tmp_path, SCENES.names, 0, setup.recipe.steps) as log:
         run.run(log, StopRequest())
     losses = np.loadtxt(tmp_path / 'steps.csv', delimiter=',', skiprows=1)[:, 1]

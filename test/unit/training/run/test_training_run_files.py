@@ -12,10 +12,10 @@ import pytest
 from rtformer_ros.errors import CheckpointError, ConfigError
 from rtformer_ros.training.metrics import Scores
 from rtformer_ros.training.recipe import Recipe
-from rtformer_ros.training.run.pictures import draw_rows
 from rtformer_ros.training.run.run_log import RunLog
 from rtformer_ros.training.run.run_setup import load_setup, RunSetup
 from rtformer_ros.training.run.run_state import load_state, RunState, STATE_FILE
+from rtformer_ros.training.tasks.pictures import draw_rows
 import torch
 from training_scenes import COLORS_RGB, scene, SCENES
 
@@ -41,7 +41,7 @@ def test_state_survives_its_file(tmp_path):
     learner = {'network': {'w': torch.arange(3.0)}, 'optimizer': {'step': 4}}
     RunState(7, learner, 0.5).save(tmp_path)
     state = load_state(tmp_path, CPU)
-    assert (state.step, state.best_mean_iou) == (7, 0.5)
+    assert (state.step, state.best_score) == (7, 0.5)
     assert torch.equal(state.learner['network']['w'], torch.arange(3.0))
     assert [path.name for path in tmp_path.iterdir()] == [STATE_FILE]
 
