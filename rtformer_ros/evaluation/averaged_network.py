@@ -41,7 +41,7 @@ class AveragedNetwork:
                     f'a scale is {scale}; expected {_LEAST_SCALE} to {_GREATEST_SCALE}'
                 )
         self._scales, self._flip = tuple(scales), flip
-        self.device = _device(device)
+        self.device = named_device(device)
         segmenter = ImageSegmenter(checkpoint.build()).eval().to(self.device)
         layout = torch.channels_last
         self._segmenter = segmenter.to(memory_format=layout)  # type: ignore[call-overload]
@@ -89,7 +89,12 @@ def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(maps, size, mode='bilinear', align_corners=False)
 
 
-def _device(name: str) -> torch.device:
+def named_device(name: str) -> torch.device:
+    """
+    Return the device that a user means: 'auto', 'cpu', 'cuda' or 'cuda:N'.
+
+    Raises ConfigError for another name, EngineUnavailable where the device is missing.
+    """
     if name == 'auto':
         return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     try:

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from rtformer_ros.drawing.legend import ROW_HEIGHT_PX, text_width_px, write_text
-from rtformer_ros.labels.label_set import LabelSet
 
 _MARGIN_PX = 8
 _CELL_WIDTH_PX = 40
@@ -18,19 +19,21 @@ _FULL_RGB = np.array([110, 170, 250], np.float64)
 _EMPTY_RGB = np.array([255, 255, 255], np.float64)
 
 
-def draw_confusion(confusion: npt.NDArray[np.int64], labels: LabelSet) -> npt.NDArray[np.uint8]:
+def draw_confusion(
+    confusion: npt.NDArray[np.int64], class_names: Sequence[str]
+) -> npt.NDArray[np.uint8]:
     """
     Draw a confusion matrix, true classes in rows, as percentages of each row.
 
-    confusion: int64 [classes, classes], pixels. Rows without a pixel stay white; numbers are
+    confusion: int64 [classes, classes], pixels or images. Rows without one stay white; numbers are
     written where the classes are few. Returns uint8 [H, W, 3] RGB on white.
     """
     shares = confusion / np.maximum(1, confusion.sum(axis=1, keepdims=True))
-    is_numbered = len(labels) <= _MOST_NUMBERED_CLASSES
+    is_numbered = len(class_names) <= _MOST_NUMBERED_CLASSES
     cell_width = _CELL_WIDTH_PX if is_numbered else ROW_HEIGHT_PX
-    names = _names(labels)
+    names = _names(class_names)
     left, top = names.shape[1], names.shape[1]
-    size = (top + ROW_HEIGHT_PX * len(labels), left + cell_width * len(labels), 3)
+    size = (top + ROW_HEIGHT_PX * len(class_names), left + cell_width * len(class_names), 3)
     picture = np.full(size, 255, np.uint8)
     picture[top:, :left] = names
     picture[:top, left:] = _turned(names, cell_width)
@@ -40,11 +43,11 @@ def draw_confusion(confusion: npt.NDArray[np.int64], labels: LabelSet) -> npt.ND
     return picture
 
 
-def _names(labels: LabelSet) -> npt.NDArray[np.uint8]:
+def _names(class_names: Sequence[str]) -> npt.NDArray[np.uint8]:
     """Draw one row a class with its name."""
-    width = 2 * _MARGIN_PX + max(text_width_px(name) for name in labels.names)
-    picture = np.full((ROW_HEIGHT_PX * len(labels), width, 3), 255, np.uint8)
-    for row, name in enumerate(labels.names):
+    width = 2 * _MARGIN_PX + max(text_width_px(name) for name in class_names)
+    picture = np.full((ROW_HEIGHT_PX * len(class_names), width, 3), 255, np.uint8)
+    for row, name in enumerate(class_names):
         write_text(picture, name, _MARGIN_PX, row * ROW_HEIGHT_PX + _BASELINE_PX)
     return picture
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from rtformer_ros import __version__
 from rtformer_ros.evaluation.scores import Evaluation
 from rtformer_ros.files.atomic_file import write_atomically
@@ -82,10 +83,14 @@ def averaging_steps(
 
 def described_data(dataset: Dataset, total: int) -> str:
     """Return the protocol's `data` for a data set that had `total` samples before any limit."""
-    chosen = len(dataset.samples)
+    return described_count(dataset.name, len(dataset.samples), total)
+
+
+def described_count(name: str, chosen: int, total: int) -> str:
+    """Return in words how many images of a data set are scored."""
     if chosen == total:
-        return f'{dataset.name}, {total} images'
-    return f'{dataset.name}, {chosen} of {total} images, evenly spaced'
+        return f'{name}, {total} images'
+    return f'{name}, {chosen} of {total} images, evenly spaced'
 
 
 def described_ignored(dataset: Dataset) -> str:
@@ -116,11 +121,11 @@ def class_table(evaluation: Evaluation) -> str:
     for class_id, name in enumerate(labels.names):
         share = pixels[class_id] / max(1, pixels.sum())
         lines.append(
-            f'{class_id:3}  {name:{width}}  {_percent(float(scores.iou[class_id])):>6}  '
+            f'{class_id:3}  {name:{width}}  {percent(float(scores.iou[class_id])):>6}  '
             f'{100 * share:8.2f}'
         )
-    lines.append(f'     {"mIoU":{width}}  {_percent(scores.mean_iou):>6}')
-    lines.append(f'     {"pixel accuracy":{width}}  {_percent(scores.pixel_accuracy):>6}')
+    lines.append(f'     {"mIoU":{width}}  {percent(scores.mean_iou):>6}')
+    lines.append(f'     {"pixel accuracy":{width}}  {percent(scores.pixel_accuracy):>6}')
     return '\n'.join(lines)
 
 
@@ -148,17 +153,17 @@ def results(evaluation: Evaluation, protocol: Protocol) -> dict[str, Any]:
     return {
         'rtformer_ros': __version__,
         'protocol': asdict(protocol),
-        'mean_iou': _number(scores.mean_iou),
-        'pixel_accuracy': _number(scores.pixel_accuracy),
+        'mean_iou': share_or_none(scores.mean_iou),
+        'pixel_accuracy': share_or_none(scores.pixel_accuracy),
         'classes': [
-            {'id': i, 'name': name, 'iou': _number(float(scores.iou[i])), 'pixels': pixels[i]}
-            for i, name in enumerate(labels.names)
+            {'id': i, 'name': name, 'iou': share_or_none(iou), 'pixels': pixels[i]}
+            for i, (name, iou) in enumerate(zip(labels.names, scores.iou.tolist(), strict=True))
         ],
         'images': [
             {
                 'image': image.sample.image.name,
-                'mean_iou': _number(image.mean_iou),
-                'pixel_accuracy': _number(image.pixel_accuracy),
+                'mean_iou': share_or_none(image.mean_iou),
+                'pixel_accuracy': share_or_none(image.pixel_accuracy),
             }
             for image in evaluation.images
         ],
@@ -180,20 +185,23 @@ def write_results(evaluation: Evaluation, protocol: Protocol, path: Path) -> Non
     write_atomically(path, (json.dumps(results(evaluation, protocol), indent=2) + '\n').encode())
 
 
-def write_confusion_csv(evaluation: Evaluation, path: Path) -> None:
-    """Write the pixels of each true class (rows) that were taken for each class (columns)."""
-    names = evaluation.dataset.labels.names
+def write_confusion_csv(
+    confusion: npt.NDArray[np.int64], names: Sequence[str], path: Path
+) -> None:
+    """Write how much of each true class (rows) was taken for each class (columns)."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(['true \\ predicted', *names])
-    for name, row in zip(names, evaluation.scores.confusion.tolist(), strict=True):
+    for name, row in zip(names, confusion.tolist(), strict=True):
         writer.writerow([name, *row])
     write_atomically(path, text.getvalue().encode())
 
 
-def _number(value: float) -> float | None:
+def share_or_none(value: float) -> float | None:
+    """Return a share, None for NaN, which JSON lacks."""
     return None if math.isnan(value) else value
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Return a share of 0..1 as percentage, '-' for NaN."""
     return '-' if math.isnan(share) else f'{100 * share:.2f}'

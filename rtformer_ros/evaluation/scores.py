@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 import heapq
 from itertools import count
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from rtformer_ros.training.datasets.dataset import Dataset, Sample
 from rtformer_ros.training.metrics import confusion_matrix, Scores
 import torch
 
+_SampleT = TypeVar('_SampleT')
 ClassMapHw = npt.NDArray[np.uint8]
 Predict = Callable[[npt.NDArray[np.uint8]], ClassMapHw]
 """From an RGB image, uint8 [h, w, 3], to its class ids, uint8 [h, w]."""
@@ -104,7 +106,7 @@ def evaluate(
     return Evaluation(dataset, Scores(total), tuple(images), ranked, trimaps)
 
 
-def evenly_spaced(samples: tuple[Sample, ...], limit: int | None) -> tuple[Sample, ...]:
+def evenly_spaced(samples: tuple[_SampleT, ...], limit: int | None) -> tuple[_SampleT, ...]:
     """Return `limit` samples at even distances, always the same ones; all where it is None."""
     if limit is None or limit >= len(samples):
         return samples

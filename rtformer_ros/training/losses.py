@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Compute the two losses of a batch: cross entropy over hard pixels, and Lovasz-softmax."""
+"""Compute the losses of a batch: cross entropy over hard pixels or images, Lovasz-softmax."""
 
 from __future__ import annotations
 
@@ -63,6 +63,20 @@ def cross_entropy_terms(
     )
     known = labels != IGNORED
     return loss, (weights[labels.where(known, 0)] * known).sum()
+
+
+def soft_cross_entropy_terms(
+    logits: Tensor, targets: Tensor, weights: Tensor, smoothing: float
+) -> LossTerms:
+    """
+    Return the weighted cross entropy of images that may have shares of several classes.
+
+    logits, targets: float [n, c], targets of 0 to 1 that add up to 1; weights: [c]; smoothing:
+    what of each target is spread over all classes. With whole targets this is cross_entropy_terms.
+    """
+    spread = targets * (1 - smoothing) + smoothing / targets.shape[1]
+    logs = F.log_softmax(logits.float(), dim=1)
+    return -(weights * spread * logs).sum(), (weights * targets).sum()
 
 
 def hard_pixels(log_probabilities: Tensor, labels: Tensor, recipe: LossRecipe) -> Tensor:

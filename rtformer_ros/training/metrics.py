@@ -13,7 +13,12 @@ from rtformer_ros.training.datasets.dataset import IGNORED
 import torch
 from torch import Tensor
 
-SCORE_TITLES = {'mean_iou': 'mIoU', 'pixel_accuracy': 'pixel accuracy'}
+SCORE_TITLES = {
+    'mean_iou': 'mIoU',
+    'pixel_accuracy': 'pixel accuracy',
+    'top_1': 'top-1',
+    'top_5': 'top-5',
+}
 """What people call the scores of a summary."""
 
 
@@ -94,3 +99,51 @@ class Scores:
         """Share of labelled pixels that are right; NaN where there are none."""
         total = int(self.confusion.sum())
         return float(np.trace(self.confusion)) / total if total else float('nan')
+
+
+@dataclass(frozen=True)
+class ClassificationScores:
+    """
+    What is said of images as a whole: which class is the likeliest, and which are the first five.
+
+    confusion: int64 [c, c], images of each true class (rows) by their likeliest class (columns);
+    right_in_5: int64 [c], images of each true class that is among the five likeliest.
+    """
+
+    confusion: npt.NDArray[np.int64]
+    right_in_5: npt.NDArray[np.int64]
+    class_score: str = 'top_1'
+
+    @property
+    def summary(self) -> dict[str, float]:
+        """Share of all images that are right at once, which decides, and among the first five."""
+        count = int(self.confusion.sum())
+        right = {'top_1': np.trace(self.confusion), 'top_5': self.right_in_5.sum()}
+        return {name: int(hits) / count if count else float('nan') for name, hits in right.items()}
+
+    @property
+    def by_class(self) -> npt.NDArray[np.float64]:
+        """Share of each class's images that are right at once."""
+        return self._shares(np.diag(self.confusion))
+
+    @property
+    def top_5_by_class(self) -> npt.NDArray[np.float64]:
+        """Share of each class's images that are right among the first five."""
+        return self._shares(self.right_in_5)
+
+    def _shares(self, hits: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        counts = self.confusion.sum(axis=1)
+        empty = np.full(len(counts), np.nan)
+        return np.divide(hits, counts, out=empty, where=counts > 0)
+
+
+def count_right_in_5(logits: Tensor, truth: Tensor) -> Tensor:
+    """
+    Return how many images of each class have it among their five highest logits, int64 [c].
+
+    logits: float [n, c], where c may be below five, too; truth: int64 [n].
+    """
+    classes = logits.shape[1]
+    first = logits.topk(min(5, classes), dim=1).indices
+    is_right = (first == truth[:, None]).any(dim=1)
+    return torch.bincount(truth[is_right], minlength=classes)

@@ -43,6 +43,7 @@ class NetworkRecipe:
     memory_ratio: float | None = None
     projected_tokens: int | None = None
     boundary: str | None = None
+    last_channels: int | None = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,52 @@ class CropRecipe:
 
 
 @dataclass(frozen=True)
+class ImageCropRecipe:
+    """
+    How images that are classified as a whole are cut to crop.height x crop.width.
+
+    To train: a part of area_min to area_max of the image's area, up to aspect_max times as wide
+    or as high for its height or width as the crop, anywhere (arXiv 1409.4842), mirrored with
+    crop.flip_chance. To score: the middle; scored_share of the largest part of the crop's shape,
+    by side. The other settings of the crop have no effect there.
+    """
+
+    area_min: float = 0.08
+    area_max: float = 1.0
+    aspect_max: float = 4 / 3
+    scored_share: float = 0.875
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for the first value out of range."""
+        smallest, largest, scored = self.area_min, self.area_max, self.scored_share
+        _require(0 < smallest <= largest, 'area_min', smallest, f'above 0, up to {largest}')
+        _require(largest <= 1, 'area_max', largest, 'up to 1')
+        _require(self.aspect_max >= 1, 'aspect_max', self.aspect_max, '1 or more')
+        _require(0 < scored <= 1, 'scored_share', scored, 'above 0, up to 1')
+
+
+@dataclass(frozen=True)
+class MixingRecipe:
+    """
+    How the images of a batch are mixed in pairs, where images are classified as a whole.
+
+    mixup_alpha, cutmix_alpha: of the beta distribution that the share of an image is drawn from,
+    0 for none of this way; with both, each batch is mixed in one of them, as likely as in the
+    other. chance: that a batch is mixed at all.
+    """
+
+    mixup_alpha: float = 0.0
+    cutmix_alpha: float = 0.0
+    chance: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for the first value out of range."""
+        for name in ('mixup_alpha', 'cutmix_alpha'):
+            _require(getattr(self, name) >= 0, name, getattr(self, name), '0 or more')
+        _require(0 <= self.chance <= 1, 'chance', self.chance, '0 to 1')
+
+
+@dataclass(frozen=True)
 class ColorRecipe:
     """
     How colours are distorted.
@@ -199,6 +246,8 @@ class Recipe:
     color: ColorRecipe = field(default_factory=ColorRecipe)
     weather: CorruptionRecipe = field(default_factory=CorruptionRecipe)
     copy_paste: CopyPasteRecipe = field(default_factory=CopyPasteRecipe)
+    image_crop: ImageCropRecipe = field(default_factory=ImageCropRecipe)
+    mixing: MixingRecipe = field(default_factory=MixingRecipe)
 
     def __post_init__(self) -> None:
         """Raise ConfigError for the first value out of range."""

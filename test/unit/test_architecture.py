@@ -48,7 +48,6 @@ SMALL_BUT_APART = {
     'training.run.initial_weights': 'a concept',
     'training.run.step_clock': 'a concept',
     'training.run.stop_request': 'a concept',
-    'training.tasks.pictures': 'a concept',
     'training.tasks.validation': 'a concept',
 }
 TOP_MODULES = {'errors', 'model_metadata', 'segmentation', 'segmenter'}

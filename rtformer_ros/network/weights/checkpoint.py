@@ -44,8 +44,9 @@ class Checkpoint:
 
     state: float32 tensors by the network's names, without num_batches_tracked; family and
     architecture: the network that they fit; labels: its classes, where known; notes: further
-    text, such as how it was trained; class_shares: share of each class among the labelled pixels
-    that it was trained on, 0..1, where known.
+    text, such as how it was trained; class_shares: share of each class among the labelled pixels,
+    or images, that it was trained on, 0..1, where known; class_names: of a classifier, in place of
+    labels, as its classes have no colours and may be more than a mask can hold.
     """
 
     state: Mapping[str, Tensor]
@@ -54,6 +55,7 @@ class Checkpoint:
     labels: LabelSet | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
     class_shares: tuple[float, ...] | None = None
+    class_names: tuple[str, ...] | None = None
 
     @property
     def variant(self) -> str:
@@ -73,6 +75,7 @@ class Checkpoint:
         labels: LabelSet | None = None,
         notes: Mapping[str, str] | None = None,
         class_shares: tuple[float, ...] | None = None,
+        class_names: tuple[str, ...] | None = None,
     ) -> Checkpoint:
         """Return a network's weights, copied to the CPU; the rest is kept beside them."""
         state = {
@@ -81,7 +84,7 @@ class Checkpoint:
             if not key.endswith(UNUSED_SUFFIX)
         }
         described = (network.family, network.architecture)
-        return cls(state, *described, labels, dict(notes or {}), class_shares)
+        return cls(state, *described, labels, dict(notes or {}), class_shares, class_names)
 
     def build(self) -> SegmentationNetwork:
         """Return a network with these weights, in eval mode, on the CPU; it has to segment."""
@@ -161,6 +164,7 @@ def checkpoint_of(
         _labels(file.header.get('labels'), architecture.num_classes),
         file.notes,
         _class_shares(file.header.get('class_shares'), architecture.num_classes),
+        _class_names(file.header.get('class_names'), architecture.num_classes),
     )
 
 
@@ -180,6 +184,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path | str, *, half: bool = Fa
     }
     if checkpoint.class_shares is not None:
         header['class_shares'] = list(checkpoint.class_shares)
+    if checkpoint.class_names is not None:
+        header['class_names'] = list(checkpoint.class_names)
     write_weights(Path(path), checkpoint.state, header, half=half)
 
 
@@ -227,3 +233,12 @@ def _class_shares(described: Any, num_classes: int) -> tuple[float, ...] | None:
             f"its header's class_shares add up to {sum(described)}; expected shares of 1"
         )
     return tuple(float(share) for share in described)
+
+
+def _class_names(described: Any, num_classes: int) -> tuple[str, ...] | None:
+    if described is None:
+        return None
+    is_list = isinstance(described, list) and len(described) == num_classes
+    if not is_list or not all(isinstance(name, str) for name in described):
+        raise CheckpointError(f"its header's class_names are no list of {num_classes} texts")
+    return tuple(described)

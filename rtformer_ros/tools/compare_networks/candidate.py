@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rtformer_ros.errors import ConfigError, quoted
+from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.training.recipe_file import parse_change
 from rtformer_ros.training.run.run_setup import load_setup
 
@@ -56,6 +57,8 @@ def candidate_of_run(folder: Path) -> Candidate:
     from rtformer_ros.training.tasks.task import network_options
 
     setup = load_setup(folder)
+    if not isinstance(setup.labels, LabelSet):
+        raise ConfigError(f'{folder} has trained a classifier; give runs that train to segment')
     return Candidate(
         setup.network, network_options(setup.network, setup.recipe.network), _best_mean_iou(folder)
     )

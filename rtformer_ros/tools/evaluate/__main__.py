@@ -23,7 +23,9 @@ from rtformer_ros.files.sha256 import sha256_of
 from rtformer_ros.labels.label_set import LabelSet, load_labels
 from rtformer_ros.tools.class_shares import read_class_shares
 from rtformer_ros.tools.command_line import run_tool
+from rtformer_ros.tools.evaluate.classification import evaluate_classifier
 from rtformer_ros.tools.evaluate.options import EvaluateOptions, parse_evaluate_options
+from rtformer_ros.training.datasets.class_folders import CLASS_FOLDERS
 from rtformer_ros.training.datasets.open_dataset import open_dataset
 
 if TYPE_CHECKING:
@@ -41,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     options = parse_evaluate_options(arguments)
+    if options.dataset == CLASS_FOLDERS:
+        evaluate_classifier(options)
+        return 0
     evaluation, protocol = _evaluate(options)
     _report(evaluation, protocol, options.output)
     return 0
@@ -192,8 +197,9 @@ def _write(evaluation: Evaluation, protocol: Protocol, folder: Path) -> list[Pat
 
     paths = [folder / name for name in ('results.json', 'confusion.csv', 'confusion.png')]
     write_results(evaluation, protocol, paths[0])
-    write_confusion_csv(evaluation, paths[1])
-    picture = draw_confusion(evaluation.scores.confusion, evaluation.dataset.labels)
+    confusion, names = evaluation.scores.confusion, evaluation.dataset.labels.names
+    write_confusion_csv(confusion, names, paths[1])
+    picture = draw_confusion(confusion, names)
     write_atomically(paths[2], encode_png(picture).tobytes())
     gallery = draw_gallery(evaluation)
     if gallery is not None:

@@ -77,7 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     what = parser.add_argument_group('what')
     what.add_argument('--model', required=True, help='.onnx, .safetensors, .pdparams, ...')
-    what.add_argument('--dataset', required=True, help='camvid, cityscapes, ade20k, ... or folder')
+    what.add_argument(
+        '--dataset',
+        required=True,
+        help='camvid, cityscapes, ade20k, ... or folder; or imagefolder: top-1 and top-5 of a '
+        'classifier',
+    )
     what.add_argument('--root', type=Path, required=True, help='folder of the data set')
     what.add_argument(
         '--split',

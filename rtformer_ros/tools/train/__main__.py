@@ -16,11 +16,11 @@ import sys
 from typing import Any, TYPE_CHECKING
 
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.files.packaged_files import find_labels, find_split, find_weights
-from rtformer_ros.labels.label_set import load_labels
+from rtformer_ros.files.packaged_files import find_split, find_weights
+from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.tools.command_line import run_tool
 from rtformer_ros.tools.train.options import parse_train_options, TrainOptions
-from rtformer_ros.training.datasets.open_dataset import open_dataset
+from rtformer_ros.tools.train.task_data import classes_of, opened_task
 from rtformer_ros.training.datasets.predefined_split import load_split
 from rtformer_ros.training.recipe import Recipe
 from rtformer_ros.training.recipe_file import (
@@ -36,7 +36,6 @@ from rtformer_ros.training.run.stop_request import stop_on_signals
 if TYPE_CHECKING:
     from rtformer_ros.training.process_group import ProcessGroup
     from rtformer_ros.training.run.training_run import TrainingRun
-    from rtformer_ros.training.tasks.segmentation import SegmentationTask
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,7 +59,7 @@ def _train_in(options: TrainOptions, group: ProcessGroup) -> int:
     from rtformer_ros.training.run.training_run import TrainingRun
 
     setup = _setup(options, group)
-    task = _task(setup, group)
+    task = opened_task(setup, group)
     setup = replace(setup, recipe=_recipe(options, setup.recipe, task.sample_count))
     task = replace(task, recipe=setup.recipe)
     run = TrainingRun(
@@ -78,7 +77,7 @@ def _train_in(options: TrainOptions, group: ProcessGroup) -> int:
     folder = options.output if group.is_first else None
     with (
         stop_on_signals() as stop,
-        RunLog(folder, setup.labels.names, run.steps_taken, setup.recipe.steps) as log,
+        RunLog(folder, setup.class_names, run.steps_taken, setup.recipe.steps) as log,
     ):
         run.run(log, stop)
     if group.is_first and run.steps_taken < setup.recipe.steps:
@@ -93,11 +92,20 @@ def _next_steps(run: TrainingRun) -> str:
     from rtformer_ros.training.run.training_run import BEST_WEIGHTS
 
     crop, folder = run.setup.recipe.crop, run.folder
+    weights, score = folder / BEST_WEIGHTS, f'{100 * run.best_score:.2f} %'
+    if not isinstance(run.setup.labels, LabelSet):
+        return (
+            f'best val top-1 {score}, curves and pictures in {folder}; to score it, and to train '
+            'a network of its backbone to segment:\n'
+            f'  ros2 run rtformer_ros evaluate --model {weights} --dataset {run.setup.dataset} '
+            f'--root {run.setup.root}\n'
+            f'  ros2 run rtformer_ros train --network {run.setup.network} --init {weights} ...'
+        )
     model = folder / f'{folder.name}.onnx'
     return (
-        f'best val mIoU {100 * run.best_score:.2f} %, curves and pictures in {folder}; to use '
+        f'best val mIoU {score}, curves and pictures in {folder}; to use '
         'it, with the height and width (multiples of 8) that the robot is to compute at:\n'
-        f'  ros2 run rtformer_ros export {folder / BEST_WEIGHTS} {model} --height {crop.height} '
+        f'  ros2 run rtformer_ros export {weights} {model} --height {crop.height} '
         f'--width {crop.width}\n'
         '  ros2 launch rtformer_ros seg.launch.py image:=/camera/image_raw '
         f'model:={model.absolute()}'
@@ -124,7 +132,7 @@ def _setup(options: TrainOptions, group: ProcessGroup) -> RunSetup:
         dataset=options.dataset,
         root=options.root.resolve(),
         network=options.network or f'rtformer_{options.variant or "slim"}',
-        labels=load_labels(find_labels(_labels_of(options.dataset, options.labels))),
+        labels=classes_of(options, options.dataset, options.root),
         recipe=load_recipe(find_recipe(options.recipe or _default_recipe(options.dataset))),
         split=load_split(find_split(options.split)) if options.split else None,
     )
@@ -147,12 +155,6 @@ def _refuse_other_run(options: TrainOptions, setup: RunSetup) -> None:
     for name in ('labels', 'init', 'split'):
         if getattr(options, name) is not None:
             raise ConfigError(f'--{name} cannot be changed by --resume; leave it out')
-
-
-def _labels_of(dataset: str, labels: str | None) -> str:
-    if labels is None and dataset == 'folder':
-        raise ConfigError('--dataset folder needs --labels, a YAML file that names its classes')
-    return labels or dataset
 
 
 def _default_recipe(dataset: str) -> str:
@@ -186,30 +188,11 @@ def _recipe(options: TrainOptions, recipe: Recipe, sample_count: int) -> Recipe:
     return changed
 
 
-def _task(setup: RunSetup, group: ProcessGroup) -> SegmentationTask:
-    """Read and check the images of both splits, with progress bars."""
-    from rtformer_ros.training.data.sample_store import filled_store
-    from rtformer_ros.training.tasks.segmentation import SegmentationTask
-
-    train = open_dataset(setup.dataset, setup.root, 'train', setup.labels, setup.split)
-    val = open_dataset(setup.dataset, setup.root, 'val', setup.labels, setup.split)
-    shared = {sample.image for sample in train.samples} & {sample.image for sample in val.samples}
-    if shared and group.is_first:
-        print(
-            f'{len(shared)} of the {len(val.samples)} images of {val.name} are trained on too: '
-            'their scores say nothing about new images',
-            file=sys.stderr,
-        )
-    is_silent = not group.is_first
-    stores = [filled_store(dataset, is_silent=is_silent) for dataset in (train, val)]
-    return SegmentationTask(stores[0], stores[1], setup.recipe)
-
-
 def _introduce(run: TrainingRun) -> None:
     setup, recipe, network = run.setup, run.setup.recipe, run.learner.average.network
     print(
         f'{network.family.title} {network.architecture.variant} on {run.task.dataset_name}, '
-        f'{len(setup.labels)} classes: {recipe.steps} steps of {recipe.batch_size} crops of '
+        f'{len(setup.class_names)} classes: {recipe.steps} steps of {recipe.batch_size} crops of '
         f'{recipe.crop.height} x {recipe.crop.width}',
         file=sys.stderr,
     )

@@ -69,7 +69,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_subject(what: Any) -> None:
-    what.add_argument('--dataset', help='camvid, cityscapes, ade20k, cocostuff or folder')
+    what.add_argument(
+        '--dataset',
+        help='camvid, cityscapes, ade20k, cocostuff or folder; or imagefolder, to classify '
+        'images as a whole',
+    )
     what.add_argument('--root', type=Path, help='folder of the data set')
     what.add_argument('--labels', help="label file or set; default: the data set's own")
     what.add_argument(

@@ -5,15 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from rtformer_ros.errors import ImageError
-from rtformer_ros.imaging.image_header import image_format
+from rtformer_ros.training.data.decoding import decoded_in_order, read_picture
 from rtformer_ros.training.datasets.dataset import Dataset, IGNORED, Sample, UNKNOWN
 from tqdm import tqdm
 
@@ -65,17 +64,16 @@ def fill_store(
     counts = np.zeros((len(dataset.samples), len(dataset.labels)), np.int64)
     decoded: list[tuple[ImageHwc, LabelHw]] | None = []
     used_bytes = 0
-    with ThreadPoolExecutor(threads) as pool:
-        pairs = _ordered(pool, dataset, ahead=4 * threads)
-        for index, (image, label) in enumerate(pairs):
-            histogram = np.bincount(label.ravel(), minlength=IGNORED + 1)
-            counts[index] = histogram[: len(dataset.labels)]
-            used_bytes += image.nbytes + label.nbytes
-            if used_bytes > memory_limit_bytes:
-                decoded = None
-            if decoded is not None:
-                decoded.append((image, label))
-            yield index + 1
+    pairs = decoded_in_order(dataset.samples, partial(decode_sample, dataset), threads)
+    for index, (image, label) in enumerate(pairs):
+        histogram = np.bincount(label.ravel(), minlength=IGNORED + 1)
+        counts[index] = histogram[: len(dataset.labels)]
+        used_bytes += image.nbytes + label.nbytes
+        if used_bytes > memory_limit_bytes:
+            decoded = None
+        if decoded is not None:
+            decoded.append((image, label))
+        yield index + 1
     yield SampleStore(dataset, counts, None if decoded is None else tuple(decoded))
 
 
@@ -100,8 +98,8 @@ def decode_sample(dataset: Dataset, sample: Sample) -> tuple[ImageHwc, LabelHw]:
     Raises ImageError, naming the file, where one cannot be read, the sizes differ, or the label
     is no picture of one 8-bit channel with ids that the data set knows.
     """
-    image = _read(sample.image, cv2.IMREAD_COLOR)
-    label = _read(sample.label, cv2.IMREAD_UNCHANGED)
+    image = read_picture(sample.image, cv2.IMREAD_COLOR)
+    label = read_picture(sample.label, cv2.IMREAD_UNCHANGED)
     if label.ndim != 2 or label.dtype != np.uint8:
         channels = 1 if label.ndim == 2 else label.shape[2]
         raise ImageError(
@@ -123,37 +121,6 @@ def decode_sample(dataset: Dataset, sample: Sample) -> tuple[ImageHwc, LabelHw]:
         )
     image_rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
     return image_rgb, classes.astype(np.uint8)
-
-
-def _read(path: Path, flags: int) -> npt.NDArray[np.uint8]:
-    try:
-        content = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise ImageError(f'cannot read {path}: {error}') from error
-    picture = cv2.imdecode(content, flags) if _is_picture(content) else None
-    if picture is None:
-        raise ImageError(f'{path} is cut short or is no picture that can be read; fetch it again')
-    return picture  # type: ignore[return-value]
-
-
-def _is_picture(content: npt.NDArray[np.uint8]) -> bool:
-    try:
-        return bool(content.size and image_format(content))
-    except ImageError:
-        return False
-
-
-def _ordered(
-    pool: ThreadPoolExecutor, dataset: Dataset, ahead: int
-) -> Iterator[tuple[ImageHwc, LabelHw]]:
-    """Decode in threads, a few samples ahead, and yield in order."""
-    pending = []
-    for sample in dataset.samples:
-        pending.append(pool.submit(decode_sample, dataset, sample))
-        if len(pending) > ahead:
-            yield pending.pop(0).result()
-    for future in pending:
-        yield future.result()
 
 
 def _ranges(ids: npt.NDArray[np.int64]) -> str:

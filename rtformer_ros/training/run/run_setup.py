@@ -26,15 +26,21 @@ class RunSetup:
     What is trained on what, how.
 
     dataset: its name on the command line; root: its folder; network: public name, as
-    rtformer_slim; split: what is trained on and what scored, None for the data set's own.
+    rtformer_slim; labels: classes of pixels, or the names of classes of images as a whole;
+    split: what is trained on and what scored, None for the data set's own.
     """
 
     dataset: str
     root: Path
     network: str
-    labels: LabelSet
+    labels: LabelSet | tuple[str, ...]
     recipe: Recipe
     split: PredefinedSplit | None = None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Return the names of the classes by id."""
+        return self.labels.names if isinstance(self.labels, LabelSet) else self.labels
 
     def save(self, folder: Path) -> None:
         """Write the setup to folder/run.yaml."""
@@ -42,7 +48,7 @@ class RunSetup:
             'dataset': self.dataset,
             'root': str(self.root),
             'network': self.network,
-            'labels': self.labels.to_dict(),
+            **_described(self.labels),
             'recipe': recipe_to_dict(self.recipe),
         }
         if self.split is not None:
@@ -62,7 +68,7 @@ def load_setup(folder: Path) -> RunSetup:
             dataset=data['dataset'],
             root=Path(data['root']),
             network=_network(data),
-            labels=LabelSet.from_dict(data['labels'], f'{path}: labels'),
+            labels=_labels(data, path),
             recipe=recipe_from_dict(data['recipe'], f'{path}: recipe'),
             split=_split(data.get('split'), f'{path}: split'),
         )
@@ -80,6 +86,21 @@ def _content(path: Path) -> Any:
 def _network(data: dict[str, Any]) -> str:
     """Return the network's name; older files have the variant of RTFormer instead."""
     return str(data['network']) if 'network' in data else f'rtformer_{data["variant"]}'
+
+
+def _described(labels: LabelSet | tuple[str, ...]) -> dict[str, Any]:
+    if isinstance(labels, LabelSet):
+        return {'labels': labels.to_dict()}
+    return {'class_names': list(labels)}
+
+
+def _labels(data: dict[str, Any], path: Path) -> LabelSet | tuple[str, ...]:
+    names = data.get('class_names')
+    if names is None:
+        return LabelSet.from_dict(data['labels'], f'{path}: labels')
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise TypeError('its class_names are no list of texts')
+    return tuple(names)
 
 
 def _split(data: Any, source: str) -> PredefinedSplit | None:

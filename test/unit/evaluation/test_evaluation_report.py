@@ -75,7 +75,7 @@ def test_scores_near_borders_are_told_by_width(evaluation):
 
 
 def test_the_confusions_can_be_read_again(evaluation, tmp_path):
-    write_confusion_csv(evaluation, tmp_path / 'confusion.csv')
+    write_confusion_csv(evaluation.scores.confusion, LABELS.names, tmp_path / 'confusion.csv')
     with (tmp_path / 'confusion.csv').open(newline='') as file:
         head, *rows = csv.reader(file)
     assert head[1:] == list(LABELS.names)
@@ -135,7 +135,7 @@ def test_a_gallery_of_nothing_is_none(evaluation):
 
 
 def test_the_darkest_cell_of_a_row_is_the_commonest_guess(evaluation):
-    drawn = draw_confusion(evaluation.scores.confusion, LABELS).astype(int)
+    drawn = draw_confusion(evaluation.scores.confusion, LABELS.names).astype(int)
     cells = drawn[-3 * ROW_HEIGHT_PX :, -3 * 40 :].reshape(3, ROW_HEIGHT_PX, 3, 40, 3)
     corner = cells[:, 1, :, 1].sum(axis=-1)
     assert corner[0].argmin() == 0
@@ -148,7 +148,7 @@ def test_the_darkest_cell_of_a_row_is_the_commonest_guess(evaluation):
 @pytest.mark.parametrize(('count', 'cell'), [(1, (22, 40)), (40, (22, 40)), (171, (22, 22))])
 def test_confusions_of_many_classes_are_drawn_without_numbers(count, cell):
     labels = LabelSet.generic(count)
-    drawn = draw_confusion(np.eye(count, dtype=np.int64), labels)
+    drawn = draw_confusion(np.eye(count, dtype=np.int64), labels.names)
     margin = drawn.shape[0] - count * cell[0]
     assert drawn.shape == (margin + count * cell[0], margin + count * cell[1], 3)
     # Names stand left of their rows, and above their columns they are the same turned.

@@ -4,7 +4,13 @@
 
 import numpy as np
 import pytest
-from rtformer_ros.training.losses import class_weights, cross_entropy_terms, hard_pixels, sampled
+from rtformer_ros.training.losses import (
+    class_weights,
+    cross_entropy_terms,
+    hard_pixels,
+    sampled,
+    soft_cross_entropy_terms,
+)
 from rtformer_ros.training.recipe import LossRecipe
 import torch
 import torch.nn.functional as F
@@ -124,3 +130,35 @@ def test_samples_of_all_offsets_cover_every_pixel_once(batch):
             assert torch.equal(some_labels, labels[:, y::2, x::2])
             seen[:, y::2, x::2] += 1
     assert bool((seen == 1).all())
+
+
+@pytest.fixture
+def images_of_shares():
+    """Return logits, targets of one or two classes, and weights, in double precision."""
+    rng = np.random.default_rng(8)
+    logits, targets = 3 * rng.standard_normal((6, CLASSES)), np.eye(CLASSES)[[0, 1, 2, 3, 4, 0]]
+    targets[3:] = 0.7 * targets[3:] + 0.3 * targets[:3]
+    return logits, targets, np.array([0.5, 1.0, 2.0, 0.1, 1.5])
+
+
+@pytest.mark.parametrize('smoothing', [0.0, 0.1])
+def test_loss_of_shares_of_classes_is_the_formula(images_of_shares, smoothing):
+    logits, targets, weights = images_of_shares
+    summed, weight = soft_cross_entropy_terms(*map(torch.tensor, images_of_shares), smoothing)
+    p, by_hand = softmax(logits), 0.0
+    for image in range(len(logits)):
+        for c in range(CLASSES):
+            smooth = (1 - smoothing) * targets[image, c] + smoothing / CLASSES
+            by_hand -= weights[c] * smooth * np.log(p[image, c])
+    assert float(summed) == pytest.approx(by_hand, rel=1e-6)
+    assert float(weight) == pytest.approx((targets @ weights).sum())
+
+
+@pytest.mark.parametrize('smoothing', [0.0, 0.1])
+def test_loss_of_whole_targets_is_cross_entropy(images_of_shares, smoothing):
+    logits, _, weights = map(torch.tensor, images_of_shares)
+    labels = torch.tensor([0, 3, 1, 4, 2, 2])
+    targets = F.one_hot(labels, CLASSES).double()
+    summed, weight = soft_cross_entropy_terms(logits, targets, weights, smoothing)
+    pytorch = F.cross_entropy(logits, labels, weights, label_smoothing=smoothing)
+    assert float(summed / weight) == pytest.approx(float(pytorch), rel=1e-6)

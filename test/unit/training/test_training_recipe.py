@@ -71,6 +71,11 @@ def test_changes_are_applied_and_told():
         ({'copy_paste': {'classes': 'Pole'}}, "classes is 'Pole'; expected a list"),
         ({'network': {'injection': [True]}}, 'expected a list of 2'),
         ({'crop': 3}, 'crop: expected a mapping'),
+        ({'image_crop': {'area_min': 0}}, 'area_min is 0.0; expected above 0, up to 1.0'),
+        ({'image_crop': {'area_max': 1.5}}, 'area_max is 1.5; expected up to 1'),
+        ({'image_crop': {'aspect_max': 0.5}}, 'aspect_max is 0.5; expected 1 or more'),
+        ({'mixing': {'mixup_alpha': -1}}, 'mixing: mixup_alpha is -1.0; expected 0 or more'),
+        ({'mixing': {'chance': 2}}, 'chance is 2.0; expected 0 to 1'),
         ([1], 'expected a mapping'),
     ],
 )

@@ -64,3 +64,14 @@ def test_rates_stay_finite_where_the_run_is_shorter_than_its_warm_up(kind):
     rates = [lr_at(i, 3, PEAK, ScheduleRecipe(kind, warmup_steps=100)) for i in range(5)]
     assert all(math.isfinite(rate) and rate >= 0 for rate in rates)
     assert rates[:3] == pytest.approx([PEAK / 3, PEAK * 2 / 3, PEAK])
+
+
+def test_warm_up_and_cosine_follow_one_another():
+    recipe = ScheduleRecipe('cosine', warmup_steps=8, final_lr=0.01)
+    for step in range(STEPS + 1):
+        if step < 8:
+            expected = PEAK * (step + 1) / 8
+        else:
+            half_cosine = 0.5 * (1 + math.cos(math.pi * (step - 8) / (STEPS - 8)))
+            expected = 0.01 + (PEAK - 0.01) * half_cosine
+        assert lr_at(step, STEPS, PEAK, recipe) == pytest.approx(expected)

@@ -15,6 +15,7 @@ import pytest
 from rtformer_ros.errors import CheckpointError, ModelError
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.network import (
+    build_classifier,
     build_from_checkpoint,
     build_rtformer,
     Checkpoint,
@@ -293,6 +294,19 @@ def test_a_checkpoint_is_a_copy_of_its_network(tiny_checkpoint):
     copy = Checkpoint.of(network)
     torch.nn.init.zeros_(network.conv1[0].weight)
     assert bool(copy.state['conv1.0.weight'].any())
+
+
+def test_names_of_more_classes_than_a_mask_can_hold_are_kept(tmp_path):
+    names = tuple(f'n{number:08}' for number in range(1000))
+    network = build_classifier('ddrnet23_slim', 1000, base_channels=8, last_channels=8)
+    path = tmp_path / 'w.safetensors'
+    for class_names in (names, names[1:], (*names[1:], 3)):
+        save_checkpoint(Checkpoint.of(network, class_names=class_names), path)
+        if class_names == names:
+            assert load_checkpoint(path, task='classification').class_names == names
+            continue
+        with pytest.raises(CheckpointError, match='class_names are no list of 1000 texts'):
+            load_checkpoint(path, task='classification')
 
 
 def test_cross_size_is_inferred_or_given(tmp_path):

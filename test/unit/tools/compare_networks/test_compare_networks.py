@@ -100,6 +100,11 @@ def test_runs_without_scores_and_nothing_at_all_are_refused(tmp_path):
         all_candidates([], [run_folder(tmp_path / 'a', [])])
     with pytest.raises(ConfigError, match='there is nothing to compare'):
         all_candidates([], [])
+    classifier = tmp_path / 'b'
+    classifier.mkdir()
+    RunSetup('imagefolder', Path('data'), 'rtformer_slim', ('a', 'b'), Recipe()).save(classifier)
+    with pytest.raises(ConfigError, match='b has trained a classifier; give runs that train to s'):
+        all_candidates([], [classifier])
 
 
 def test_the_command_prints_and_draws_what_it_measured(tmp_path, capsys):

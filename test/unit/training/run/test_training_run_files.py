@@ -28,6 +28,10 @@ def test_setup_survives_its_file(tmp_path):
     assert load_setup(tmp_path) == setup
     replace(setup, network='rtformer_slim').save(tmp_path)
     assert load_setup(tmp_path).network == 'rtformer_slim'
+    classifier = replace(setup, dataset='imagefolder', labels=('01', 'yes', 'a: b'))
+    classifier.save(tmp_path)
+    assert load_setup(tmp_path) == classifier
+    assert load_setup(tmp_path).class_names == ('01', 'yes', 'a: b')
 
 
 @pytest.mark.parametrize('text', ['[', 'dataset: x', '3', 'recipe: {}\ndataset: a\nroot: 3'])
@@ -44,6 +48,12 @@ def test_state_survives_its_file(tmp_path):
     assert (state.step, state.best_score) == (7, 0.5)
     assert torch.equal(state.learner['network']['w'], torch.arange(3.0))
     assert [path.name for path in tmp_path.iterdir()] == [STATE_FILE]
+
+
+def test_state_of_an_older_run_is_read(tmp_path):
+    old = {'format': 1, 'step': 3, 'learner': {}, 'best_mean_iou': 0.25}
+    torch.save(old, tmp_path / STATE_FILE)
+    assert load_state(tmp_path, CPU).best_score == 0.25
 
 
 def test_broken_states_are_named(tmp_path):
