@@ -33,6 +33,8 @@ from rtformer_ros.training.recipe_file import (
 from rtformer_ros.training.run.run_setup import load_setup, RunSetup
 from rtformer_ros.training.run.stop_request import stop_on_signals
 
+_MOST_LISTED_WEIGHTS = 8
+
 if TYPE_CHECKING:
     from rtformer_ros.training.process_group import ProcessGroup
     from rtformer_ros.training.run.training_run import TrainingRun
@@ -197,8 +199,18 @@ def _introduce(run: TrainingRun) -> None:
         file=sys.stderr,
     )
     if run.copied_weights:
-        names = ', '.join(run.fresh_weights) or 'none'
-        print(f'{run.copied_weights} weights copied; fresh ones: {names}', file=sys.stderr)
+        print(
+            f'{run.copied_weights} weights copied; {len(run.fresh_weights)} fresh ones: '
+            f'{_shortened(run.fresh_weights)}',
+            file=sys.stderr,
+        )
+
+
+def _shortened(weights: Sequence[str]) -> str:
+    """Return names of weights as text; of many, those of the modules that they are in."""
+    if len(weights) > _MOST_LISTED_WEIGHTS:
+        return ', '.join(f'{each}.*' for each in dict.fromkeys(w.split('.')[0] for w in weights))
+    return ', '.join(weights) or 'none'
 
 
 if __name__ == '__main__':
