@@ -113,20 +113,25 @@ class Segmenter:
         return self.postprocess(self.infer(self.preprocess(image_hwc))[0], size)
 
     def segment_frame(
-        self, encoding: str, planes: tuple[npt.NDArray[np.uint8], ...], source: Size
+        self,
+        encoding: str,
+        planes: tuple[npt.NDArray[np.uint8], ...],
+        source: Size,
+        *,
+        with_confidence: bool = True,
     ) -> Segmentation:
         """
         Return classes and confidences of a camera's frame as it came, at the output size.
 
         encoding: one that the engine takes; planes: as of frame_planes; source: height and width
-        of the frame. The settings must have no roi and ignore nothing. Raises EngineError and its
-        kin when the engine fails.
+        of the frame; with_confidence: as of CameraFrame. The settings must have no roi and ignore
+        nothing. Raises EngineError and its kin when the engine fails.
         """
         placement = place(source, self._network_size, self._settings.resize)
         size = self.output_size(source)
         sampling = frame_sampling(source, placement, size)
         remap = self._remap if self._remap.size else np.arange(256, dtype=np.uint8)
-        frame = CameraFrame(encoding, planes, sampling, remap, self._threshold)
+        frame = CameraFrame(encoding, planes, sampling, remap, self._threshold, with_confidence)
         result = self._engine.infer_frame(frame)
         assert result.small_class_map_hw is not None
         small_hw = _small(result.small_class_map_hw, placement, size)

@@ -95,6 +95,15 @@ class Engine(ABC):
         """Return the encodings of the frames that `infer_frame` takes; none for most engines."""
         return frozenset()
 
+    @property
+    def largest_frame(self) -> tuple[int, int] | None:
+        """
+        Return (height, width) that frames and their masks may have at most; None for any.
+
+        Those are two limits: of the height, and of the width.
+        """
+        return None
+
     def note_passed_over(self, why: str) -> None:
         """Keep in the description why better engines than this one were left out."""
         self._description = replace(self._description, passed_over=why)
@@ -118,8 +127,8 @@ class Engine(ABC):
         Segment a camera's frame as it came: its masks have the size that its tables say.
 
         The small class map of the result has the network's size, remapped as the large one, bars
-        included. Raises ImageError for an encoding that is not in `frame_encodings`, else what
-        `infer` raises.
+        included. Raises ImageError for an encoding that is not in `frame_encodings` and a size
+        beyond `largest_frame`, else what `infer` raises.
         """
         with self._turn():
             if frame.encoding not in self.frame_encodings:

@@ -30,11 +30,12 @@ class Taps:
     weights: npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FrameSampling:
     """
     The way from frames of one size to the network's image, and from its classes to the mask.
 
+    Equal to itself alone; frame_sampling keeps those that are used.
     rows, columns: of the frame. mask_rows, mask_columns: int32 [mask height], [mask width], the
     row and the column of the network's class map that each of the mask repeats.
     """

@@ -43,7 +43,7 @@ CASES = [
     Case('openvino', 'cpu', '.onnx', 0.999),
     Case('onnxruntime', 'cuda', '.onnx', 0.999, 2, takes_frames=True),
     Case('torch', 'cuda', '.safetensors', 0.995, 4),
-    Case('tensorrt', 'cuda', '.onnx', 0.98, 8),
+    Case('tensorrt', 'cuda', '.onnx', 0.98, 8, takes_frames=True),
 ]
 
 
@@ -236,6 +236,10 @@ def test_a_frame_is_its_image_or_the_engine_takes_images_alone(case, open_one, i
     assert np.array_equal(result.class_map_hw, enlarged)
     confidence_hw = from_network(image.confidence_hw, placement, (91, 250))
     assert np.abs(result.confidence_hw.astype(int) - confidence_hw).max() <= 1
+    unasked = engine.infer_frame(replace(frame, with_confidence=False))
+    assert np.array_equal(unasked.class_map_hw, result.class_map_hw)
+    assert unasked.confidence_hw.shape == (91, 250)
+    assert not unasked.confidence_hw.any()
     with pytest.raises(ImageError, match='takes no frames of yuyv, but of bgr8'):
         engine.infer_frame(replace(frame, encoding='yuyv'))
     engine.close()

@@ -3,5 +3,6 @@
 """
 Run a camera's frames as they came.
 
-Imports imaging for tables of sizes and deploy for the graph; ONNX Runtime in its session alone.
+Imports imaging for tables of sizes and deploy for the graph; ONNX Runtime in its session alone,
+OpenCV in picture_frame.
 """

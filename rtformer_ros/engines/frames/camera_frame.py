@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from rtformer_ros.errors import ModelError
+from rtformer_ros.model_metadata import InputFormat
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     from rtformer_ros.imaging.frame_sampling import FrameSampling
+    from rtformer_ros.model_metadata import ModelMetadata
     from rtformer_ros.segmentation import Pixels
 
 
@@ -26,7 +29,8 @@ class CameraFrame:
 
     encoding, planes: as of frame_planes. sampling: the way to the network's size and to that of
     the mask. remap: uint8 [256], the id that is put for each id; threshold: confidence, 0..255,
-    below which a pixel becomes unlabelled.
+    below which a pixel becomes unlabelled. with_confidence: False where nobody looks at the
+    confidence, which then is 0 everywhere.
     """
 
     encoding: str
@@ -34,12 +38,27 @@ class CameraFrame:
     sampling: FrameSampling
     remap: npt.NDArray[np.uint8] = field(default_factory=_all_ids)
     threshold: int = 0
+    with_confidence: bool = True
+
+    @property
+    def mask_size(self) -> tuple[int, int]:
+        """Return height and width of the mask."""
+        return len(self.sampling.mask_rows), len(self.sampling.mask_columns)
+
+    def pixels(self) -> dict[str, Pixels]:
+        """Return the frame itself, as inputs of the graph by name: views, also of padded rows."""
+        names = ('frame', 'chroma')[: len(self.planes)]
+        return {name: plane[np.newaxis] for name, plane in zip(names, self.planes, strict=True)}
 
     def inputs(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return the inputs of the graph of with_frame_input by name."""
+        pixels = {name: np.ascontiguousarray(each) for name, each in self.pixels().items()}
+        return {**pixels, **self.tables()}
+
+    def tables(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return all other inputs, which are the same for frames of one size and settings."""
         sampling = self.sampling
         given: dict[str, npt.NDArray[np.generic]] = {
-            'frame': np.ascontiguousarray(self.planes[0])[np.newaxis],
             'rows': sampling.rows.indices,
             'row_weights': sampling.rows.weights,
             'columns': sampling.columns.indices,
@@ -50,6 +69,15 @@ class CameraFrame:
             'threshold': np.array([self.threshold], np.float32),
         }
         if len(self.planes) > 1:
-            given['chroma'] = np.ascontiguousarray(self.planes[1])[np.newaxis]
             given['chroma_rows'] = sampling.rows.indices // 2
         return given
+
+
+def check_takes_frames(name: str, metadata: ModelMetadata) -> None:
+    """Raise ModelError unless a model, by its metadata, can be made one that takes frames."""
+    is_ours = metadata.input == InputFormat() and metadata.output == 'class_map_confidence'
+    if not is_ours or not metadata.height or not metadata.width:
+        raise ModelError(
+            f'{name} takes {metadata.input.layout} and returns {metadata.output}; frames go into '
+            "models alone that 'ros2 run rtformer_ros export' makes"
+        )

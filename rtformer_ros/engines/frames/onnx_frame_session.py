@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
-from rtformer_ros.engines.frames.camera_frame import CameraFrame
+from rtformer_ros.engines.frames.camera_frame import CameraFrame, check_takes_frames
 from rtformer_ros.engines.onnx_session import CPU, CUDA, translated
 from rtformer_ros.engines.preparation.session_options import LOG_FATAL_ONLY, session_options
 from rtformer_ros.errors import EngineError, EngineUnavailable, ModelError
 from rtformer_ros.imaging.encodings import frame_planes
 from rtformer_ros.imaging.frame_sampling import frame_sampling
 from rtformer_ros.imaging.resize import place
-from rtformer_ros.model_metadata import InputFormat
 from rtformer_ros.segmentation import Segmentation
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from rtformer_ros.engines.request import EngineRequest
     from rtformer_ros.model_metadata import ModelMetadata
 
-_OUTPUTS = ('class_map', 'confidence', 'network_class_map')
+_OUTPUTS, _CONFIDENCE = ('class_map', 'network_class_map'), 'confidence'
 
 
 class OnnxFrameSession:
@@ -40,7 +39,7 @@ class OnnxFrameSession:
         what that says about itself. Raises ModelError for a model that is not as ours are,
         EngineUnavailable without the onnx package.
         """
-        _check_ours(request, metadata)
+        check_takes_frames(request.model.name, metadata)
         self.encoding = request.frame_encoding
         content = _graph(request, model)
         options = session_options(request.thread_count)
@@ -58,23 +57,15 @@ class OnnxFrameSession:
 
     def run(self, frame: CameraFrame) -> Segmentation:
         """Return the segmentation of a frame, its small class map with any bars."""
+        wanted = [*_OUTPUTS, *([_CONFIDENCE] if frame.with_confidence else [])]
         with translated('ONNX Runtime failed on a frame', EngineError):
-            outputs = self._session.run(_OUTPUTS, frame.inputs(), self._options)
-        ids, confidence, small = (each[0] for each in outputs)
-        return Segmentation(ids, confidence, small)
+            outputs = self._session.run(wanted, frame.inputs(), self._options)
+        ids, small, *rest = (each[0] for each in outputs)
+        return Segmentation(ids, rest[0] if rest else np.zeros_like(ids), small)
 
     def interrupt(self) -> None:
         """Make `run` fail, now or when it is called next, for good."""
         self._options.terminate = True
-
-
-def _check_ours(request: EngineRequest, metadata: ModelMetadata) -> None:
-    is_ours = metadata.input == InputFormat() and metadata.output == 'class_map_confidence'
-    if not is_ours or not metadata.height or not metadata.width:
-        raise ModelError(
-            f'{request.model.name} takes {metadata.input.layout} and returns {metadata.output}; '
-            "frames go into models alone that 'ros2 run rtformer_ros export' makes"
-        )
 
 
 def _graph(request: EngineRequest, model: Path) -> bytes:

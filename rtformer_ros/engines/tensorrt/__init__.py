@@ -3,7 +3,7 @@
 """
 TensorRT: compile ONNX models, keep the plans, run them.
 
-build, plans and run are the three rooms; engine joins them; bindings (which alone imports
+build, plans, run and frames are the rooms; engine joins them; bindings (which alone imports
 tensorrt), device and messages serve all of them. Imports the modules of engines but no other
 engine, except that a new plan is compared with what ONNX Runtime returns.
 """

@@ -4,19 +4,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from rtformer_ros.engines.base import Engine, EngineDescription
+from rtformer_ros.engines.frames.camera_frame import check_takes_frames
 from rtformer_ros.engines.model_outputs import check_outputs
 from rtformer_ros.engines.reduced_precision.int8_file import int8_file, TENSORRT_ENDING
 from rtformer_ros.engines.tensorrt.build import find_or_build
+from rtformer_ros.engines.tensorrt.frames.frame_runner import FrameRunner
 from rtformer_ros.engines.tensorrt.plans.file import open_plan_file, PLAN_SUFFIXES
-from rtformer_ros.engines.tensorrt.run.runner import PlanRefused, PlanRunner
+from rtformer_ros.engines.tensorrt.run.loaded_plan import PlanRefused
+from rtformer_ros.engines.tensorrt.run.runner import PlanRunner
 from rtformer_ros.errors import (
     ConfigError,
+    EngineBuildCancelled,
     EngineBuildNeeded,
     EngineError,
     EngineUnavailable,
@@ -25,13 +30,16 @@ from rtformer_ros.errors import (
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from rtformer_ros.engines.frames.camera_frame import CameraFrame
     from rtformer_ros.engines.model_outputs import ChosenLabels
     from rtformer_ros.engines.request import EngineRequest
     from rtformer_ros.engines.tensorrt.plans.key import Target
     from rtformer_ros.model_metadata import ModelMetadata
-    from rtformer_ros.segmentation import SegmentationBatch
+    from rtformer_ros.segmentation import Segmentation, SegmentationBatch
 
 _logger = logging.getLogger(__name__)
+
+_Loaded = TypeVar('_Loaded')
 
 
 class TensorRTEngine(Engine):
@@ -42,10 +50,25 @@ class TensorRTEngine(Engine):
     need, and lets `close` wait for it; the runner frees what it holds in the right order.
     """
 
-    def __init__(self, description: EngineDescription, runner: PlanRunner) -> None:
-        """Take over a runner."""
+    def __init__(
+        self, description: EngineDescription, runner: PlanRunner, frames: Frames | None = None
+    ) -> None:
+        """Take over the runner of images, and that of frames, None for no frames."""
         super().__init__(description)
         self._runner: PlanRunner | None = runner
+        self._frames = frames
+        self._frame_encodings = frozenset([frames.encoding] if frames else [])
+        self._largest_frame = frames.runner.largest_frame if frames else None
+
+    @property
+    def frame_encodings(self) -> frozenset[str]:
+        """Return the encoding that was asked for, where there is a plan for its frames."""
+        return self._frame_encodings
+
+    @property
+    def largest_frame(self) -> tuple[int, int] | None:
+        """Return height and width up to which the plan for frames was built; None without one."""
+        return self._largest_frame
 
     @classmethod
     def open(cls, request: EngineRequest) -> TensorRTEngine:
@@ -57,10 +80,13 @@ class TensorRTEngine(Engine):
         """
         target = find_or_build.find_target(request)
         request = _in_int8(request)
-        opened = _open_file(request, target) if _is_plan(request) else _open_onnx(request, target)
+        is_plan = _is_plan(request)
+        images = _for_images(request)
+        opened = _open_file(images, target) if is_plan else _open_onnx(images, target, _Opened.of)
         runner, metadata = opened.runner, opened.metadata
         try:
             chosen = _labels(runner, metadata, request)
+            frames = None if is_plan else _open_frames(request, metadata, target)
             description = EngineDescription(
                 engine='tensorrt',
                 device=f'cuda:{request.cuda_index}',
@@ -70,12 +96,12 @@ class TensorRTEngine(Engine):
                 labels=chosen.labels,
                 labels_warning=chosen.warning,
                 detail=f'TensorRT {target.tensorrt_version}, {target.gpu.name}, {opened.origin}, '
-                f'{runner.how}',
+                f'{runner.how}{frames.detail if frames else ""}',
             )
         except BaseException:
             runner.close()
             raise
-        return cls(description, runner)
+        return cls(description, runner, frames)
 
     @classmethod
     def needs_build(cls, request: EngineRequest) -> bool:
@@ -88,16 +114,46 @@ class TensorRTEngine(Engine):
             return False
         # Before anything else: where nothing can be built, no cache is made.
         target = find_or_build.find_target(request)
-        return find_or_build.must_compile(_in_int8(request), target=target)
+        request = _in_int8(request)
+        if find_or_build.must_compile(_for_images(request), target=target):
+            return True
+        return bool(request.frame_encoding) and _must_compile_frames(request, target)
 
     def _run(self, images_nhwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
         assert self._runner is not None
         return self._runner.run(images_nhwc, len(self.description.labels))
 
+    def _run_frame(self, frame: CameraFrame) -> Segmentation:
+        assert self._frames is not None
+        return self._frames.runner.run(frame)
+
     def _release(self) -> None:
         runner, self._runner = self._runner, None
+        frames, self._frames = self._frames, None
+        if frames is not None:
+            frames.runner.close()
         if runner is not None:
             runner.close()
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The runner of a plan for frames of one encoding."""
+
+    encoding: str
+    runner: FrameRunner
+
+    @classmethod
+    def of(cls, prepared: find_or_build.PreparedPlan, request: EngineRequest) -> Frames:
+        """Load a plan."""
+        return cls(
+            request.frame_encoding, FrameRunner(prepared.plan, device_index=request.cuda_index)
+        )
+
+    @property
+    def detail(self) -> str:
+        """Return what to add to the detail of an engine."""
+        return f', frames of {self.encoding} as they come ({self.runner.how})'
 
 
 @dataclass(frozen=True)
@@ -107,6 +163,18 @@ class _Opened:
     runner: PlanRunner
     metadata: ModelMetadata
     origin: str
+
+    @classmethod
+    def of(cls, prepared: find_or_build.PreparedPlan, request: EngineRequest) -> _Opened:
+        record = prepared.record
+        origin = f'built in {record.build_s:.0f} s' if prepared.is_new else 'plan from the cache'
+        runner = PlanRunner(
+            prepared.plan,
+            prepared.metadata,
+            device_index=request.cuda_index,
+            network_size=request.network_size,
+        )
+        return cls(runner, prepared.metadata, f'{record.precision.upper()}, {origin}')
 
 
 def _is_plan(request: EngineRequest) -> bool:
@@ -127,10 +195,24 @@ def _in_int8(request: EngineRequest) -> EngineRequest:
     return replace(request, model=model, precision='auto')
 
 
-def _open_onnx(request: EngineRequest, target: Target) -> _Opened:
+def _for_images(request: EngineRequest) -> EngineRequest:
+    return replace(request, frame_encoding='')
+
+
+def _for_frames(request: EngineRequest) -> EngineRequest:
+    """Return what a plan for frames is asked for with, which the host can stand in for."""
+    return replace(request, engine='auto')
+
+
+def _open_onnx(
+    request: EngineRequest,
+    target: Target,
+    load: Callable[[find_or_build.PreparedPlan, EngineRequest], _Loaded],
+) -> _Loaded:
+    """Return what `load` makes of the plan of a request; of one that it refuses, built anew."""
     prepared = find_or_build.prepare_plan(request, target=target)
     try:
-        return _run_prepared(prepared, request)
+        return load(prepared, request)
     except PlanRefused as error:
         if prepared.is_new:
             raise
@@ -140,20 +222,33 @@ def _open_onnx(request: EngineRequest, target: Target) -> _Opened:
         find_or_build.discard_plan(prepared)
         if not request.may_build:
             raise EngineBuildNeeded(str(error)) from error
-    prepared = find_or_build.prepare_plan(request, target=target, force=True)
-    return _run_prepared(prepared, request)
+    return load(find_or_build.prepare_plan(request, target=target, force=True), request)
 
 
-def _run_prepared(prepared: find_or_build.PreparedPlan, request: EngineRequest) -> _Opened:
-    record = prepared.record
-    origin = f'built in {record.build_s:.0f} s' if prepared.is_new else 'plan from the cache'
-    runner = PlanRunner(
-        prepared.plan,
-        prepared.metadata,
-        device_index=request.cuda_index,
-        network_size=request.network_size,
-    )
-    return _Opened(runner, prepared.metadata, f'{record.precision.upper()}, {origin}')
+def _open_frames(request: EngineRequest, metadata: ModelMetadata, target: Target) -> Frames | None:
+    """Return what takes frames where that is asked for; a model that cannot runs without."""
+    if not request.frame_encoding:
+        return None
+    try:
+        check_takes_frames(request.model.name, metadata)
+        return _open_onnx(_for_frames(request), target, Frames.of)
+    except (EngineBuildCancelled, EngineBuildNeeded):
+        raise
+    except (EngineError, ModelError) as error:
+        _logger.warning('no frame goes into the model as it comes: %s', error)
+        return None
+
+
+def _must_compile_frames(request: EngineRequest, target: Target) -> bool:
+    """Return whether a plan for frames is to be built, where none is for images."""
+    try:
+        images = find_or_build.prepare_plan(
+            replace(_for_images(request), may_build=False), target=target
+        )
+        check_takes_frames(request.model.name, images.metadata)
+    except (EngineError, ModelError):
+        return False
+    return find_or_build.must_compile(_for_frames(request), target=target)
 
 
 def _open_file(request: EngineRequest, target: Target) -> _Opened:

@@ -30,6 +30,7 @@ from rtformer_ros.segmenter import Segmenter, SegmentSettings
 if TYPE_CHECKING:
     from rtformer_ros.engines.base import Engine
     from rtformer_ros.geometry.cloud import CloudSettings
+    from rtformer_ros.imaging.resize import Size
     from rtformer_ros.labels.label_set import PlannerGroup
     from rtformer_ros.ros.interface.settings import FrameSettings
     from rtformer_ros.segmentation import UnseenPixels
@@ -57,7 +58,7 @@ class FrameConfig:
         return self.segmenter.engine
 
     def reason_against_frames(self, encoding: str) -> str:
-        """Return why a frame of that encoding is prepared on the host, '' where it is not."""
+        """Return why frames of that encoding are prepared on the host, '' where they are not."""
         taken = self.engine.frame_encodings
         if encoding not in taken:
             return f'the engine takes {", ".join(sorted(taken)) or "none"}, not {quoted(encoding)}'
@@ -65,6 +66,17 @@ class FrameConfig:
             return 'temporal_smoothing compares images of the size of the network'
         if self.segmenter.settings.roi or self.segmenter.settings.ignored:
             return 'a region of interest and an ignore mask hold there alone'
+        return ''
+
+    def reason_against_size(self, source: Size) -> str:
+        """Return why frames of that size are prepared on the host, '' where they are not."""
+        largest = self.engine.largest_frame
+        for size in (source, self.segmenter.output_size(source)):
+            if largest is not None and (size[0] > largest[0] or size[1] > largest[1]):
+                return (
+                    f'the engine takes frames and makes masks of {largest[1]} x {largest[0]} '
+                    f'pixels at most, not {size[1]} x {size[0]}'
+                )
         return ''
 
     @cached_property

@@ -94,11 +94,16 @@ def _planes(
     """Return the planes of a frame that the engine takes as it came, None for any other."""
     if not config.engine.frame_encodings:
         return None
+    planes = None
     reason = config.reason_against_frames(_encoding_of(message))
-    if reason or isinstance(message, CompressedImage):
-        camera.note_doubt(f'they are prepared on the host: {reason or "they are compressed"}')
-        return None
-    return message_planes(message, config.settings.max_image_pixels)
+    if isinstance(message, CompressedImage):
+        reason = reason or 'they are compressed'
+    elif not reason:
+        planes = message_planes(message, config.settings.max_image_pixels)
+        reason = config.reason_against_size((message.height, message.width))
+    if reason:
+        camera.note_doubt(f'they are prepared on the host: {reason}')
+    return None if reason else planes
 
 
 def _encoding_of(message: Image | CompressedImage) -> str:

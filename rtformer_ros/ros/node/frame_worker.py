@@ -127,7 +127,12 @@ class FrameWorker:
         """Run the engine on a frame as it came and publish; raises what the engine does."""
         assert job.planes is not None
         job.clock.lap('wait')
-        segmentation = config.segmenter.segment_frame(job.encoding, job.planes, job.source)
+        segmentation = config.segmenter.segment_frame(
+            job.encoding,
+            job.planes,
+            job.source,
+            with_confidence=need_confidence(job.wanted),
+        )
         job.clock.lap('infer')
         self.engine_error = ''
         self.runs += 1

@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None, prepare: Prepare | None = None)
         options = parse_build_engine_options(arguments)
         model = _model_to_build(options, made)
         if not options.onnx_only:
-            _build(model, options, prepare or _prepare)
+            for encoding in ('', options.frame_encoding) if options.frame_encoding else ('',):
+                _build(model, options, prepare or _prepare, encoding)
     except RtformerError as error:
         print(f'build_engine: {error}', file=sys.stderr)
         for hint in _hints(error, made):
@@ -142,7 +143,9 @@ def _onnx_path(model: Path, form: ModelForm, options: BuildEngineOptions) -> Pat
     return folder / f'{model.stem}_{form}.onnx'
 
 
-def _build(model: Path, options: BuildEngineOptions, prepare: Prepare) -> None:
+def _build(
+    model: Path, options: BuildEngineOptions, prepare: Prepare, frame_encoding: str
+) -> None:
     """Get the plan, copy it where it is wanted and say what it is."""
     with _progress_bar() as watch:
         request = EngineRequest(
@@ -154,6 +157,7 @@ def _build(model: Path, options: BuildEngineOptions, prepare: Prepare) -> None:
             precision='auto' if options.precision == 'int8' else options.precision,
             build=options.build,
             watch=watch,
+            frame_encoding=frame_encoding,
         )
         prepared = prepare(request, options.force)
     if options.output:

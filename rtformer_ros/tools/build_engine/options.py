@@ -12,6 +12,7 @@ from typing import Literal, TYPE_CHECKING
 
 from rtformer_ros.engines import BuildOptions
 from rtformer_ros.errors import ConfigError
+from rtformer_ros.imaging.frame_encodings import FRAME_ENCODINGS
 from rtformer_ros.tools.command_line import parse_size
 
 if TYPE_CHECKING:
@@ -38,16 +39,18 @@ class BuildEngineOptions:
     """
     What to make, as the command line says it.
 
-    size: (height, width) in pixels, None for the model's. calibration: a folder of images, for
-    INT8, of which at most calibration_limit are used. onnx_only: stop at the model in another
-    precision. target: the runtimes that an INT8 model is written for. output: the plan's file, or
-    the model's with onnx_only; None for the usual places.
+    size: (height, width) in pixels, None for the model's. frame_encoding: of the frames that a
+    second plan takes, '' for no such plan. calibration: a folder of images, for INT8, of which at
+    most calibration_limit are used. onnx_only: stop at the model in another precision. target: the
+    runtimes that an INT8 model is written for. output: the plan's file, or the model's with
+    onnx_only; None for the usual places.
     """
 
     model: str
     precision: PlanPrecision
     build: BuildOptions
     device: str
+    frame_encoding: str
     size: tuple[int, int] | None
     output: Path | None
     force: bool
@@ -72,6 +75,11 @@ def parse_build_engine_options(arguments: Sequence[str] | None) -> BuildEngineOp
             '--for cpu makes INT8 models for ONNX Runtime and OpenVINO; add --onnx-only '
             '--precision int8'
         )
+    if parsed.frames and (parsed.output or parsed.onnx_only):
+        raise ConfigError(
+            '--frames makes a second plan, which lies in the cache alone; leave --output and '
+            '--onnx-only out'
+        )
     suffixes = ('.onnx',) if parsed.onnx_only else _PLAN_SUFFIXES
     if parsed.output and parsed.output.suffix not in suffixes:
         expected = ' or '.join(suffixes)
@@ -88,6 +96,7 @@ def parse_build_engine_options(arguments: Sequence[str] | None) -> BuildEngineOp
         precision=parsed.precision,
         build=BuildOptions(parsed.workspace_mib, parsed.optimization_level, parsed.batch),
         device=parsed.device,
+        frame_encoding=parsed.frames,
         size=parse_size(parsed.size),
         output=parsed.output,
         force=parsed.force,
@@ -142,6 +151,12 @@ def _add_plan_options(plan: argparse._ArgumentGroup) -> None:
         help='largest number of images in one call: one a camera',
     )
     plan.add_argument('--size', default='', metavar='HxW', help='for a model that takes any size')
+    plan.add_argument(
+        '--frames',
+        choices=FRAME_ENCODINGS,
+        default='',
+        help='also build the plan for frames of that encoding, see the parameter frame_encoding',
+    )
     plan.add_argument('--device', default='auto', help='auto, cuda, cuda:N')
     plan.add_argument('--output', type=Path, metavar='FILE', help='a copy of the plan: .engine')
     plan.add_argument('--force', action='store_true', help='build it although it is there')

@@ -12,10 +12,12 @@ import sys
 import tempfile
 
 import onnx
+import onnxruntime
 from rtformer_ros.engines import EngineRequest
 from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine
 from rtformer_ros.engines.tensorrt.build.builder import build_plan
 from rtformer_ros.engines.tensorrt.build.child import serve
+from rtformer_ros.engines.tensorrt.build.steps import CompileSteps
 from rtformer_ros.labels.label_set import LabelSet
 
 
@@ -38,5 +40,22 @@ def run_graph(plan, graph, images_nhwc, num_classes):
     return class_map_nhw
 
 
+class Compiled:
+    """The graph that is compiled, for those who run it on frames."""
+
+    path = None
+
+    def build(self, onnx_path, *options):
+        self.path = onnx_path
+        return build_plan(onnx_path, *options)
+
+    def run_frames(self, plan, frames):
+        """Return the classes that ONNX Runtime sees with the compiled graph."""
+        assert plan
+        session = onnxruntime.InferenceSession(str(self.path))
+        return [session.run(['class_map'], frame.inputs())[0][0] for frame in frames]
+
+
 if __name__ == '__main__':
-    sys.exit(serve(build_plan, run_graph))
+    compiled = Compiled()
+    sys.exit(serve(CompileSteps(compiled.build, run_graph, compiled.run_frames)))

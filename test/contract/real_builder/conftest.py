@@ -35,7 +35,7 @@ def pytest_terminal_summary(terminalreporter, config):
         return
     trt = load_tensorrt()
     terminalreporter.write_line(f'\nTensorRT {version_text(trt)}, no GPU: plans of')
-    head = ('model', 'asked', 'images', 'plan', 'MiB', 'seconds', 'graph agrees')
+    head = ('model', 'asked', 'of', 'a call', 'plan', 'MiB', 'seconds', 'graph agrees')
     widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
     for row in [head, *rows]:
         cells = [str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)]
@@ -67,6 +67,7 @@ class Bench:
                 (
                     record.model_name,
                     request.precision,
+                    request.frame_encoding or 'images',
                     f'1 and {request.build.max_batch}' if request.build.max_batch > 1 else '1',
                     f'{record.precision}, level {record.optimization_level}',
                     f'{record.plan_bytes / 2**20:.1f}',

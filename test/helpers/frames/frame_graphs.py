@@ -3,11 +3,14 @@
 """Frames of every encoding, a model that shows what it is fed, and sessions for both."""
 
 import numpy as np
+import onnx
 from onnx import helper, numpy_helper, TensorProto
 import onnxruntime
 from rtformer_ros.imaging.encodings import frame_planes
 from rtformer_ros.imaging.frame_sampling import frame_sampling
 from rtformer_ros.imaging.resize import place
+from rtformer_ros.labels.label_set import LabelSet
+from rtformer_ros.model_metadata import ModelMetadata
 
 BYTES = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1, 'nv12': 1, 'nv21': 1}
 
@@ -40,6 +43,16 @@ def seen_model(height, width):
     indices = [numpy_helper.from_array(np.array(c), f'index_{c}') for c in (0, 2)]
     graph = helper.make_graph(nodes, 'seen', inputs, outputs, indices)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+
+
+def write_seen_model(path, height=24, width=32):
+    """Write seen_model as an exported model: it says what it takes and returns."""
+    metadata = ModelMetadata(
+        labels=LabelSet.generic(255), height=height, width=width, exporter='test'
+    )
+    model = seen_model(height, width)
+    helper.set_model_props(model, metadata.to_properties())
+    onnx.save(model, path)
 
 
 def session(model):

@@ -33,10 +33,12 @@ import tempfile
 import time
 
 import numpy as np
+import onnxruntime
 from rtformer_ros import errors
 from rtformer_ros.engines import BuildProgress, EngineRequest
 from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine
 from rtformer_ros.engines.tensorrt.build.child import serve
+from rtformer_ros.engines.tensorrt.build.steps import CompileSteps
 
 HEADER = b'stand-in plan\n'
 TIMINGS = b'timings\n'
@@ -57,7 +59,7 @@ def main() -> int:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     settings, most = '', 0
 
-    def build_plan(onnx_path, precision, options, watch, timing_cache=b''):
+    def build_plan(onnx_path, precision, options, watch, timing_cache=b'', shapes=None):
         nonlocal settings, most
         settings, most = f'{precision}@{options.optimization_level}', options.max_batch
         with Path(script['log']).open('a') as log:
@@ -98,7 +100,13 @@ def main() -> int:
         class_map_nhw[most:] += np.uint8('alone' in wrong)
         return class_map_nhw
 
-    return serve(build_plan, run_plan)
+    return serve(CompileSteps(build_plan, run_plan, run_frames))
+
+
+def run_frames(plan, frames):
+    assert plan.startswith(HEADER)
+    session = onnxruntime.InferenceSession(plan[len(HEADER) :])
+    return [session.run(['class_map'], frame.inputs())[0][0] for frame in frames]
 
 
 if __name__ == '__main__':

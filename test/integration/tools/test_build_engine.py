@@ -11,6 +11,7 @@ import sys
 
 from closed_form_models import brightest_channel, RGB_LABELS
 import cv2
+from frame_graphs import write_seen_model
 import numpy as np
 import onnx
 import onnxruntime
@@ -75,6 +76,14 @@ def test_a_plan_is_built_once_and_where_the_node_finds_it(bench, build, capsys):
     assert 'was there already (--force builds it again)' in capsys.readouterr().out
     assert build(bench.model, '--workspace-mib', '256', '--batch', '2', '--force') == 0
     assert bench.builds() == ['fp16@3'] * 2
+
+
+def test_frames_get_a_plan_beside_that_for_images(bench, build, capsys):
+    write_seen_model(bench.model)
+    assert build(bench.model, '--frames', 'nv12') == 0
+    assert capsys.readouterr().out.count('FP16 at optimisation level 3') == 2
+    assert not bench.needs_build()
+    assert not bench.needs_build(bench.request(frame_encoding='nv12'))
 
 
 def test_a_copy_of_the_plan_describes_itself(bench, build, tmp_path):
@@ -233,6 +242,7 @@ def test_scores_before_and_after_are_those_of_a_count_by_hand(tmp_path):
         (['--output', 'x.onnx'], 'expected a name that ends in .engine or .plan'),
         (['--optimization-level', '6'], 'optimization_level is 6'),
         (['--batch', '0'], 'max_batch is 0'),
+        (['--frames', 'nv12', '--output', 'x.plan'], '--frames makes a second plan'),
         (['--size', '360'], 'expected HEIGHTxWIDTH'),
         (['--dataset', 'camvid'], '--dataset and --root belong together'),
     ],

@@ -12,6 +12,7 @@ from typing import Any, TYPE_CHECKING
 from rtformer_ros.engines.tensorrt.bindings import is_strongly_typed, load_tensorrt, version_text
 from rtformer_ros.engines.tensorrt.build.progress import BuildReporter, make_progress_monitor
 from rtformer_ros.engines.tensorrt.build.weak_typing import allow_precisions, relax_precisions
+from rtformer_ros.engines.tensorrt.frames.frame_shapes import NO_SHAPES, ShapeRange
 from rtformer_ros.engines.tensorrt.messages import (
     build_failure,
     is_none_left,
@@ -22,6 +23,7 @@ from rtformer_ros.engines.tensorrt.messages import (
 from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError, EngineUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from rtformer_ros.engines.precision import BuilderPrecision
@@ -48,6 +50,7 @@ def build_plan(
     options: BuildOptions,
     watch: BuildWatch,
     timing_cache: bytes = b'',
+    shapes: Mapping[str, ShapeRange] = NO_SHAPES,
 ) -> BuiltPlan:
     """
     Compile a model; takes from seconds to many minutes.
@@ -56,7 +59,8 @@ def build_plan(
     axis may be dynamic: the plan takes one image or options.max_batch, and is tuned for both.
     precision: what the model is said to be in. 'fp32' also turns TF32 off, so that FP32 is FP32;
     before TensorRT 10 'fp16' and 'typed' allow the builder what the model asks for.
-    timing_cache: of an earlier build, b'' or one that does not fit are replaced.
+    timing_cache: of an earlier build, b'' or one that does not fit are replaced. shapes: of the
+    inputs with other free axes, which then holds for all; the plan takes all between.
     Raises EngineUnavailable without TensorRT or GPU, EngineBuildError with TensorRT's own words
     (EngineBuildOutOfMemory where that was the cause), EngineBuildCancelled (before TensorRT 10
     only once TensorRT is done), and what `watch` raises.
@@ -66,7 +70,7 @@ def build_plan(
     # Made here, so that it outlives every object of TensorRT that may call it.
     monitor = make_progress_monitor(trt, reporter) if is_strongly_typed(trt) else None
     with reporter.running():
-        return _build(trt, onnx_path, precision, options, timing_cache, reporter, monitor)
+        return _build(trt, onnx_path, precision, options, timing_cache, shapes, reporter, monitor)
 
 
 def _build(
@@ -75,6 +79,7 @@ def _build(
     precision: BuilderPrecision,
     options: BuildOptions,
     timing_cache: bytes,
+    shapes: Mapping[str, ShapeRange],
     reporter: BuildReporter,
     monitor: Any,
 ) -> BuiltPlan:
@@ -84,7 +89,10 @@ def _build(
     parser = trt.OnnxParser(network, shared_logger(trt))
     _parse(trt, parser, network, onnx_path)
     config = _configure(trt, builder, options)
-    _set_batches(builder, config, network, onnx_path, options.max_batch)
+    if shapes:
+        _set_shapes(trt, builder, config, onnx_path, shapes)
+    else:
+        _set_batches(builder, config, network, onnx_path, options.max_batch)
     if precision == 'fp32':
         config.clear_flag(trt.BuilderFlag.TF32)
     if monitor is None:
@@ -188,6 +196,24 @@ def _set_batches(builder: Any, config: Any, network: Any, onnx_path: Path, max_b
             raise EngineBuildError(
                 f'TensorRT refuses batches of {count} for {onnx_path}; use a smaller max_batch'
             )
+
+
+def _set_shapes(
+    trt: Bindings,
+    builder: Any,
+    config: Any,
+    onnx_path: Path,
+    shapes: Mapping[str, ShapeRange],
+) -> None:
+    """Say from which to which size the inputs are; several contexts may run at a time."""
+    profile = builder.create_optimization_profile()
+    for name, each in shapes.items():
+        profile.set_shape(name, each.smallest, each.usual, each.largest)
+    if config.add_optimization_profile(profile) < 0:
+        raise EngineBuildError(f'TensorRT refuses the sizes of frames for {onnx_path}')
+    # From 10 on contexts share profiles by themselves.
+    if not is_strongly_typed(trt):
+        config.set_preview_feature(trt.PreviewFeature.PROFILE_SHARING_0806, True)
 
 
 def _use_timings(config: Any, timing_cache: bytes) -> Any:

@@ -10,6 +10,7 @@ at last {result: CompileResult} or {error: class name, message}.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 import json
@@ -26,7 +27,9 @@ from rtformer_ros.engines.request import BuildProgress, BuildWatch
 from rtformer_ros.engines.tensorrt.bindings import load_tensorrt
 from rtformer_ros.engines.tensorrt.build.builder import build_plan, BuiltPlan
 from rtformer_ros.engines.tensorrt.build.job import CompileJob
-from rtformer_ros.engines.tensorrt.build.steps import compile_model, PlanBuilderFn, PlanRunnerFn
+from rtformer_ros.engines.tensorrt.build.steps import compile_model, CompileSteps
+from rtformer_ros.engines.tensorrt.frames.frame_runner import FrameRunner
+from rtformer_ros.engines.tensorrt.frames.frame_shapes import NO_SHAPES, ShapeRange
 from rtformer_ros.engines.tensorrt.run.open_cuda import check_cuda_library
 from rtformer_ros.engines.tensorrt.run.runner import PlanRunner
 from rtformer_ros.errors import (
@@ -42,6 +45,7 @@ from rtformer_ros.processes.priority import step_back
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    from rtformer_ros.engines.frames.camera_frame import CameraFrame
     from rtformer_ros.engines.precision import BuilderPrecision
     from rtformer_ros.engines.request import BuildOptions
     from rtformer_ros.engines.tensorrt.build.graph import CompileGraph
@@ -52,11 +56,11 @@ _OOM_SCORE = b'800'
 
 def main() -> int:
     """Compile with TensorRT; return the exit code."""
-    return serve(_build_plan, _run_plan)
+    return serve(CompileSteps(_build_plan, _run_plan, _run_frames))
 
 
-def serve(build_plan: PlanBuilderFn, run_plan: PlanRunnerFn) -> int:
-    """Do the job on standard input with these two steps; return the exit code."""
+def serve(steps: CompileSteps) -> int:
+    """Do the job on standard input with these steps; return the exit code."""
     answers = _take_stdout()
     job = CompileJob.from_line(_first_line(0))
     # Ours may be killed; the parent removes this folder, and all that is in it, in any case.
@@ -65,7 +69,7 @@ def serve(build_plan: PlanBuilderFn, run_plan: PlanRunnerFn) -> int:
     step_back()
     _offer_to_be_killed()
     try:
-        result = compile_model(job, _reporting(answers), build_plan, run_plan)
+        result = compile_model(job, _reporting(answers), steps)
     except Exception as error:  # noqa: BLE001
         translated = _translated(error, job)
         _answer(answers, error=type(translated).__name__, message=str(translated))
@@ -148,11 +152,12 @@ def _build_plan(
     options: BuildOptions,
     watch: BuildWatch,
     timing_cache: bytes = b'',
+    shapes: Mapping[str, ShapeRange] = NO_SHAPES,
 ) -> BuiltPlan:
     load_tensorrt()
     # What the plan runs with afterwards is to be there before minutes are spent on it.
     check_cuda_library()
-    return build_plan(onnx_path, precision, options, watch, timing_cache)
+    return build_plan(onnx_path, precision, options, watch, timing_cache, shapes)
 
 
 def _run_plan(
@@ -162,6 +167,14 @@ def _run_plan(
     runner = PlanRunner(plan, graph.metadata, network_size=(height, width))
     try:
         return runner.run(images_nhwc, num_classes).class_map_nhw
+    finally:
+        runner.close()
+
+
+def _run_frames(plan: bytes, frames: Sequence[CameraFrame]) -> list[npt.NDArray[np.uint8]]:
+    runner = FrameRunner(plan)
+    try:
+        return [runner.run(frame).class_map_hw for frame in frames]
     finally:
         runner.close()
 

@@ -113,7 +113,7 @@ def prepare_plan(
         with cache.locked(key, _waiting(request)):
             stored = None if force else load(key)
             if stored is None:
-                failure = _known_failure(request, key, cache)
+                failure = '' if force else _known_failure(request, key, cache)
                 if failure:
                     raise EngineBuildError(failure)
                 return _build(request, key, cache, compiler)
@@ -129,10 +129,10 @@ def discard_plan(prepared: PreparedPlan) -> None:
 def _known_failure(request: EngineRequest, key: PlanKey, cache: PlanCache) -> str:
     """Return why it is not tried to build, '' where it is."""
     failure = cache.load_failure(key) if request.skips_failed else ''
+    how = '' if request.frame_encoding else 'with engine tensorrt, '
     return failure and (
-        f'its plan could not be built, {failure}. It is tried again with engine tensorrt, by '
-        'build_engine, with other options, another model or another TensorRT, and six hours after '
-        'memory was short'
+        f'its plan could not be built, {failure}. It is tried again {how}by build_engine, with '
+        'other options, another model or another TensorRT, and six hours after memory was short'
     )
 
 
@@ -141,7 +141,7 @@ def _not_built(request: EngineRequest, key: PlanKey, cache: PlanCache) -> Engine
     failure = _known_failure(request, key, cache)
     if failure:
         return EngineBuildError(failure)
-    return EngineBuildNeeded(f'the plan of {request.model.name} has to be built first')
+    return EngineBuildNeeded(f'the plan of {_subject(request)} has to be built first')
 
 
 def _waiting(request: EngineRequest) -> Callable[[], None]:
@@ -153,7 +153,7 @@ def _waiting(request: EngineRequest) -> Callable[[], None]:
         nonlocal reported_s
         if request.watch.is_cancelled():
             raise EngineBuildCancelled(
-                f'the plan of {request.model.name} is being built by another process; the waiting '
+                f'the plan of {_subject(request)} is being built by another process; the waiting '
                 'for it was called off'
             )
         now_s = time.monotonic()
@@ -167,7 +167,7 @@ def _waiting(request: EngineRequest) -> Callable[[], None]:
 
 def _from_cache(stored: StoredPlan, request: EngineRequest) -> PreparedPlan:
     wanted, largest = request.build.max_batch, stored.record.key.max_batch
-    if largest != wanted:
+    if largest != wanted and not request.frame_encoding:
         _logger.info(
             'the plan of %s for up to %d images a call serves %d; build_engine --batch %d makes '
             'one that is tuned for them',
@@ -187,7 +187,7 @@ def _build(
     _logger.info(
         'building the TensorRT %s plan of %s for %s; this can take minutes, once',
         key.target.tensorrt_version,
-        request.model.name,
+        _subject(request),
         key.target.gpu,
     )
     memory = shared_memory()
@@ -252,7 +252,14 @@ def _job(request: EngineRequest, key: PlanKey) -> CompileJob:
         max_batch=key.max_batch,
         network_size=request.network_size,
         labels=request.labels.to_dict() if request.labels else None,
+        frame_encoding=request.frame_encoding,
     )
+
+
+def _subject(request: EngineRequest) -> str:
+    """Return what a plan is of, for people."""
+    encoding = request.frame_encoding
+    return f'{request.model.name}{f" for frames of {encoding}" if encoding else ""}'
 
 
 def _environment(cuda_index: int) -> dict[str, str] | None:

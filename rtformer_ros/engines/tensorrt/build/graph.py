@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.sidecar import metadata_of
 from rtformer_ros.engines.tensor_format import wanted_outputs
+from rtformer_ros.engines.tensorrt.frames.frame_shapes import fix_single_frame, ShapeRange
 from rtformer_ros.errors import EngineBuildError, ModelError
 from rtformer_ros.model_metadata import has_metadata, ModelMetadata
 
@@ -27,7 +28,8 @@ class CompileGraph:
 
     path: the ONNX file; precision: what it computes in; is_typed: the model came with that
     precision, else it was brought to it; metadata: what the model says about itself;
-    is_self_described: in the file, not in a YAML file beside it.
+    is_self_described: in the file, not in a YAML file beside it. shapes: of the inputs that are
+    free in more than the number of images.
     """
 
     path: Path
@@ -35,17 +37,23 @@ class CompileGraph:
     is_typed: bool
     metadata: ModelMetadata
     is_self_described: bool
+    shapes: dict[str, ShapeRange] = field(default_factory=dict)
 
 
 def compile_graph(
-    model: Path, precision: CompilePrecision, size: tuple[int, int], folder: Path
+    model: Path,
+    precision: CompilePrecision,
+    size: tuple[int, int],
+    folder: Path,
+    frame_encoding: str = '',
 ) -> CompileGraph:
     """
     Return the file to compile: the model, or another form of it that is written to `folder`.
 
-    size: (height, width) in pixels of the input, for a model that takes any.
-    Raises ModelError for a file that is no model, EngineBuildError for a graph that cannot be
-    brought to FP16, OSError where it cannot be written.
+    size: (height, width) in pixels of the input, for a model that takes any. frame_encoding: of
+    the frames that it shall take, '' for images.
+    Raises ModelError for a file that is no model or takes no frames, EngineBuildError for a graph
+    that cannot be brought to FP16, OSError where it cannot be written.
     """
     # Here and below, what imports onnx: its absence is reported by the process that compiles.
     import onnx
@@ -60,12 +68,22 @@ def compile_graph(
     is_mended |= _leave_out_other_outputs(original, metadata)
     is_typed, path = own != 'fp32', model
     is_half = precision == 'fp16' and not is_typed
-    if is_mended or is_half:
+    compiled = _in_fp16(original) if is_half else original
+    shapes: dict[str, ShapeRange] = {}
+    if frame_encoding:
+        compiled = _with_frame_input(compiled, frame_encoding)
+        shapes = fix_single_frame(compiled)
+    if is_mended or is_half or frame_encoding:
         path = folder / model.name
-        onnx.save(_in_fp16(original) if is_half else original, path)
-    return CompileGraph(
-        path, own if is_typed else precision, is_typed, metadata, has_metadata(properties)
-    )
+        onnx.save(compiled, path)
+    computed = own if is_typed else precision
+    return CompileGraph(path, computed, is_typed, metadata, has_metadata(properties), shapes)
+
+
+def _with_frame_input(model: onnx.ModelProto, encoding: str) -> onnx.ModelProto:
+    from rtformer_ros.deploy.frames.frame_input import with_frame_input
+
+    return with_frame_input(model, encoding)
 
 
 def _in_fp16(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -21,7 +21,8 @@ class CompileJob:
     network_size: (height, width) for a model that takes any size, else None; labels: the classes
     as LabelSet.to_dict gives them, None for the model's own; plan_fd, timing_fd: descriptors of
     files, inherited: an empty one for the plan, one that holds the timing cache and takes the new.
-    work_folder: for temporary files; the parent removes it.
+    work_folder: for temporary files; the parent removes it. frame_encoding: of the frames that
+    the plan takes, '' for images of the network's size.
     The other fields are those of BuildOptions.
     """
 
@@ -35,6 +36,7 @@ class CompileJob:
     plan_fd: int = -1
     timing_fd: int = -1
     work_folder: str = ''
+    frame_encoding: str = ''
 
     def to_line(self) -> str:
         """Return one line of JSON."""

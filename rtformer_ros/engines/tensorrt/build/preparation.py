@@ -19,7 +19,12 @@ import tempfile
 from rtformer_ros.engines.request import EngineRequest
 from rtformer_ros.engines.tensorrt.build.graph import compile_graph, CompileGraph
 from rtformer_ros.engines.tensorrt.build.job import CompileJob
-from rtformer_ros.engines.tensorrt.build.verification import Reference, reference_of
+from rtformer_ros.engines.tensorrt.build.verification import (
+    frame_reference_of,
+    FrameReference,
+    Reference,
+    reference_of,
+)
 from rtformer_ros.errors import EngineBuildError, EngineBuildOutOfMemory
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.processes.lifeline import end_with_parent
@@ -29,7 +34,7 @@ from rtformer_ros.processes.lifeline import end_with_parent
 class Preparation:
     """What a plan has to agree with, and what is compiled."""
 
-    reference: Reference
+    reference: Reference | FrameReference
     graph: CompileGraph
 
 
@@ -40,10 +45,15 @@ def prepare(job: CompileJob) -> Preparation:
     Raises ModelError and all else that both raise, ImportError without onnx or ONNX Runtime.
     """
     # First, as it takes a second and finds whatever is wrong with the file.
-    reference = reference_of(_reference_request(job))
-    _, height, width, _ = reference.images_nhwc.shape
+    request = _reference_request(job)
+    reference = frame_reference_of(request) if job.frame_encoding else reference_of(request)
+    # What takes frames has a size.
+    height, width = 0, 0
+    if isinstance(reference, Reference):
+        _, height, width, _ = reference.images_nhwc.shape
     model, folder = Path(job.onnx_path), Path(job.work_folder)
-    return Preparation(reference, compile_graph(model, job.precision, (height, width), folder))
+    graph = compile_graph(model, job.precision, (height, width), folder, job.frame_encoding)
+    return Preparation(reference, graph)
 
 
 def prepare_in_child(job: CompileJob) -> Preparation:
@@ -91,6 +101,7 @@ def _reference_request(job: CompileJob) -> EngineRequest:
         # Whether they may differ from the model's own is the parent's to say.
         labels_override=True,
         network_size=job.network_size,
+        frame_encoding=job.frame_encoding,
     )
 
 

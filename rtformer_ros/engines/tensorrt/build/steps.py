@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 import os
 from typing import Protocol, TYPE_CHECKING
 
 from rtformer_ros.engines.request import BuildOptions, BuildProgress, BuildWatch
 from rtformer_ros.engines.tensorrt.build.job import CompileJob, CompileResult
-from rtformer_ros.engines.tensorrt.build.preparation import prepare_in_child
+from rtformer_ros.engines.tensorrt.build.preparation import Preparation, prepare_in_child
+from rtformer_ros.engines.tensorrt.build.verification import FrameReference
+from rtformer_ros.engines.tensorrt.frames.frame_shapes import NO_SHAPES, ShapeRange
 from rtformer_ros.engines.tensorrt.memory import fitting_workspace_mib
 from rtformer_ros.engines.tensorrt.messages import OUT_OF_MEMORY
 from rtformer_ros.errors import (
@@ -27,10 +31,10 @@ if TYPE_CHECKING:
 
     import numpy as np
     import numpy.typing as npt
+    from rtformer_ros.engines.frames.camera_frame import CameraFrame
     from rtformer_ros.engines.precision import BuilderPrecision
     from rtformer_ros.engines.tensorrt.build.builder import BuiltPlan
     from rtformer_ros.engines.tensorrt.build.graph import CompileGraph
-    from rtformer_ros.engines.tensorrt.build.verification import Reference
 
 _MOST_FINDINGS = 3
 
@@ -45,6 +49,7 @@ class PlanBuilderFn(Protocol):
         options: BuildOptions,
         watch: BuildWatch,
         timing_cache: bytes = b'',
+        shapes: Mapping[str, ShapeRange] = NO_SHAPES,
     ) -> BuiltPlan:
         """Return the plan and the timings that were measured for it."""
 
@@ -62,9 +67,23 @@ class PlanRunnerFn(Protocol):
         """Return class ids, uint8 [N, H, W], for images, uint8 [N, H, W, 3]."""
 
 
-def compile_model(
-    job: CompileJob, watch: BuildWatch, build_plan: PlanBuilderFn, run_plan: PlanRunnerFn
-) -> CompileResult:
+class FrameRunnerFn(Protocol):
+    """The step that runs a plan once that takes frames."""
+
+    def __call__(self, plan: bytes, frames: Sequence[CameraFrame]) -> list[npt.NDArray[np.uint8]]:
+        """Return class ids, uint8 [H, W], of each frame."""
+
+
+@dataclass(frozen=True)
+class CompileSteps:
+    """The steps that need a GPU: compiling, and running what was compiled on images or frames."""
+
+    build_plan: PlanBuilderFn
+    run_plan: PlanRunnerFn
+    run_frames: FrameRunnerFn
+
+
+def compile_model(job: CompileJob, watch: BuildWatch, steps: CompileSteps) -> CompileResult:
     """
     Compile a model, try the plan and write it to the job's file.
 
@@ -73,13 +92,14 @@ def compile_model(
     """
     watch.report(BuildProgress('running the model with ONNX Runtime, preparing the graph', -1, 0))
     prepared = prepare_in_child(job)
-    reference, graph = prepared.reference, prepared.graph
+    graph = prepared.graph
     _check_precision(job, graph)
     workspace_mib = fitting_workspace_mib(job.workspace_mib)
     options = BuildOptions(workspace_mib, job.optimization_level, job.max_batch)
     precision: BuilderPrecision = 'typed' if graph.is_typed else job.precision
     try:
-        built = build_plan(graph.path, precision, options, watch, _read_fd(job.timing_fd))
+        timings = _read_fd(job.timing_fd)
+        built = steps.build_plan(graph.path, precision, options, watch, timings, graph.shapes)
     except EngineBuildError as error:
         raise type(error)(f'{error}{_findings(graph)}') from error
     _write_fd(job.plan_fd, built.plan)
@@ -90,8 +110,7 @@ def compile_model(
         plan_bytes=len(built.plan),
         precision=graph.precision,
         is_typed=graph.is_typed,
-        # One image more than a call holds: so the smallest call is made, too.
-        agreement=_agreement(built.plan, graph, reference.repeated(job.max_batch + 1), run_plan),
+        agreement=_agreement(built.plan, job, prepared, steps),
         properties=graph.metadata.to_properties(),
         is_self_described=graph.is_self_described,
         workspace_mib=workspace_mib,
@@ -112,18 +131,24 @@ def _findings(graph: CompileGraph) -> str:
     from rtformer_ros.deploy.operators.check import check_operators
 
     try:
-        findings = [str(finding) for finding in check_operators(graph.path)[:_MOST_FINDINGS]]
+        found = check_operators(graph.path)
     except ModelError:
         return ''
+    # For these TensorRT was told their sizes.
+    told = {f"input '{name}'" for name in graph.shapes}
+    findings = [str(finding) for finding in found if finding.node not in told][:_MOST_FINDINGS]
     return f' TensorRT is known to refuse of this model: {"; ".join(findings)}' if findings else ''
 
 
-def _agreement(
-    plan: bytes, graph: CompileGraph, reference: Reference, run_plan: PlanRunnerFn
-) -> float:
+def _agreement(plan: bytes, job: CompileJob, prepared: Preparation, steps: CompileSteps) -> float:
+    reference = prepared.reference
     try:
+        if isinstance(reference, FrameReference):
+            return reference.agreement_of(steps.run_frames(plan, reference.frames))
+        # One image more than a call holds: so the smallest call is made, too.
+        reference = reference.repeated(job.max_batch + 1)
         return reference.agreement_of(
-            run_plan(plan, graph, reference.images_nhwc, reference.num_classes)
+            steps.run_plan(plan, prepared.graph, reference.images_nhwc, reference.num_classes)
         )
     except EngineUnavailable:
         raise

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rtformer_ros.engines.bundled_images import bundled_images
 from rtformer_ros.engines.fp32_model import fp32_model
+from rtformer_ros.engines.frames.camera_frame import CameraFrame
 from rtformer_ros.errors import ModelError
 
 if TYPE_CHECKING:
@@ -53,6 +55,64 @@ class Reference:
                 f'{list(self.class_map_nhw.shape)}'
             )
         return float((class_map_nhw == self.class_map_nhw).mean(axis=(1, 2)).min())
+
+
+@dataclass(frozen=True)
+class FrameReference:
+    """
+    Frames of a camera with real images, and the classes that ONNX Runtime sees there.
+
+    class_maps_hw: uint8 [H, W] of each, at the frame's size.
+    """
+
+    frames: tuple[CameraFrame, ...]
+    class_maps_hw: tuple[npt.NDArray[np.uint8], ...]
+
+    def agreement_of(self, class_maps_hw: Sequence[npt.NDArray[np.uint8]]) -> float:
+        """
+        Return the share of pixels, 0..1, on which results agree, of the frame where it is worst.
+
+        Raises ModelError for results of another shape.
+        """
+        shares = []
+        for found, expected in zip(class_maps_hw, self.class_maps_hw, strict=True):
+            if found.shape != expected.shape:
+                raise ModelError(
+                    f'the plan returns classes {list(found.shape)}; expected '
+                    f'{list(expected.shape)}'
+                )
+            shares.append(float((found == expected).mean()))
+        return min(shares)
+
+
+def frame_reference_of(request: EngineRequest) -> FrameReference:
+    """
+    Run frames with the bundled images through ONNX Runtime on the CPU.
+
+    request: names the ONNX file and the encoding of the frames. Their size is that of the network
+    times one and a half, so that both ways are resized. Raises what reference_of does, ModelError
+    for a model that takes no frames.
+    """
+    # Both import libraries, which a process that only runs plans does without.
+    from rtformer_ros.engines.frames.picture_frame import picture_frame
+    from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine
+
+    with (
+        fp32_model(request.model) as model,
+        closing(OnnxRuntimeEngine.open(replace(request, model=model))) as engine,
+    ):
+        if not engine.frame_encodings:
+            raise ModelError(f'{request.model.name} takes no frames as they come')
+        network = engine.description.height, engine.description.width
+        # Even, as YUV has it.
+        height, width = (length * 3 // 4 * 2 for length in network)
+        frames = tuple(
+            picture_frame(image_hwc, request.frame_encoding, network)
+            for image_hwc in bundled_images((height, width))
+        )
+        return FrameReference(
+            frames, tuple(engine.infer_frame(frame).class_map_hw for frame in frames)
+        )
 
 
 def reference_of(request: EngineRequest) -> Reference:

@@ -42,7 +42,8 @@ class PlanKey:
     onnx_sha256: of the model file, with the weights beside it if there are any. precision: as
     asked, 'fp16' or 'fp32'; network_size: (height, width) in pixels where the caller chose it, or
     else the sidecar of the model, else (0, 0). output_name: which output the sidecar names, ''
-    for none. The other options are those of BuildOptions.
+    for none; frame_encoding: of the frames that it takes, '' for images. The other options are
+    those of BuildOptions.
     """
 
     onnx_sha256: str
@@ -53,6 +54,7 @@ class PlanKey:
     max_batch: int
     network_size: tuple[int, int] = (0, 0)
     output_name: str = ''
+    frame_encoding: str = ''
     recipe: int = _RECIPE
 
     @property
@@ -71,9 +73,11 @@ def key_of(request: EngineRequest, target: Target) -> PlanKey:
         precision='fp32' if request.precision == 'fp32' else 'fp16',
         workspace_mib=request.build.workspace_mib,
         optimization_level=request.build.optimization_level,
-        max_batch=request.build.max_batch,
+        # Frames go through one by one, of however many cameras.
+        max_batch=1 if request.frame_encoding else request.build.max_batch,
         network_size=request.network_size or (described.height, described.width),
         output_name=described.output_name,
+        frame_encoding=request.frame_encoding,
     )
 
 

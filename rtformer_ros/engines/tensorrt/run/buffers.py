@@ -38,7 +38,8 @@ class TransferBuffer:
     """
     Tensors in pinned host memory and, laid out alike, in device memory.
 
-    arrays: the host's side by name, views of its memory; addresses: the device's side by name.
+    arrays: the host's side by name, views of its memory; addresses: the device's side by name;
+    nbytes: on each side.
     """
 
     arrays: Mapping[str, npt.NDArray[Any]]
@@ -48,6 +49,7 @@ class TransferBuffer:
         """Allocate memory for at least one tensor; raises EngineError where it is short."""
         self._cuda = cuda
         starts, total = _layout(forms)
+        self.nbytes = total
         self._memory: MirroredMemory | None = cuda.allocate(total)
         host, address = self._memory.host, self._memory.address
         self.arrays = {

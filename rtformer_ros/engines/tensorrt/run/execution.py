@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""The execution of a plan for a fixed number of images: context, memory and CUDA graph."""
+"""The execution of a plan at fixed shapes: context, memory and CUDA graph."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from rtformer_ros.engines.tensorrt.run.buffers import TensorForm, TransferBuffer
 from rtformer_ros.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
     from rtformer_ros.engines.tensorrt.run.cuda import Cuda, CudaGraph
-    from rtformer_ros.engines.tensorrt.run.tensors import PlanTensors
 
 # Share of equal bytes above which a replayed graph counts as doing the same as what it recorded.
 _SAME = 0.99
@@ -27,47 +26,53 @@ class Execution:
     An execution context whose shapes and addresses are set once.
 
     A CUDA graph holds only for the shapes, addresses and scratch memory of the context that it
-    was recorded from, so each number of images has a context of its own.
+    was recorded from, so each number of images, and each size of frames, has a context of its own.
+    inputs, outputs: its memory, by groups that are copied together.
     """
 
-    def __init__(
+    def __init__(self, context: Any, cuda: Cuda, reason: Callable[[], str], use: str) -> None:
+        """
+        Take over a context (tensorrt.IExecutionContext).
+
+        reason: returns what TensorRT logged last; use: what it is for, in words.
+        """
+        self._context, self._cuda, self._reason, self._use = context, cuda, reason, use
+        self._graph: CudaGraph | None = None
+        self.inputs: list[TransferBuffer] = []
+        self.outputs: list[TransferBuffer] = []
+
+    def bind(
         self,
-        context: Any,
-        tensors: PlanTensors,
-        batch: int,
-        cuda: Cuda,
-        reason: Callable[[], str],
+        inputs: Sequence[Sequence[TensorForm]],
+        outputs: Sequence[Mapping[str, np.dtype[Any]]],
+        prepare: Callable[[], None] = lambda: None,
     ) -> None:
         """
-        Take over a context (tensorrt.IExecutionContext), allocate its memory and bind it.
+        Allocate memory for groups of tensors, and bind it.
 
-        reason: returns what TensorRT logged last. Raises EngineError where TensorRT refuses the
+        prepare: called once TensorRT knows all shapes. Raises EngineError where TensorRT refuses a
         shape or an address, or where memory is short.
         """
-        self._context, self._cuda, self._reason = context, cuda, reason
-        self._graph: CudaGraph | None = None
-        self._inputs: TransferBuffer | None = None
-        self._outputs: TransferBuffer | None = None
-        self.batch = batch
-        try:
-            self._bind(tensors)
-        except BaseException:
-            self.close()
-            raise
+        for form in (form for group in inputs for form in group):
+            is_taken = self._context.set_input_shape(form.name, form.shape)
+            self._check(is_taken, f'shape {form.shape}')
+        prepare()
+        for forms in inputs:
+            self.inputs.append(TransferBuffer(self._cuda, forms))
+        for group in outputs:
+            forms = [TensorForm(name, self._output_shape(name), group[name]) for name in group]
+            self.outputs.append(TransferBuffer(self._cuda, forms))
+        for buffer in (*self.inputs, *self.outputs):
+            for name, address in buffer.addresses.items():
+                is_taken = self._context.set_tensor_address(name, address)
+                self._check(is_taken, f'address of {name}')
 
-    def _bind(self, tensors: PlanTensors) -> None:
-        image = tensors.image_form(self.batch)
-        self._check(self._context.set_input_shape(image.name, image.shape), f'shape {image.shape}')
-        forms = [
-            TensorForm(name, self._output_shape(name), dtype)
-            for name, dtype in zip(tensors.outputs, tensors.output_dtypes, strict=True)
-        ]
-        self._inputs = TransferBuffer(self._cuda, [image])
-        self._outputs = TransferBuffer(self._cuda, forms)
-        for name, address in {**self._inputs.addresses, **self._outputs.addresses}.items():
-            self._check(self._context.set_tensor_address(name, address), f'address of {name}')
-        self.image: npt.NDArray[Any] = self._inputs.arrays[image.name]
-        self.outputs: list[npt.NDArray[Any]] = [self._outputs.arrays[f.name] for f in forms]
+    def array(self, name: str) -> npt.NDArray[Any]:
+        """Return a tensor's side of the host: of an input, to be filled, or of an output."""
+        for buffer in (*self.inputs, *self.outputs):
+            if name in buffer.arrays:
+                return buffer.arrays[name]
+        raise KeyError(name)
 
     def warm_up(self, *, use_graph: bool) -> str:
         """
@@ -89,16 +94,26 @@ class Execution:
             return str(error)
         return ''
 
-    def run(self) -> None:
-        """Segment what is in `image`; the results are in `outputs` until the next call."""
-        assert self._inputs is not None, 'used after close()'
-        assert self._outputs is not None
-        self._inputs.upload()
+    def run(
+        self,
+        changed: Sequence[TransferBuffer] | None = None,
+        read: Sequence[TransferBuffer] | None = None,
+    ) -> None:
+        """
+        Run on what is in the inputs; the results are in the outputs until the next call.
+
+        changed: the inputs that are copied to the device, read: the outputs that are copied from
+        there; None for all.
+        """
+        assert self.inputs, 'used after close()'
+        for buffer in self.inputs if changed is None else changed:
+            buffer.upload()
         if self._graph is not None:
             self._graph.replay()
         elif not self._enqueue():
             raise EngineError(f'TensorRT refuses to run the plan: {self._reason()}')
-        self._outputs.download()
+        for buffer in self.outputs if read is None else read:
+            buffer.download()
         self._cuda.synchronize()
 
     def close(self) -> None:
@@ -109,25 +124,24 @@ class Execution:
         with suppress(EngineError):
             self._close_graph()
         self._context = None
-        self.outputs, self.image = [], np.empty(0, np.uint8)
-        for buffer in (self._inputs, self._outputs):
-            if buffer is not None:
-                with suppress(EngineError):
-                    buffer.close()
-        self._inputs = self._outputs = None
+        for buffer in (*self.inputs, *self.outputs):
+            with suppress(EngineError):
+                buffer.close()
+        self.inputs, self.outputs = [], []
 
     def _enqueue(self) -> bool:
         return bool(self._context.execute_async_v3(self._cuda.stream))
 
     def _check_graph(self) -> None:
         """Raise EngineError unless the graph writes what running without it wrote."""
-        assert self._outputs is not None
-        outputs = [output.reshape(-1).view(np.uint8) for output in self.outputs]
+        arrays = [array for buffer in self.outputs for array in buffer.arrays.values()]
+        outputs = [array.reshape(-1).view(np.uint8) for array in arrays]
         expected = [output.copy() for output in outputs]
         # An output that the graph leaves alone differs in every byte.
         for output in outputs:
             np.invert(output, out=output)
-        self._outputs.upload()
+        for buffer in self.outputs:
+            buffer.upload()
         self.run()
         same = min(float((o == e).mean()) for o, e in zip(outputs, expected, strict=True))
         if same < _SAME:
@@ -145,6 +159,4 @@ class Execution:
 
     def _check(self, is_accepted: bool, what: str) -> None:
         if not is_accepted:
-            raise EngineError(
-                f'TensorRT refuses the {what} for {self.batch} image(s): {self._reason()}'
-            )
+            raise EngineError(f'TensorRT refuses the {what} for {self._use}: {self._reason()}')

@@ -77,7 +77,7 @@ def read_tensors(
         )
     first = wanted_outputs(outputs, metadata)[0]
     outputs.sort(key=lambda name: name != first)
-    dtype = _dtype(plan, inputs[0])
+    dtype = numpy_dtype(plan, inputs[0])
     form = metadata.input
     is_nhwc = form.has_channels_last
     channels = shape[3 if is_nhwc else 1]
@@ -98,11 +98,12 @@ def read_tensors(
         width,
         _profiles(limits),
         tuple(outputs),
-        tuple(_dtype(plan, name) for name in outputs),
+        tuple(numpy_dtype(plan, name) for name in outputs),
     )
 
 
-def _dtype(plan: Any, name: str) -> np.dtype[Any]:
+def numpy_dtype(plan: Any, name: str) -> np.dtype[Any]:
+    """Return the element type of a tensor; raises ModelError for one that numpy lacks."""
     kind = plan.get_tensor_dtype(name).name
     if kind not in _DTYPES:
         raise ModelError(

@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Graphs that take camera frames, and those of pictures, become plans for one size of frames."""
+"""Graphs that take camera frames of any size, and those of pictures, become plans."""
 
 import itertools
 
 import onnx
-from rtformer_ros.deploy.frames.frame_input import with_frame_input, with_sizes
+from rtformer_ros.deploy.frames.frame_input import with_sizes
 from rtformer_ros.deploy.frames.pictures import color_mask_graph, overlay_graph
 from rtformer_ros.engines.request import BuildOptions, BuildWatch
 from rtformer_ros.engines.tensorrt.build.builder import build_plan
@@ -16,10 +16,10 @@ PIXELS = {
     'yuyv': {'pairs': 960},
     'nv12': {'pairs': 960, 'chroma_height': 540},
 }
-WHOLE = list(itertools.product(PIXELS, ('fp32', 'fp16')))
-FEW = [('nv12', 'fp32')]
+FORMS = (('fp32', 'auto'), ('fp32', 'fp32'), ('fp16', 'auto'), ('int8', 'auto'))
+WHOLE = list(itertools.product(PIXELS, FORMS))
+FEW = [('nv12', ('fp32', 'auto'))]
 SIZE = {'height': 1080, 'width': 1920}
-TABLES = {'row_taps': 4, 'column_taps': 4, 'mask_height': 1080, 'mask_width': 1920}
 
 
 def pytest_generate_tests(metafunc):
@@ -28,20 +28,22 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize('frames', chosen, ids=str)
 
 
-def plan_of(model, path, precision):
-    onnx.save(model, path)
-    return build_plan(path, precision, BuildOptions(), BuildWatch()).plan
-
-
-def test_an_export_with_frame_input_becomes_a_plan(exports, tmp_path, frames):
-    encoding, form = frames
-    model = with_frame_input(exports.get('slim', (360, 480), form), encoding)
-    fixed = with_sizes(model, {'height': 1080, **PIXELS[encoding], **TABLES})
-    assert plan_of(fixed, tmp_path / 'frame.onnx', 'typed' if form == 'fp16' else form)
+def test_a_plan_for_frames_of_any_size_is_built_at_the_first_attempt(bench, exports, frames):
+    encoding, (form, asked) = frames
+    model = exports.get('slim', (360, 480), form)
+    request = bench.request(model, precision=asked, frame_encoding=encoding)
+    prepared = bench.prepare(request)
+    assert prepared.is_new
+    assert prepared.record.notes == ()
+    assert prepared.record.key.frame_encoding == encoding
+    assert not bench.prepare(request).is_new
 
 
 def test_pictures_become_plans(tmp_path):
-    assert plan_of(with_sizes(color_mask_graph(), SIZE), tmp_path / 'color_mask.onnx', 'fp32')
+    models = {'color_mask': with_sizes(color_mask_graph(), SIZE)}
     for encoding, pixels in PIXELS.items():
-        overlay = with_sizes(overlay_graph(encoding), {**SIZE, **pixels})
-        assert plan_of(overlay, tmp_path / f'{encoding}.onnx', 'fp32')
+        models[encoding] = with_sizes(overlay_graph(encoding), {**SIZE, **pixels})
+    for name, model in models.items():
+        path = tmp_path / f'{name}.onnx'
+        onnx.save(model, path)
+        assert build_plan(path, 'fp32', BuildOptions(), BuildWatch()).plan

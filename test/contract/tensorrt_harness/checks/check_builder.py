@@ -12,6 +12,7 @@ import pytest
 from rtformer_ros.engines.request import BuildOptions, BuildWatch
 from rtformer_ros.engines.tensorrt import messages
 from rtformer_ros.engines.tensorrt.build.builder import build_plan
+from rtformer_ros.engines.tensorrt.frames.frame_shapes import ShapeRange
 from rtformer_ros.engines.tensorrt.messages import listening, MessageLog, shared_logger
 from rtformer_ros.errors import (
     EngineBuildCancelled,
@@ -148,6 +149,28 @@ def test_a_model_of_any_image_size_is_refused(stand_ins, network):
         EngineBuildError, match=r'input image of /models/street\.onnx has .*-1, -1'
     ):
         build()
+
+
+def test_sizes_of_frames_are_one_profile_that_contexts_share(stand_ins, trt, network, is_typed):
+    sizes = {
+        'frame': ShapeRange((1, 2, 2, 3), (1, 1080, 1920, 3), (1, 2160, 3840, 3)),
+        'mask_rows': ShapeRange((1,), (1080,), (2160,)),
+    }
+    assert build(shapes=sizes).plan == b'the plan'
+    assert stand_ins.arguments('IOptimizationProfile.set_shape') == [
+        {'input': name, 'min': each.smallest, 'opt': each.usual, 'max': each.largest}
+        for name, each in sizes.items()
+    ]
+    assert len(stand_ins.arguments('IBuilderConfig.add_optimization_profile')) == 1
+    set_ = stand_ins.arguments('IBuilderConfig.set_preview_feature')
+    if is_typed:
+        assert set_ == []
+    else:
+        sharing = trt.PreviewFeature.PROFILE_SHARING_0806
+        assert set_ == [{'feature': sharing, 'enable': True}]
+    stand_ins.answer('IBuilderConfig.add_optimization_profile', -1)
+    with pytest.raises(EngineBuildError, match='refuses the sizes of frames for '):
+        build(shapes=sizes)
 
 
 def test_a_refused_profile_is_an_error(stand_ins, network):

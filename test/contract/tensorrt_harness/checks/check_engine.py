@@ -5,26 +5,35 @@
 from pathlib import Path
 import threading
 
+import cv2
 import numpy as np
 import pytest
 from rtformer_ros.engines import EngineRequest, needs_build, open_engine
+from rtformer_ros.engines.frames.picture_frame import encoded_picture
 from rtformer_ros.engines.tensorrt.build import find_or_build
 from rtformer_ros.engines.tensorrt.device import Gpu
+from rtformer_ros.engines.tensorrt.frames import frame_runner
 from rtformer_ros.engines.tensorrt.plans.key import PlanKey, Target
 from rtformer_ros.engines.tensorrt.plans.record import PlanRecord
 from rtformer_ros.engines.tensorrt.run import runner
 from rtformer_ros.engines.tensorrt.run.cudart import Cudart
 from rtformer_ros.errors import (
     ConfigError,
+    EngineBuildCancelled,
+    EngineBuildError,
     EngineBuildNeeded,
     EngineClosed,
     EngineError,
     EngineUnavailable,
+    ImageError,
     ModelError,
 )
+from rtformer_ros.imaging.encodings import decode_image, frame_planes
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.model_metadata import ModelMetadata
+from rtformer_ros.segmenter import Segmenter, SegmentSettings
 from simulated_cudart import SimulatedCudart, Status
+from tensorrt_harness.simulated_frame_plan import SimulatedFramePlan
 from tensorrt_harness.simulated_plan import assert_ours, HEIGHT, images, SimulatedPlan, WIDTH
 
 FIVE = LabelSet.generic(5, 'five')
@@ -32,17 +41,24 @@ TARGET = Target('10.3.0.26', Gpu('Orin', '8.7', 16))
 
 
 def prepared(request, *, is_new):
-    key = PlanKey('0' * 64, TARGET, 'fp16', 1024, 3, 1)
+    encoding = request.frame_encoding
+    key = PlanKey('0' * 64, TARGET, 'fp16', 1024, 3, 1, frame_encoding=encoding)
     record = PlanRecord(key, 'm.onnx', '0' * 64, 4, 'fp16', 3, 1.0, 12.3, '', {}, True)
-    metadata = ModelMetadata(labels=FIVE)
-    return find_or_build.PreparedPlan(b'plan', None, record, metadata, is_new)
+    metadata = ModelMetadata(labels=FIVE, height=HEIGHT, width=WIDTH)
+    content = b'frames' if encoding else b'plan'
+    return find_or_build.PreparedPlan(content, None, record, metadata, is_new)
 
 
 class Preparations:
-    """Takes the place of the builder and the cache; `is_new` says which of them gives the plan."""
+    """
+    Takes the place of the builder and the cache.
+
+    is_new: which of them gives the plan; failure: what comes of that for frames instead.
+    """
 
     def __init__(self):
         self.is_new = False
+        self.failure = None
         self.forced, self.discarded = [], 0
 
     def discard_plan(self, plan):
@@ -51,6 +67,8 @@ class Preparations:
 
     def prepare_plan(self, request, *, target, force=False):
         assert target == TARGET
+        if self.failure and request.frame_encoding:
+            raise self.failure
         self.forced.append(force)
         return prepared(request, is_new=self.is_new or force)
 
@@ -67,7 +85,8 @@ def preparations(monkeypatch):
 @pytest.fixture
 def cudart(monkeypatch):
     made = SimulatedCudart()
-    monkeypatch.setattr(runner, 'open_cuda', lambda index: Cudart(made, index))
+    for each in (runner, frame_runner):
+        monkeypatch.setattr(each, 'open_cuda', lambda index: Cudart(made, index))
     yield made
     assert made.leaks == []
 
@@ -118,6 +137,88 @@ def test_an_engine_segments_until_it_is_closed(model):
     engine.close()
     with pytest.raises(EngineClosed, match=r'tensorrt engine of .* is closed'):
         engine.infer(images(1))
+
+
+@pytest.fixture
+def frame_plan(plan, stand_ins, cudart):
+    """Let plans for frames load, too; both show red as class and blue as confidence."""
+    made = SimulatedFramePlan(stand_ins, cudart, 'yuyv', (HEIGHT, WIDTH))
+    plan.compute = lambda image: {'class_map': image[..., 0], 'confidence': image[..., 2]}
+    answers = {b'plan': lambda: stand_ins.make('ICudaEngine'), b'frames': made.engine}
+    stand_ins.answer(
+        'Runtime.deserialize_cuda_engine', lambda runtime, content, *_: answers[content]()
+    )
+    return made
+
+
+def yuyv_frame(size, seed=3):
+    """Return bytes and planes of a smooth picture: its pairs of pixels differ little."""
+    noise = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+    data, step = encoded_picture(cv2.GaussianBlur(noise, (9, 9), 0), 'yuyv')
+    return data, frame_planes(data, 'yuyv', *size, step)
+
+
+@pytest.mark.usefixtures('frame_plan')
+@pytest.mark.parametrize('settings', [
+    SegmentSettings(),
+    SegmentSettings('letterbox', 'network'),
+    SegmentSettings('letterbox', (13, 31), bytes(range(255, -1, -1)), 0.5),
+])  # fmt: skip
+def test_settings_do_to_frames_what_they_do_to_images(model, settings):
+    engine = open_engine(EngineRequest(model, 'tensorrt', frame_encoding='yuyv'))
+    assert engine.frame_encodings == {'yuyv'}
+    assert engine.largest_frame == (2160, 3840)
+    assert 'frames of yuyv as they come (CUDA graph, ' in engine.description.detail
+    segmenter = Segmenter(engine, settings)
+    for size in ((24, 40), (18, 62), (24, 40)):
+        data, planes = yuyv_frame(size)
+        result = segmenter.segment_frame('yuyv', planes, size)
+        image = decode_image(data, 'yuyv', *size, 2 * size[1], is_bigendian=False)
+        expected = segmenter.segment(image)
+        assert result.class_map_hw.shape == expected.class_map_hw.shape
+        # The host rounds between its steps; near the threshold that shows.
+        differs = np.abs(result.class_map_hw.astype(int) - expected.class_map_hw) > 2
+        assert differs.mean() <= 0.05
+        unasked = segmenter.segment_frame('yuyv', planes, size, with_confidence=False)
+        assert np.array_equal(unasked.class_map_hw, result.class_map_hw)
+    with pytest.raises(ImageError, match='takes no frames of bgr8, but of yuyv'):
+        segmenter.segment_frame('bgr8', (np.zeros((24, 40, 3), np.uint8),), (24, 40))
+    engine.close()
+    with pytest.raises(EngineClosed):
+        segmenter.segment_frame('yuyv', planes, size)
+
+
+@pytest.mark.usefixtures('frame_plan')
+@pytest.mark.parametrize(
+    'failure', [EngineBuildError('odd'), ModelError('odd'), EngineUnavailable('odd')]
+)
+def test_without_a_plan_for_frames_the_engine_takes_images(model, preparations, failure, caplog):
+    preparations.failure = failure
+    engine = open_engine(EngineRequest(model, 'tensorrt', frame_encoding='yuyv'))
+    assert (engine.frame_encodings, engine.largest_frame) == (frozenset(), None)
+    assert 'no frame goes into the model as it comes: odd' in caplog.text
+    assert len(engine.infer(images(2))) == 2
+    engine.close()
+
+
+@pytest.mark.usefixtures('frame_plan')
+@pytest.mark.parametrize('failure', [EngineBuildCancelled('off'), EngineBuildNeeded('first')])
+def test_who_calls_a_build_off_or_does_not_wait_gets_no_engine(model, preparations, failure):
+    preparations.failure = failure
+    for engine in ('auto', 'tensorrt'):
+        with pytest.raises(type(failure)):
+            open_engine(EngineRequest(model, engine, frame_encoding='yuyv'))
+
+
+def test_a_cached_plan_for_frames_that_no_longer_loads_is_built_again(
+    frame_plan, model, stand_ins, preparations, caplog
+):
+    loads = iter([lambda: stand_ins.make('ICudaEngine'), lambda: None, frame_plan.engine])
+    stand_ins.answer('Runtime.deserialize_cuda_engine', lambda *_: next(loads)())
+    engine = open_engine(EngineRequest(model, 'tensorrt', frame_encoding='yuyv'))
+    assert (preparations.forced, preparations.discarded) == ([False, False, True], 1)
+    assert engine.frame_encodings == {'yuyv'}
+    engine.close()
 
 
 @pytest.mark.usefixtures('plan')

@@ -216,6 +216,7 @@ def test_what_was_prepared_with_is_not_in_memory_when_tensorrt_starts(bench):
     code = """
     import sys
     from rtformer_ros.engines.tensorrt.build.child import serve
+    from rtformer_ros.engines.tensorrt.build.steps import CompileSteps
     from rtformer_ros.errors import EngineBuildError
 
     def build_plan(path, *options):
@@ -226,7 +227,7 @@ def test_what_was_prepared_with_is_not_in_memory_when_tensorrt_starts(bench):
         raise EngineBuildError(f'to compile {path.stat().st_size > 0}: {loaded} {running}')
 
     import os
-    serve(build_plan, None)
+    serve(CompileSteps(build_plan, None, None))
     """
     with pytest.raises(EngineBuildError, match=r'to compile True: \[\] \[\]'):
         compile_with(bench, [sys.executable, '-c', textwrap.dedent(code)])

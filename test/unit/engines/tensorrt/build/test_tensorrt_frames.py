@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""Plans for frames: what is compiled, compared and kept, beside the plans for images."""
+
+from types import SimpleNamespace
+
+from frame_graphs import seen_model, write_seen_model
+import numpy as np
+import onnx
+from plan_workbench import TARGET
+import pytest
+from rtformer_ros.deploy.frames.frame_input import with_frame_input
+from rtformer_ros.engines.tensorrt.build import find_or_build
+from rtformer_ros.engines.tensorrt.build.verification import FrameReference
+from rtformer_ros.engines.tensorrt.engine import TensorRTEngine
+from rtformer_ros.engines.tensorrt.frames.frame_shapes import fix_single_frame
+from rtformer_ros.errors import EngineBuildError, ModelError
+from rtformer_ros.imaging.frame_sampling import frame_sampling
+from rtformer_ros.imaging.resize import place
+from rtformer_ros.labels.label_set import LabelSet
+from rtformer_ros.model_metadata import ModelMetadata
+
+NETWORK = (24, 32)
+ODD = ['EngineBuildError', 'odd']
+
+
+@pytest.fixture
+def bench(bench):
+    """Return the workbench with a model that frames go into."""
+    write_seen_model(bench.model, *NETWORK)
+    return bench
+
+
+def needs_build(bench, monkeypatch, **changes):
+    """Ask the engine, as the node does, with the cache of the workbench."""
+    monkeypatch.setenv('ROS_HOME', str(bench.folder / 'home'))
+    monkeypatch.setattr(find_or_build, 'find_target', lambda request: TARGET)
+    return TensorRTEngine.needs_build(bench.request(**changes))
+
+
+def test_frames_have_a_plan_of_their_own_that_is_kept(bench, monkeypatch):
+    encoding = 'nv12'
+    assert needs_build(bench, monkeypatch, frame_encoding=encoding)
+    assert bench.prepare().is_new
+    assert not needs_build(bench, monkeypatch)
+    assert needs_build(bench, monkeypatch, frame_encoding=encoding)
+    prepared = bench.prepare(bench.request(frame_encoding=encoding))
+    assert prepared.is_new
+    record = prepared.record
+    assert (record.key.frame_encoding, record.precision) == (encoding, 'fp16')
+    assert record.agreement >= 0.99
+    assert not needs_build(bench, monkeypatch, frame_encoding=encoding)
+    assert needs_build(bench, monkeypatch, frame_encoding='rgba8')
+    # However many cameras there are, their frames come one by one.
+    more = bench.request(frame_encoding=encoding, build={'max_batch': 3})
+    assert not bench.prepare(more).is_new
+    assert not bench.prepare().is_new
+
+
+def test_a_plan_for_frames_that_failed_is_not_tried_at_each_start(bench):
+    how = {'frame_encoding': 'mono8', 'precision': 'fp32', 'build': {'optimization_level': 0}}
+    # As the engine asks for it, whoever asked for the engine.
+    request = bench.request('auto', **how)
+    with pytest.raises(EngineBuildError, match='odd') as caught:
+        bench.prepare(request, raises=ODD)
+    assert 'its size is free' not in str(caught.value)
+    builds = len(bench.builds())
+    with pytest.raises(EngineBuildError, match=r'its plan could not be built, .* tried: .*odd'):
+        bench.prepare(request)
+    assert len(bench.builds()) == builds == 1
+    assert not bench.needs_build(request)
+    # build_engine tries again.
+    assert bench.prepare(bench.request(**how)).is_new
+
+
+def test_a_model_that_takes_no_frames_asks_for_no_plan_for_them(bench, monkeypatch):
+    metadata = ModelMetadata(labels=LabelSet.generic(255), exporter='test')
+    model = onnx.load(bench.model)
+    onnx.helper.set_model_props(model, metadata.to_properties())
+    onnx.save(model, bench.model)
+    request = {'frame_encoding': 'bgr8', 'network_size': NETWORK}
+    assert needs_build(bench, monkeypatch, **request)
+    bench.prepare(bench.request(network_size=NETWORK))
+    assert not needs_build(bench, monkeypatch, **request)
+    with pytest.raises(ModelError, match=r'model\.onnx takes no frames as they come'):
+        bench.prepare(bench.request(**request))
+
+
+def test_plans_agree_as_far_as_on_the_worst_frame():
+    maps = (np.zeros((4, 5), np.uint8), np.ones((2, 5), np.uint8))
+    reference = FrameReference((), maps)
+    assert reference.agreement_of(maps) == 1
+    wrong = maps[1].copy()
+    wrong[0, :3] = 7
+    assert reference.agreement_of([maps[0], wrong]) == pytest.approx(0.7)
+    with pytest.raises(ModelError, match=r'returns classes \[5, 4\]; expected \[4, 5\]'):
+        reference.agreement_of([maps[0].T, maps[1]])
+
+
+@pytest.mark.parametrize('encoding', ['bgr8', 'nv12'])
+@pytest.mark.parametrize('network', [(24, 32), (360, 480), (512, 1024), (1024, 512)])
+def test_frames_of_many_sizes_are_within_what_a_plan_is_built_for(network, encoding):
+    model = with_frame_input(seen_model(*network), encoding)
+    ranges = fix_single_frame(model)
+    assert {value.name for value in model.graph.input} - ranges.keys() == {'remap', 'threshold'}
+    usual = frame_sampling((1080, 1920), place((1080, 1920), network, 'stretch'), (1080, 1920))
+    tables = SimpleNamespace(**{name: each.usual for name, each in ranges.items()})
+    assert tables.rows == usual.rows.indices.shape
+    assert tables.columns == usual.columns.indices.shape
+    assert (tables.mask_rows, tables.mask_columns) == ((1080,), (1920,))
+    sizes = [(2160, 3840), (2159, 3839), (2160, 1000), (200, 3840), (48, 64), (720, 1280)]
+    sizes += [(1440, 2560), (2100, 3600), (1536, 2048), (1080, 3840), (2048, 2048)]
+    for size in sizes:
+        for mode in ('stretch', 'letterbox'):
+            found = frame_sampling(size, place(size, network, mode), size)
+            for name, taps in (('rows', found.rows), ('columns', found.columns)):
+                assert taps.indices.shape <= ranges[name].largest, (size, mode)
