@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 import itertools
 import json
@@ -17,6 +18,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rtformer_ros.engines.frames.picture_frame import encoded_picture
 from rtformer_ros.errors import EngineError
 from rtformer_ros.ros.input.image_messages import image_array, new_image
 from rtformer_ros.ros.interface.parameter_spec import ParameterSpec
@@ -144,10 +146,21 @@ class NodeBenchmark(Node):
         return not self._status and self.count_publishers('/diagnostics') > 0
 
     def _frame(self) -> Image:
-        message = new_image(self._workload.height, self._workload.width, self._workload.encoding)
-        pixels = image_array(message)
-        pixels[:] = np.random.default_rng(0).integers(0, 256, pixels.shape, np.uint8)
-        return message
+        workload, noise = self._workload, np.random.default_rng(0)
+        if workload.encoding in ('mono8', 'rgb8', 'bgr8'):
+            message = new_image(workload.height, workload.width, workload.encoding)
+            pixels = image_array(message)
+            pixels[:] = noise.integers(0, 256, pixels.shape, np.uint8)
+            return message
+        image_hwc = noise.integers(0, 256, (workload.height, workload.width, 3), np.uint8)
+        data, step = encoded_picture(image_hwc, workload.encoding)
+        return Image(
+            height=workload.height,
+            width=workload.width,
+            encoding=workload.encoding,
+            step=step,
+            data=array('B', data.tobytes()),
+        )
 
     def _send(self, number: int) -> None:
         if self._workload.pace != 'start':

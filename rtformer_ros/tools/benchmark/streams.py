@@ -42,7 +42,7 @@ _COLUMNS = (
 @dataclass(frozen=True)
 class StreamCase:
     """
-    A camera of width x height pixels, rgb8, that sends `frames` frames at rate_hz.
+    A camera of width x height pixels that sends `frames` frames of an encoding at rate_hz.
 
     outputs: the topics under ~/ that are subscribed, 'mask' among them.
     """
@@ -52,6 +52,7 @@ class StreamCase:
     rate_hz: float
     outputs: tuple[str, ...]
     frames: int
+    encoding: str = 'rgb8'
 
 
 def streams_table(
@@ -107,6 +108,7 @@ def play_stream(
     workload = {
         'width': case.width,
         'height': case.height,
+        'encoding': case.encoding,
         'frames': case.frames,
         'rate_hz': case.rate_hz,
         'pace': 'camera',

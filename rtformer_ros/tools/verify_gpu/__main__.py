@@ -10,9 +10,10 @@ First it says of each thing that this needs whether it is installed, and what me
 --check only that. Then it builds the TensorRT plans (FP16, FP32, INT8), compares their classes
 with ONNX Runtime's on real images, and times TensorRT (CUDA graph and plain), ONNX Runtime on the
 GPU, and PyTorch in FP16 (eager, CUDA graph, compiled) side by side: from pixels on the host to
-class map and confidence on the host. Each plan is also run by the real node, on frames of
-1920x1080 at 30 Hz: latency from camera to mask, lost frames, CPU time. Where tegrastats or
-nvidia-smi can read it, the power of all of these.
+class map and confidence on the host. In FP16 a second plan takes 1080p frames as cameras send
+them (bgr8, yuyv, nv12), which are timed beside those that the host prepares. Each plan is also run
+by the real node, on frames of 1920x1080 at 30 Hz: latency from camera to mask, lost frames, CPU
+time. Where tegrastats or nvidia-smi can read it, the power of all of these.
 """
 
 from __future__ import annotations

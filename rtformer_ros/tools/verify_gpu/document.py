@@ -19,6 +19,10 @@ _HOW_TO_READ = (
     'plan is right, not how well the model segments.',
     '**p50, p95, max ms** of a runtime: one call after the other, with both copies, after half a '
     'second of calls. No camera, no ROS.',
+    '**frames as they come**: the message goes into the engine, which resizes it and returns '
+    "masks of the camera's size; **prepared on the host**: the same, decoded, resized and "
+    'enlarged on the CPU. Both are compared with the host and ONNX Runtime at 1080p; graph and '
+    'host round otherwise, for which one point less is expected.',
     '**W**: read every 0.1 s while more of the same calls are made, right after those that are '
     'timed. "Power by rail" names what it is of. On a Jetson it is the whole module, '
     'idle power included; nvidia-smi reads the GPU alone.',

@@ -4,18 +4,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TYPE_CHECKING
 
 import numpy as np
 from rtformer_ros.engines import BuildOptions, BuildWatch, EngineRequest, open_engine
+from rtformer_ros.engines.bundled_images import bundled_images
+from rtformer_ros.engines.frames.picture_frame import encoded_picture
 from rtformer_ros.engines.sidecar import metadata_of
 from rtformer_ros.engines.tensorrt.build.find_or_build import prepare_plan, PreparedPlan
 from rtformer_ros.engines.tensorrt.build.verification import (
+    FrameReference,
     LEAST_AGREEMENT,
     Reference,
     reference_of,
@@ -23,6 +27,9 @@ from rtformer_ros.engines.tensorrt.build.verification import (
 from rtformer_ros.engines.tensorrt.run.runner import PlanRunner
 from rtformer_ros.errors import EngineError, EngineUnavailable, ModelError, RtformerError
 from rtformer_ros.files.sha256 import sha256_of
+from rtformer_ros.imaging.encodings import decode_image, frame_planes
+from rtformer_ros.segmenter import Segmenter, SegmentSettings
+from rtformer_ros.tools.benchmark.streams import StreamCase
 from rtformer_ros.tools.verify_gpu.conditions import gpu_state
 from rtformer_ros.tools.verify_gpu.power import measure_power
 from rtformer_ros.tools.verify_gpu.report import Measurement, Row, StreamMeasurement
@@ -35,7 +42,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _LONGEST = 300
-# Images [N, H, W, 3] to class maps [N, H, W], both uint8 on the host.
+_FRAME_SIZE = (1080, 1920)
+# Share of pixels that differ as the host rounds between the steps of its resizing.
+_ROUNDING = 0.01
+# Images [N, H, W, 3] to class maps [N, H, W], or a message to one; all uint8 on the host.
 _Run = Callable[[Any], 'npt.NDArray[np.uint8]']
 
 
@@ -70,6 +80,61 @@ class _Compiled:
     reference: Reference | None = None
 
 
+@dataclass(frozen=True)
+class _Images:
+    """Images of the network's size, that a runtime is called with, and what it should say."""
+
+    reference: Reference
+
+    def inputs(self, batch: int) -> list[npt.NDArray[np.uint8]]:
+        return [_repeated(image_hwc, batch) for image_hwc in self.reference.images_nhwc]
+
+    def agreement_of(self, results: Sequence[npt.NDArray[np.uint8]]) -> float:
+        return self.reference.agreement_of(np.stack([result[0] for result in results]))
+
+
+@dataclass(frozen=True)
+class _Message:
+    """A frame as a message has it, of 1080p."""
+
+    encoding: str
+    data: npt.NDArray[np.uint8]
+    step: int
+
+    def planes(self) -> tuple[npt.NDArray[np.uint8], ...]:
+        return frame_planes(self.data, self.encoding, *_FRAME_SIZE, self.step)
+
+    def decoded(self) -> npt.NDArray[np.uint8]:
+        return decode_image(self.data, self.encoding, *_FRAME_SIZE, self.step, is_bigendian=False)
+
+
+@dataclass(frozen=True)
+class _Frames:
+    """Frames that an engine is called with; the host with ONNX Runtime says what is right."""
+
+    messages: tuple[_Message, ...]
+    reference: FrameReference
+
+    @classmethod
+    def of(cls, model: Path, encoding: str) -> _Frames:
+        """Prepare frames on the host and run them on the CPU."""
+        messages = tuple(
+            _Message(encoding, *encoded_picture(image_hwc, encoding))
+            for image_hwc in bundled_images(_FRAME_SIZE)
+        )
+        with closing(open_engine(EngineRequest(model, 'onnxruntime', device='cpu'))) as engine:
+            segmenter = Segmenter(engine, SegmentSettings())
+            maps = tuple(segmenter.segment(each.decoded()).class_map_hw for each in messages)
+        return cls(messages, FrameReference((), maps))
+
+    def inputs(self, batch: int) -> list[_Message]:
+        assert batch == 1, 'frames go one by one'
+        return list(self.messages)
+
+    def agreement_of(self, results: Sequence[npt.NDArray[np.uint8]]) -> float:
+        return self.reference.agreement_of(results)
+
+
 def measure(trial: GpuTrial) -> Iterator[Row]:
     """Yield a measurement of each runtime and stream; of one that fails, the reason."""
     try:
@@ -84,7 +149,7 @@ def measure(trial: GpuTrial) -> Iterator[Row]:
     if trial.scope.has_onnxruntime:
         row = Measurement(trial.model.name, 'ONNX Runtime on the GPU')
         row = replace(row, least_agreement=LEAST_AGREEMENT['fp16'])
-        yield _measured(trial, row, lambda: _onnxruntime(trial), reference)
+        yield _measured(trial, row, lambda: _onnxruntime(trial), partial(_Images, reference))
     # Last: PyTorch keeps memory of the GPU for as long as this process lives.
     yield from _measure_torch(trial, reference)
 
@@ -126,13 +191,40 @@ def _measure_variant(
                 continue
             opening = _opening_plan(compiled.plan, use_graph=mode != 'plain')
             compared = compiled.reference or reference
-            yield _with_record(_measured(trial, row, opening, compared), compiled)
+            measured = _measured(trial, row, opening, partial(_Images, compared))
+            yield _with_record(measured, compiled)
     assert single is not None
-    yield from _measure_streams(trial, variant, single)
+    yield from _measure_streams(trial, variant, single, trial.scope.streams)
+    if variant.name == trial.scope.variants[0]:
+        for encoding in trial.scope.frame_encodings:
+            yield from _measure_frames(trial, variant, single, encoding)
+
+
+def _measure_frames(
+    trial: GpuTrial, variant: Variant, compiled: _Compiled | Exception, encoding: str
+) -> Iterator[Row]:
+    """Yield frames that go in as they come, and prepared by the host, alone and in the node."""
+    cases = tuple(replace(case, encoding=encoding) for case in trial.scope.frame_streams)
+    for frame_encoding, how in ((encoding, 'as they come'), ('', 'prepared on the host')):
+        name = f'TensorRT {variant.name}, 1080p frames of {encoding} {how}'
+        least = variant.least_agreement - _ROUNDING
+        row = Measurement(trial.model.name, name, least_agreement=least)
+        if isinstance(compiled, Exception):
+            row = _gap(row, compiled)
+        else:
+            opening = _opening_frames(trial, compiled, frame_encoding)
+            row = _measured(trial, row, opening, lambda: _Frames.of(trial.model, encoding))
+        yield row
+        ready = EngineError(row.missing) if row.missing else compiled
+        yield from _measure_streams(trial, variant, ready, cases, frame_encoding)
 
 
 def _measure_streams(
-    trial: GpuTrial, variant: Variant, compiled: _Compiled | Exception
+    trial: GpuTrial,
+    variant: Variant,
+    compiled: _Compiled | Exception,
+    cases: Sequence[StreamCase],
+    frame_encoding: str = '',
 ) -> Iterator[StreamMeasurement]:
     """Yield the streams of a node that finds its plan in the cache."""
     is_ready = isinstance(compiled, _Compiled) and compiled.plan.path is not None
@@ -142,8 +234,9 @@ def _measure_streams(
         variant.name,
         precision=variant.precision,
         optimization_level=trial.scope.optimization_level,
+        frame_encoding=frame_encoding,
     )
-    for case in trial.scope.streams:
+    for case in cases:
         if is_ready:
             yield measure_stream(setup, case)
         elif isinstance(compiled, Exception):
@@ -159,26 +252,27 @@ def _measure_torch(trial: GpuTrial, reference: Reference) -> Iterator[Measuremen
             opening = _opening_torch(trial, mode, batch, reference)
             row = Measurement(trial.model.name, f'PyTorch FP16, {mode}', batch)
             row = replace(row, least_agreement=LEAST_AGREEMENT['fp16'])
-            yield _measured(trial, row, opening, reference)
+            yield _measured(trial, row, opening, partial(_Images, reference))
 
 
 def _measured(
     trial: GpuTrial,
     row: Measurement,
     opening: Callable[[], AbstractContextManager[tuple[_Run, str]]],
-    reference: Reference,
+    make_subject: Callable[[], _Images | _Frames],
 ) -> Measurement:
     """Return a row with the figures of a runtime that `opening` opens; it also gives a note."""
     try:
+        subject = make_subject()
         with opening() as (run, note):
-            classes = [run(_repeated(image, row.batch))[0] for image in reference.images_nhwc]
-            images_nhwc = _repeated(reference.images_nhwc[0], row.batch)
-            timing = time_calls(lambda: run(images_nhwc), trial.scope.runs, row.batch)
+            inputs = subject.inputs(row.batch)
+            agreement = subject.agreement_of([run(each) for each in inputs])
+            timing = time_calls(lambda: run(inputs[0]), trial.scope.runs, row.batch)
             state = gpu_state()
-            power, power_missing = measure_power(lambda: run(images_nhwc), trial.scope.power_s)
+            power, power_missing = measure_power(lambda: run(inputs[0]), trial.scope.power_s)
             return replace(
                 row,
-                agreement=reference.agreement_of(np.stack(classes)),
+                agreement=agreement,
                 timing=timing,
                 state=state,
                 note=note,
@@ -228,6 +322,39 @@ def _opening_plan(
             yield lambda images: runner.run(images).class_map_nhw, runner.how
         finally:
             runner.close()
+
+    return opening
+
+
+def _opening_frames(
+    trial: GpuTrial, compiled: _Compiled, frame_encoding: str
+) -> Callable[[], AbstractContextManager[tuple[_Run, str]]]:
+    """Return what opens the engine for frames of an encoding, '' for the way of the host."""
+    request = EngineRequest(
+        compiled.written.path,
+        'tensorrt',
+        precision=compiled.variant.precision,
+        build=BuildOptions(optimization_level=trial.scope.optimization_level),
+        watch=trial.watch,
+        frame_encoding=frame_encoding,
+    )
+
+    @contextmanager
+    def opening() -> Iterator[tuple[_Run, str]]:
+        if trial.is_rebuilt and frame_encoding:
+            prepare_plan(request, force=True)
+        with closing(open_engine(request)) as engine:
+            if frame_encoding and frame_encoding not in engine.frame_encodings:
+                raise EngineError(f'the engine takes no frames of {frame_encoding}, see the log')
+            segmenter = Segmenter(engine, SegmentSettings())
+
+            def run(message: _Message) -> npt.NDArray[np.uint8]:
+                if not frame_encoding:
+                    return segmenter.segment(message.decoded()).class_map_hw
+                planes = message.planes()
+                return segmenter.segment_frame(frame_encoding, planes, _FRAME_SIZE).class_map_hw
+
+            yield run, engine.description.detail
 
     return opening
 

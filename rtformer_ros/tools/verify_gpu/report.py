@@ -94,7 +94,8 @@ class StreamMeasurement:
     """
     Frames of a camera that does not wait, through the node, which runs one variant of a model.
 
-    node: its engine and the variant; width, height: pixels; outputs: what is subscribed.
+    node: its engine and the variant; width, height: pixels; outputs: what is subscribed;
+    encoding: of the frames.
     sent, lost: frames that count, and those of them without a mask. p50_ms, p95_ms, max_ms: from
     the camera's publish to the mask's arrival in another process. cpu_ms: CPU time of the node a
     mask; infer_p50_ms, overhead_p50_ms: by its own diagnostics, with and without the engine.
@@ -120,11 +121,12 @@ class StreamMeasurement:
     has_failed: bool = False
     power: Power | None = None
     power_missing: str = ''
+    encoding: str = 'rgb8'
 
     @property
     def name(self) -> str:
         """Return what was streamed, in words."""
-        frame = f'{self.width}x{self.height} at {self.rate_hz:g} Hz'
+        frame = f'{self.width}x{self.height} {self.encoding} at {self.rate_hz:g} Hz'
         return f'camera to {self.outputs}, {frame}, {self.node}'
 
     @property
@@ -226,7 +228,7 @@ def _stream_cells(row: StreamMeasurement) -> tuple[str | float, ...]:
     parts = (row.cpu_ms, row.infer_p50_ms, row.overhead_p50_ms)
     return (
         row.node,
-        f'{row.width}x{row.height}, {row.rate_hz:g} Hz',
+        f'{row.width}x{row.height} {row.encoding}, {row.rate_hz:g} Hz',
         row.outputs,
         row.lost,
         row.sent,

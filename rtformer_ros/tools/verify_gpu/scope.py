@@ -24,6 +24,8 @@ class Scope:
 
     variants: names of VARIANTS; plan_modes: of PLAN_MODES; torch_modes: of TORCH_MODES;
     has_onnxruntime: ONNX Runtime on the GPU; streams: what is sent to the node in each variant;
+    frame_encodings: of frames that go into the first variant as they come, beside the host's way;
+    frame_streams: what is sent to the node in each of these;
     runs: timed calls of each runtime; power_s: seconds of calls while power is read;
     optimization_level: of the plans; left_out: what a reader may miss, in words.
     """
@@ -33,6 +35,8 @@ class Scope:
     torch_modes: tuple[str, ...]
     has_onnxruntime: bool
     streams: tuple[StreamCase, ...]
+    frame_encodings: tuple[str, ...]
+    frame_streams: tuple[StreamCase, ...]
     runs: int
     power_s: float
     optimization_level: int = BuildOptions().optimization_level
@@ -50,6 +54,8 @@ FULL = Scope(
     torch_modes=('eager', 'CUDA graph', 'compile'),
     has_onnxruntime=True,
     streams=(_stream(('mask',), 10.0), _stream(('mask', 'overlay'), 10.0)),
+    frame_encodings=('bgr8', 'yuyv', 'nv12'),
+    frame_streams=(_stream(('mask',), 10.0),),
     runs=300,
     power_s=2.0,
 )
@@ -61,6 +67,8 @@ QUICK = Scope(
     torch_modes=(),
     has_onnxruntime=False,
     streams=(_stream(('mask',), 5.0),),
+    frame_encodings=(),
+    frame_streams=(),
     runs=50,
     power_s=1.0,
     # Its plans have keys of their own, so that no robot is given one; and TensorRT leaves its
@@ -72,6 +80,7 @@ QUICK = Scope(
         'calls without a CUDA graph',
         'ONNX Runtime on the GPU and PyTorch',
         'the stream with an overlay',
+        'frames as cameras send them (bgr8, yuyv, nv12), which have plans of their own',
         'the usual search for fast kernels: the plan is built at optimisation level 0 and is '
         'slower than those that the node builds for itself',
     ),

@@ -29,7 +29,8 @@ class NodeSetup:
     The node of a stream.
 
     model: its file; name: what to call it; variant: of the model; engine, precision and
-    optimization_level: the parameters of the node; threads: 0 leaves one core free.
+    optimization_level: the parameters of the node; threads: 0 leaves one core free;
+    frame_encoding: of the frames that the engine takes as they come, '' for none.
     """
 
     model: Path
@@ -39,6 +40,7 @@ class NodeSetup:
     precision: str = 'auto'
     optimization_level: int = 3
     threads: int = 0
+    frame_encoding: str = ''
 
     @property
     def parameters(self) -> dict[str, str | int]:
@@ -49,17 +51,20 @@ class NodeSetup:
             'precision': self.precision,
             'threads': self.threads,
             'build.optimization_level': self.optimization_level,
+            'frame_encoding': self.frame_encoding or 'none',
         }
 
     def row(self, case: StreamCase) -> StreamMeasurement:
         """Return the row of a case, which has no figures yet."""
+        how = ', frames as they come' if self.frame_encoding else ''
         return StreamMeasurement(
             self.name,
-            f'{self.engine}, {self.variant}',
+            f'{self.engine}, {self.variant}{how}',
             case.width,
             case.height,
             case.rate_hz,
             '+'.join(case.outputs),
+            encoding=case.encoding,
         )
 
 

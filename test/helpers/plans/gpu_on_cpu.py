@@ -59,7 +59,11 @@ def stand_in_for_gpu(monkeypatch: pytest.MonkeyPatch) -> GpuOnCpu:
     """Let the measurements take the CPU for a GPU; return what says how it behaves."""
     stand_in, real = GpuOnCpu(), engines.open_engine
     monkeypatch.setattr(
-        measurements, 'open_engine', lambda request: real(replace(request, device='cpu'))
+        measurements,
+        'open_engine',
+        lambda request: real(
+            replace(request, engine='onnxruntime', device='cpu', precision='auto')
+        ),
     )
     monkeypatch.setattr(measurements, '_compile', stand_in.compile)
     monkeypatch.setattr(measurements, '_opening_plan', stand_in.opening_plan)

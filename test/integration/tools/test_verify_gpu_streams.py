@@ -18,6 +18,7 @@ from rtformer_ros.tools.verify_gpu import measurements, streams
 from rtformer_ros.tools.verify_gpu.scope import FULL, QUICK
 from rtformer_ros.tools.verify_gpu.streams import measure_stream, NodeSetup
 
+NO_FRAMES = {'frame_encodings': (), 'frame_streams': ()}
 CASE = StreamCase(96, 64, 40.0, ('mask', 'overlay'), 40)
 
 
@@ -45,6 +46,17 @@ def test_a_stream_through_the_node_has_all_figures(models, tmp_path, monkeypatch
     assert 0 < row.power.readings <= 25
 
 
+def test_a_stream_of_yuv_goes_into_the_engine_as_it_comes(models):
+    setup = NodeSetup(
+        models / 'rgb.onnx', 'rgb', 'FP32', engine='onnxruntime', threads=1, frame_encoding='nv12'
+    )
+    row = measure_stream(setup, replace(CASE, encoding='nv12', outputs=('mask',)))
+    assert (row.missing, row.has_failed) == ('', False)
+    assert (row.node, row.encoding) == ('onnxruntime, FP32, frames as they come', 'nv12')
+    assert 'frames of nv12 as they come' in row.engine_detail
+    assert 0 <= row.lost < row.sent
+
+
 def test_a_node_whose_engine_does_not_open_says_why(models):
     row = measure_stream(NodeSetup(models / 'broken.onnx', 'broken', 'FP32', 'onnxruntime'), CASE)
     assert row.has_failed
@@ -69,12 +81,14 @@ def gpu(monkeypatch, models):
     stand_in = stand_in_for_gpu(monkeypatch)
     stand_in.plan_path = models / 'rgb.onnx'
     short = replace(FULL, variants=('FP16',), torch_modes=(), has_onnxruntime=False, power_s=0.1)
-    monkeypatch.setattr(verify_gpu, 'FULL', replace(short, streams=(CASE,)))
-    monkeypatch.setattr(verify_gpu, 'QUICK', replace(QUICK, streams=(CASE,), power_s=0.1))
+    short = replace(short, streams=(CASE,), **NO_FRAMES)
+    monkeypatch.setattr(verify_gpu, 'FULL', short)
+    quick = replace(QUICK, streams=(CASE,), power_s=0.1)
+    monkeypatch.setattr(verify_gpu, 'QUICK', quick)
     node = partial(NodeSetup, engine='onnxruntime', threads=1)
 
-    def setup(model, name, variant, precision, optimization_level):
-        return node(model, name, variant, optimization_level=optimization_level)
+    def setup(model, name, variant, precision, **how):
+        return node(model, name, variant, **how)
 
     monkeypatch.setattr(measurements, 'NodeSetup', setup)
     return stand_in
@@ -97,7 +111,7 @@ def test_all_of_a_run_is_in_the_report(gpu, models, tmp_path, capsys, quick):
     assert bool(data['left_out']) == bool(quick)
     assert data['is_complete'] is True
     text = output.with_suffix('.md').read_text()
-    assert '| onnxruntime, FP16 | 96x64, 40 Hz | mask+overlay |' in text
+    assert '| onnxruntime, FP16 | 96x64 rgb8, 40 Hz | mask+overlay |' in text
     assert ('## Left out by --quick' in text) == bool(quick)
     assert cv2.imread(str(output.with_suffix('.png'))) is not None
     assert 'rgb.onnx: the node' in capsys.readouterr().out

@@ -16,12 +16,21 @@ from rtformer_ros.engines.tensorrt.device import find_gpu
 from rtformer_ros.errors import EngineBuildError, EngineUnavailable, ModelError
 from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.tools.verify_gpu import __main__ as verify_gpu
+from rtformer_ros.tools.verify_gpu import measurements
 from rtformer_ros.tools.verify_gpu.conditions import conditions, gpu_state
 from rtformer_ros.tools.verify_gpu.measurements import find_weights, GpuTrial, measure
 from rtformer_ros.tools.verify_gpu.scope import FULL, QUICK
 from rtformer_ros.tools.verify_gpu.timing import time_calls
 
-SHORT = replace(FULL, variants=('FP16',), torch_modes=(), streams=FULL.streams[:1], power_s=0.1)
+NO_FRAMES = {'frame_encodings': (), 'frame_streams': ()}
+SHORT = replace(
+    FULL,
+    variants=('FP16',),
+    torch_modes=(),
+    streams=FULL.streams[:1],
+    power_s=0.1,
+    **NO_FRAMES,
+)
 READINGS = '540.4.0, 30697, P0, 1300, 1300, [N/A], 20.5, 40.0, 55'
 
 
@@ -193,6 +202,48 @@ def test_each_variant_is_a_row_with_an_agreement_of_its_own(gpu, small):
     ]
 
 
+def test_frames_are_measured_beside_the_way_of_the_host(gpu, small, tmp_path, monkeypatch):
+    scope = replace(SHORT, plan_modes=('plain',), has_onnxruntime=False, streams=(), runs=1)
+    scope = replace(scope, frame_encodings=('bgr8', 'nv12'), frame_streams=FULL.frame_streams)
+    monkeypatch.setattr(verify_gpu, 'FULL', scope)
+    output = tmp_path / 'report.json'
+    assert verify_gpu.main(['--model', str(small), '--output', str(output)]) == 0
+    data = json.loads(output.read_text())
+    names = [row['runtime'] for row in data['measurements'][1:]]
+    assert names == [
+        f'TensorRT FP16, 1080p frames of {encoding} {how}'
+        for encoding in ('bgr8', 'nv12')
+        for how in ('as they come', 'prepared on the host')
+    ]
+    for row in data['measurements'][1:]:
+        # Of two channels that are equal but for rounding, this model takes either.
+        assert row['agreement'] >= 0.98
+        assert row['timing']['p50_ms'] > 0
+        assert ('as they come' in row['note']) == ('as they come' in row['runtime'])
+    assert [(row['node'], row['encoding']) for row in data['streams']] == [
+        (f'tensorrt, FP16{how}', encoding)
+        for encoding in ('bgr8', 'nv12')
+        for how in (', frames as they come', '')
+    ]
+    text = output.with_suffix('.md').read_text()
+    assert '| TensorRT FP16, 1080p frames of nv12 as they come |' in text
+
+
+def test_a_model_that_takes_no_frames_is_told(gpu, small, monkeypatch):
+    real = measurements.open_engine
+    without = {'frame_encoding': ''}
+    monkeypatch.setattr(
+        measurements, 'open_engine', lambda request: real(replace(request, **without))
+    )
+    scope = replace(SHORT, plan_modes=(), has_onnxruntime=False, streams=(), runs=1)
+    scope = replace(scope, frame_encodings=('yuyv',), frame_streams=FULL.frame_streams)
+    whole, stream, host, _ = measure(GpuTrial(small, scope))
+    assert whole.has_failed
+    assert whole.missing == 'the engine takes no frames of yuyv, see the log'
+    assert stream.missing == 'there is no plan, see TensorRT above'
+    assert host.agreement == 1.0
+
+
 def test_power_is_read_while_a_runtime_is_called(gpu, small, tmp_path, monkeypatch):
     tegrastats = tmp_path / 'tegrastats'
     tegrastats.write_text('#!/bin/sh\nwhile :; do echo VDD_IN 7000mW/1mW; sleep 0.05; done\n')
@@ -250,7 +301,8 @@ def test_what_is_missing_is_a_row_that_says_why(model):
         gpu = find_gpu()
     except EngineUnavailable:
         rows = list(measure(GpuTrial(model, batch=2)))
-        assert len(rows) == 3 * 2 * 2 + 3 * 2 + 1 + 3 * 2
+        # Runtimes of three variants, their streams, frames of three encodings and their streams.
+        assert len(rows) == 3 * 2 * 2 + 3 * 2 + 3 * (2 + 2) + 1 + 3 * 2
         assert all(row.missing for row in rows)
         assert not any(row.has_failed for row in rows)
         tensorrt, *_, torch = rows

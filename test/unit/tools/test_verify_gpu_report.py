@@ -64,9 +64,10 @@ the picture
 | node | frame | subscribed | lost | sent | p50 ms | p95 ms | max ms | CPU ms | infer ms \
 | overhead ms | mean W |
 | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
-| tensorrt, FP16 | 1920x1080, 30 Hz | mask | 2 | 300 | 12.2 | 15.0 | 40.0 | 6.5 | 1.60 | 5.25 | - |
+| tensorrt, FP16 | 1920x1080 rgb8, 30 Hz | mask \
+| 2 | 300 | 12.2 | 15.0 | 40.0 | 6.5 | 1.60 | 5.25 | - |
 
-- camera to mask, 1920x1080 at 30 Hz, tensorrt, FP16: TensorRT 10.3.0
+- camera to mask, 1920x1080 rgb8 at 30 Hz, tensorrt, FP16: TensorRT 10.3.0
 
 ## Power by rail
 
@@ -76,7 +77,7 @@ the picture
 
 - a.onnx: TensorRT INT8, plain: FAILED: no plan | at all
 - b.onnx: PyTorch FP16, compile: no compiler
-- a.onnx: camera to mask+overlay, 1920x1080 at 30 Hz, tensorrt, FP16: ROS 2 is not here
+- a.onnx: camera to mask+overlay, 1920x1080 rgb8 at 30 Hz, tensorrt, FP16: ROS 2 is not here
 - power: tegrastats printed nothing
 
 ## Conditions
