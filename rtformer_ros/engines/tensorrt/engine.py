@@ -51,7 +51,7 @@ class TensorRTEngine(Engine):
     """
 
     def __init__(
-        self, description: EngineDescription, runner: PlanRunner, frames: Frames | None = None
+        self, description: EngineDescription, runner: PlanRunner, frames: _FramePlan | None = None
     ) -> None:
         """Take over the runner of images, and that of frames, None for no frames."""
         super().__init__(description)
@@ -137,14 +137,14 @@ class TensorRTEngine(Engine):
 
 
 @dataclass(frozen=True)
-class Frames:
+class _FramePlan:
     """The runner of a plan for frames of one encoding."""
 
     encoding: str
     runner: FrameRunner
 
     @classmethod
-    def of(cls, prepared: find_or_build.PreparedPlan, request: EngineRequest) -> Frames:
+    def of(cls, prepared: find_or_build.PreparedPlan, request: EngineRequest) -> _FramePlan:
         """Load a plan."""
         return cls(
             request.frame_encoding, FrameRunner(prepared.plan, device_index=request.cuda_index)
@@ -225,13 +225,15 @@ def _open_onnx(
     return load(find_or_build.prepare_plan(request, target=target, force=True), request)
 
 
-def _open_frames(request: EngineRequest, metadata: ModelMetadata, target: Target) -> Frames | None:
+def _open_frames(
+    request: EngineRequest, metadata: ModelMetadata, target: Target
+) -> _FramePlan | None:
     """Return what takes frames where that is asked for; a model that cannot runs without."""
     if not request.frame_encoding:
         return None
     try:
         check_takes_frames(request.model.name, metadata)
-        return _open_onnx(_for_frames(request), target, Frames.of)
+        return _open_onnx(_for_frames(request), target, _FramePlan.of)
     except (EngineBuildCancelled, EngineBuildNeeded):
         raise
     except (EngineError, ModelError) as error:
