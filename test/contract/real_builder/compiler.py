@@ -7,6 +7,7 @@ What is left out of rtformer_ros.engines.tensorrt.build.child is the look for CU
 the running of the plan. So the agreement is that of the graph that was compiled, not the plan's.
 """
 
+from contextlib import nullcontext
 from pathlib import Path
 import sys
 import tempfile
@@ -14,11 +15,13 @@ import tempfile
 import onnx
 import onnxruntime
 from rtformer_ros.engines import EngineRequest
+from rtformer_ros.engines.fp32_model import without_half_quantisers
 from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine
 from rtformer_ros.engines.tensorrt.build.builder import build_plan
 from rtformer_ros.engines.tensorrt.build.child import serve
 from rtformer_ros.engines.tensorrt.build.steps import CompileSteps
 from rtformer_ros.labels.label_set import LabelSet
+from rtformer_ros.model_metadata import HALF_QUANTISED
 
 
 def run_graph(plan, graph, images_nhwc, num_classes):
@@ -52,7 +55,11 @@ class Compiled:
     def run_frames(self, plan, frames):
         """Return the classes that ONNX Runtime sees with the compiled graph."""
         assert plan
-        session = onnxruntime.InferenceSession(str(self.path))
+        names = {entry.key for entry in onnx.load(self.path).metadata_props}
+        # From half precision a CPU quantises wrongly.
+        readable = without_half_quantisers if HALF_QUANTISED in names else nullcontext
+        with readable(self.path) as path:
+            session = onnxruntime.InferenceSession(str(path))
         return [session.run(['class_map'], frame.inputs())[0][0] for frame in frames]
 
 
