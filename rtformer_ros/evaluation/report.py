@@ -136,8 +136,8 @@ def trimap_table(evaluation: Evaluation) -> str:
     for each in evaluation.trimaps:
         share = each.scores.confusion.sum() / max(1, total)
         lines.append(
-            f'{each.width_px:9}  {_percent(each.scores.mean_iou):>6}  '
-            f'{_percent(each.scores.pixel_accuracy):>10}  {100 * share:8.2f}'
+            f'{each.width_px:9}  {percent(each.scores.mean_iou):>6}  '
+            f'{percent(each.scores.pixel_accuracy):>10}  {100 * share:8.2f}'
         )
     return '\n'.join(lines)
 
@@ -170,10 +170,10 @@ def results(evaluation: Evaluation, protocol: Protocol) -> dict[str, Any]:
         'trimaps': [
             {
                 'width_px': each.width_px,
-                'mean_iou': _number(each.scores.mean_iou),
-                'pixel_accuracy': _number(each.scores.pixel_accuracy),
+                'mean_iou': share_or_none(each.scores.mean_iou),
+                'pixel_accuracy': share_or_none(each.scores.pixel_accuracy),
                 'pixels': int(each.scores.confusion.sum()),
-                'iou': [_number(float(iou)) for iou in each.scores.iou],
+                'iou': [share_or_none(float(iou)) for iou in each.scores.iou],
             }
             for each in evaluation.trimaps
         ],
