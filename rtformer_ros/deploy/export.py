@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 import io
 from pathlib import Path
-from typing import Literal
 import warnings
 
 import onnx
 import rtformer_ros
 from rtformer_ros.deploy.exportable import exportable
 from rtformer_ros.deploy.graph_precision import to_fp16
+from rtformer_ros.deploy.layered.exported_weights import exported_weights, WeightPrecision
+from rtformer_ros.deploy.layered.quantised_graph import quantise_convolutions
 from rtformer_ros.deploy.onnx_file import check_onnx, fold_shapes
 from rtformer_ros.deploy.operators.check import check_operators
 from rtformer_ros.deploy.operators.tables import OPSETS as TENSORRT_OPSETS
@@ -23,8 +24,10 @@ from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.sha256 import sha256_of
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.model_metadata import ModelMetadata
+from rtformer_ros.network.image_segmenter import ImageSegmenter
+from rtformer_ros.network.quantisation.layered_checkpoint import PRECISION_NOTE
 from rtformer_ros.network.registry import FAMILIES, Families
-from rtformer_ros.network.weights.checkpoint import Checkpoint, load_checkpoint
+from rtformer_ros.network.weights.checkpoint import Checkpoint
 from rtformer_ros.network.weights.class_prior import with_class_prior
 import torch
 
@@ -61,7 +64,7 @@ def export_onnx(
     *,
     labels: LabelSet | None = None,
     opset: int = 17,
-    precision: Literal['fp32', 'fp16'] = 'fp32',
+    precision: WeightPrecision = 'fp32',
     prior_tau: float = 0.0,
     class_shares: Sequence[float] | None = None,
     families: Families = FAMILIES,
@@ -72,7 +75,8 @@ def export_onnx(
     Its input `image` is uint8 [n, height, width, 3], RGB; its outputs `class_map` and
     `confidence` are uint8 [n, height, width] as ImageSegmenter returns them; n is free.
     labels: the classes, where the checkpoint does not name them or names them badly.
-    precision: 'fp16' makes a file of half the size, for TensorRT; see to_fp16. prior_tau,
+    precision: 'fp16' makes a file of half the size, for TensorRT; see to_fp16. 'int8' and lower
+    are for layered weights and make symmetric INT8 with quantisers, the rest FP32. prior_tau,
     class_shares: see with_class_prior; it goes into the bias of the last layer. families: the
     known ones.
     Returns what the file says about itself. Raises CheckpointError for a bad checkpoint,
@@ -81,11 +85,14 @@ def export_onnx(
     """
     size, checkpoint, output = ImageSize(height, width), Path(checkpoint), Path(output)
     _check_target(output, opset)
-    loaded = with_class_prior(
-        load_checkpoint(checkpoint, families=families), prior_tau, class_shares
-    )
+    weights = exported_weights(checkpoint, precision, families=families)
+    loaded = with_class_prior(weights.checkpoint, prior_tau, class_shares)
     metadata = _metadata(loaded, labels_of(loaded, labels), size, sha256_of(checkpoint))
-    model = _traced(loaded, size, opset)
+    model = traced(exportable(loaded.build(), height, width, weights.codes), size, opset)
+    if weights.codes:
+        quantise_convolutions(
+            model, {f'network.{name}.weight': each for name, each in weights.codes.items()}
+        )
     if precision == 'fp16':
         model = to_fp16(model)
     _describe(model, metadata)
@@ -119,6 +126,8 @@ def _metadata(
     described = [checkpoint.notes.get(DESCRIPTION_NOTE, '')]
     if 'prior_tau' in checkpoint.notes:
         described.append(f'class prior with tau {checkpoint.notes["prior_tau"]}')
+    if PRECISION_NOTE in checkpoint.notes:
+        described.append(f'layered weights of {checkpoint.notes[PRECISION_NOTE]} bits as INT8')
     return ModelMetadata(
         labels=labels,
         variant=checkpoint.variant,
@@ -130,8 +139,8 @@ def _metadata(
     )
 
 
-def _traced(checkpoint: Checkpoint, size: ImageSize, opset: int) -> onnx.ModelProto:
-    segmenter = exportable(checkpoint.build(), size.height, size.width)
+def traced(segmenter: ImageSegmenter, size: ImageSize, opset: int) -> onnx.ModelProto:
+    """Return the graph of what `exportable` made; weights keep the names that they have there."""
     images = torch.zeros(1, size.height, size.width, 3, dtype=torch.uint8)
     # The tracing exporter needs no further package and keeps n free in every operator, because
     # the network's shapes are plain numbers; the warnings are about just those numbers.

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 import copy
 from functools import partial
 from typing import Any, cast
@@ -17,14 +18,17 @@ from torch import nn, Tensor
 import torch.nn.functional as F
 
 
-def exportable(network: SegmentationNetwork, height: int, width: int) -> ImageSegmenter:
+def exportable(
+    network: SegmentationNetwork, height: int, width: int, quantised: Collection[str] = ()
+) -> ImageSegmenter:
     """
     Return a segmenter for images of height x width that computes what `network` does.
 
     Batch norms are folded, adaptive max pooling is laid out for this size, and the first
     convolution takes pixels with only the mean taken off. The network itself is left as it was.
+    quantised: see fold_batch_norms.
     """
-    inference = fold_batch_norms(network).network
+    inference = fold_batch_norms(network, quantised).network
     for name, size in _pooled_sizes(inference, height, width).items():
         pool = cast('nn.AdaptiveMaxPool2d', inference.get_submodule(name))
         _replace(inference, name, StaticAdaptiveMaxPool(*size, cast('int', pool.output_size)))

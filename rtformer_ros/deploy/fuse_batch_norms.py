@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 import copy
 from dataclasses import dataclass
 from typing import cast
@@ -27,14 +28,18 @@ class FoldedNetwork:
     remaining: int
 
 
-def fold_batch_norms(network: SegmentationNetwork) -> FoldedNetwork:
+def fold_batch_norms(
+    network: SegmentationNetwork, quantised: Collection[str] = ()
+) -> FoldedNetwork:
     """
     Return a copy of a network, in eval mode, for inference alone.
 
     A batch norm is folded into the convolution before it where nothing else reads that
     convolution, and into the convolution behind it (a padded one would see another border).
     The network's family says where such places are. The outputs stay the same but for rounding.
-    What only training reads, such as an auxiliary head, is left out.
+    What only training reads, such as an auxiliary head, is left out. quantised: names of
+    convolutions whose weights can be scaled a channel of the output at a time alone, so that no
+    norm in front is folded into them.
     """
     family = network.family
     inference = copy.deepcopy(network).eval().requires_grad_(False)
@@ -49,9 +54,10 @@ def fold_batch_norms(network: SegmentationNetwork) -> FoldedNetwork:
         for owner in _owners(inference, place):
             _fold_into_kernel(getattr(owner, place.weights), getattr(owner, place.norm))
             setattr(owner, place.norm, nn.Identity())
+    fixed = {id(inference.get_submodule(name)) for name in quantised}
     for module in inference.modules():
         if isinstance(module, nn.Sequential):
-            _fold_neighbours(module)
+            _fold_neighbours(module, fixed)
     remaining = _count_norms(inference)
     return FoldedNetwork(inference, before - remaining, remaining)
 
@@ -64,18 +70,19 @@ def _count_norms(network: nn.Module) -> int:
     return sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
 
 
-def _fold_neighbours(layers: nn.Sequential) -> None:
+def _fold_neighbours(layers: nn.Sequential, fixed: Collection[int]) -> None:
     """Fold the pairs of a sequence, within which each layer has a single reader."""
     for index, layer in enumerate(layers):
         if not isinstance(layer, nn.BatchNorm2d):
             continue
         before, (behind, second) = _at(layers, index - 1), (_at(layers, index + k) for k in (1, 2))
+        is_pooled = isinstance(behind, _MAX_POOLINGS)
+        reader = second if is_pooled else behind
         if isinstance(before, nn.Conv2d):
             layers[index] = _fold_behind(before, layer)
-        elif isinstance(behind, nn.Conv2d):
-            layers[index] = _fold_before(layer, behind)
-        elif isinstance(behind, _MAX_POOLINGS) and isinstance(second, nn.Conv2d):
-            layers[index] = _fold_through_pooling(layer, second)
+        elif isinstance(reader, nn.Conv2d) and id(reader) not in fixed:
+            fold = _fold_through_pooling if is_pooled else _fold_before
+            layers[index] = fold(layer, reader)
 
 
 _MAX_POOLINGS = (nn.MaxPool2d, nn.AdaptiveMaxPool2d)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     )
     from rtformer_ros.network.image_segmenter import ImageSegmenter
     from rtformer_ros.network.registry import build_classifier, build_network, FAMILIES
+    from rtformer_ros.network.trained_network import build_from_checkpoint
     from rtformer_ros.network.weights.checkpoint import (
-        build_from_checkpoint,
         Checkpoint,
         load_checkpoint,
         save_checkpoint,
@@ -59,7 +59,7 @@ _HOMES = {
     'RTFormer': 'families.rtformer',
     'SegmentationNetwork': 'family',
     'build_classifier': 'registry',
-    'build_from_checkpoint': 'weights.checkpoint',
+    'build_from_checkpoint': 'trained_network',
     'build_network': 'registry',
     'build_rtformer': 'families.rtformer',
     'load_checkpoint': 'weights.checkpoint',

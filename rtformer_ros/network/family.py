@@ -23,6 +23,8 @@ class Network(nn.Module):
     """A network of one of the families, which reads RGB normalised with MEAN_RGB and STD_RGB."""
 
     architecture: Architecture
+    bit_widths: tuple[int, ...] = ()
+    """Precisions of a layered network, in bits, the highest first; none of others."""
 
     @property
     def family(self) -> NetworkFamily:

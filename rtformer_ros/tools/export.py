@@ -52,9 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--opset', type=int, default=17, help='17 to 20 (default: %(default)s)')
     parser.add_argument(
         '--precision',
-        choices=('fp32', 'fp16'),
+        choices=('fp32', 'fp16', 'int8', 'int6', 'int4', 'int2'),
         default='fp32',
-        help='fp16: half the size, for TensorRT (default: %(default)s)',
+        help='fp16: half the size, for TensorRT; int8 and lower: of weights that were trained '
+        "with 'train --qat layered' (default: %(default)s)",
     )
     parser.add_argument(
         '--prior-tau',
@@ -97,12 +98,13 @@ def _write_frame_graphs(model: Path, encoding: str) -> list[Path]:
 def _export(arguments: argparse.Namespace) -> ModelMetadata:
     # Imported here, so that a machine without PyTorch gets an answer and --help works.
     from rtformer_ros.deploy.export import export_onnx, labels_of
-    from rtformer_ros.network.weights.checkpoint import load_checkpoint
+    from rtformer_ros.deploy.layered.exported_weights import exported_weights
 
     labels = load_labels(arguments.labels) if arguments.labels else None
     shares = None
     if arguments.prior_tau and arguments.class_shares:
-        own = labels_of(load_checkpoint(arguments.checkpoint), labels)
+        weights = exported_weights(arguments.checkpoint, arguments.precision)
+        own = labels_of(weights.checkpoint, labels)
         shares = read_class_shares(arguments.class_shares, own)
     return export_onnx(
         arguments.checkpoint,

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.network.architecture import MEAN_RGB, STD_RGB
 from rtformer_ros.network.family import Logits, Network
+from rtformer_ros.network.quantisation.layered_network import each_precision
 from rtformer_ros.training.losses import LossTerms
 from rtformer_ros.training.optimizer import build_optimizer, lr_at, MovingAverage, set_lr
 from rtformer_ros.training.process_group import ProcessGroup, synchronize_batch_norms
@@ -72,8 +73,8 @@ class Learner:
         """
         Take step number `step` (from 0) and return the loss of all processes' crops.
 
-        images_nhwc: uint8 [n, h, w, 3] RGB; labels: as the objective takes them. Raises ModelError
-        when the loss is no number any more.
+        images_nhwc: uint8 [n, h, w, 3] RGB; labels: as the objective takes them. The losses of a
+        layered network's precisions add up. Raises ModelError when the loss is no number any more.
         """
         torch.manual_seed((self.recipe.seed * 1_000_003 + step) * 1009 + self.group.rank)
         set_lr(self.optimizer, self.lr(step))
@@ -81,16 +82,24 @@ class Learner:
             each.to(self.group.device, non_blocking=True) for each in (images_nhwc, labels)
         )
         images, targets = self._objective.batch(images, labels, step, self.group.rank)
+        images = self.normalized(images)
+        self.optimizer.zero_grad(set_to_none=True)
+        value = sum(self._propagate(images, targets, step) for _ in each_precision(self.network))
+        self._descend()
+        self.average.update(self.network, step)
+        return value
+
+    def _propagate(self, images: Tensor, targets: Tensor, step: int) -> float:
+        """Add the gradients of a step to those there are, and return the loss."""
         with self._autocast():
-            outputs = self._model(self.normalized(images))
+            outputs = self._model(images)
         loss, value = self._loss(outputs, targets, step)
         if not torch.isfinite(value):
             raise ModelError(
                 f'the loss is {value.item()} at step {step}: training diverged. Resume from the '
                 'last checkpoint with a lower learning rate (--lr)'
             )
-        self._descend(loss)
-        self.average.update(self.network, step)
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         return value.item()
 
     def lr(self, step: int) -> float:
@@ -148,9 +157,7 @@ class Learner:
         # DistributedDataParallel averages gradients over the processes, hence world_size.
         return self.group.world_size * (shares * sums).sum(), (shares * totals[:, 0]).sum()
 
-    def _descend(self, loss: Tensor) -> None:
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+    def _descend(self) -> None:
         if self.recipe.optimizer.clip_norm > 0:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimizer.clip_norm)

@@ -9,6 +9,7 @@ import math
 from typing import Generic, TypeVar
 
 from rtformer_ros.network.family import Network
+from rtformer_ros.network.quantisation.layered_network import LOG_STEPS
 from rtformer_ros.training.recipe import OptimizerRecipe, ScheduleRecipe
 import torch
 from torch import nn
@@ -21,12 +22,12 @@ def build_optimizer(network: Network, recipe: OptimizerRecipe) -> AdamW:
 
     What the network's family calls a head (with RTFormer, DAPPM too) learns `head_lr_factor` times
     as fast as the rest; batch norms and biases are left without weight decay where the recipe
-    says so.
+    says so, and steps of quantisers always.
     """
     heads = network.family.head_prefixes
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, weight in network.named_parameters():
-        decays = recipe.decay_norms or weight.ndim > 1
+        decays = weight.ndim > 1 or (recipe.decay_norms and not name.endswith(LOG_STEPS))
         groups.setdefault((name.startswith(heads), decays), []).append(weight)
     return AdamW(
         [

@@ -124,15 +124,9 @@ class SynchronizedBatchNorm(BatchNorm):
 
 
 def synchronize_batch_norms(network: nn.Module, group: ProcessGroup) -> None:
-    """Replace every BatchNorm of a network by one over all processes; weights stay the same."""
-    for parent in network.modules():
-        for name, child in parent.named_children():
-            if isinstance(child, BatchNorm) and not isinstance(child, SynchronizedBatchNorm):
-                parent.add_module(name, _synchronized(child, group))
-
-
-def _synchronized(norm: BatchNorm, group: ProcessGroup) -> SynchronizedBatchNorm:
-    twin = SynchronizedBatchNorm(norm.num_features, norm.eps, norm.momentum)
-    twin.load_state_dict(norm.state_dict())
-    twin.group = group
-    return twin.to(norm.weight.device)
+    """Make every BatchNorm of a network one over all processes; all that it holds stays."""
+    for module in network.modules():
+        if isinstance(module, BatchNorm) and not isinstance(module, SynchronizedBatchNorm):
+            # Another class, not another module: a layered network's norms hold more buffers.
+            module.__class__ = SynchronizedBatchNorm
+            cast('SynchronizedBatchNorm', module).group = group

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rtformer_ros.errors import ConfigError
+from rtformer_ros.network.quantisation.bit_planes import BIT_WIDTHS, CODE_BITS
 
 ScheduleKind = Literal['poly', 'cosine', 'stable']
 TrainingPrecision = Literal['auto', 'fp32', 'bf16', 'fp16']
+QuantisationKind = Literal['none', 'layered']
 
 
 @dataclass(frozen=True)
@@ -222,6 +224,21 @@ class CopyPasteRecipe:
 
 
 @dataclass(frozen=True)
+class QuantisationRecipe:
+    """
+    Whether weights are trained to be quantised.
+
+    kind: 'layered' trains one set of codes of 8 bits for all precisions of `bits` at once, with
+    the sum of their losses; 8 has to be among them. observed_crops: training crops that steps of
+    inputs are measured on at the start.
+    """
+
+    kind: QuantisationKind = 'none'
+    bits: tuple[int, ...] = BIT_WIDTHS
+    observed_crops: int = 8
+
+
+@dataclass(frozen=True)
 class Recipe:
     """
     Everything that decides how a training run goes, besides network size and data.
@@ -248,6 +265,7 @@ class Recipe:
     copy_paste: CopyPasteRecipe = field(default_factory=CopyPasteRecipe)
     image_crop: ImageCropRecipe = field(default_factory=ImageCropRecipe)
     mixing: MixingRecipe = field(default_factory=MixingRecipe)
+    quantisation: QuantisationRecipe = field(default_factory=QuantisationRecipe)
 
     def __post_init__(self) -> None:
         """Raise ConfigError for the first value out of range."""
@@ -269,6 +287,11 @@ class Recipe:
             )
         share = self.schedule.decay_share
         _require(0 < share <= 1, 'schedule.decay_share', share, 'above 0, up to 1')
+        bits, known = self.quantisation.bits, {*BIT_WIDTHS}
+        is_widths = CODE_BITS in bits and len({*bits} & known) == len(bits)
+        _require(is_widths, 'quantisation.bits', list(bits), '8, and 6, 4 and 2 as you like')
+        crops = self.quantisation.observed_crops
+        _require(crops >= 1, 'quantisation.observed_crops', crops, '1 or more')
 
 
 def _require(holds: bool, name: str, value: object, expected: str) -> None:

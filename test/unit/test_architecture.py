@@ -24,11 +24,13 @@ MAX_FOLDER_MODULES = 12
 SMALL_FILE_LINES = 62  # the two of the header among them
 # Small files with a single importer (or none) that stay apart.
 SMALL_BUT_APART = {
+    'deploy.layered.quantisable_convolutions': 'a concept',
     'engines.openvino.preference': 'asked without loading the library',
     'files.fastdds_profile': 'set by launch files, too',
     'network.families.boundary.semantic_diffusion': 'a concept',
     'network.families.ddrnet.weights': 'a concept',
     'network.families.feed_forward': 'a concept',
+    'network.trained_network': 'what the package opens files with',
     'ros.interface.region_parameters': 'rows of a table',
     'ros.output.coverage': 'a converter, one row of a table',
     'ros.output.scan': 'a converter, one row of a table',
@@ -46,6 +48,7 @@ SMALL_BUT_APART = {
     'training.datasets.image_label_folders': 'a reader, one row of a table',
     'training.run.curves': 'a concept',
     'training.run.initial_weights': 'a concept',
+    'training.run.layered_start': 'a concept',
     'training.run.step_clock': 'a concept',
     'training.run.stop_request': 'a concept',
     'training.tasks.validation': 'a concept',
@@ -120,7 +123,7 @@ ALLOWED = {
     'engines': VALUES | {'imaging', 'network', 'deploy'},
     'segmenter': VALUES | {'imaging', 'engines'},
     'bags': PARTS | {'engines', 'segmenter'},
-    'training': VALUES | {'imaging', 'drawing', 'network'},
+    'training': VALUES | {'imaging', 'drawing', 'network', 'deploy'},
     'evaluation': VALUES | {'imaging', 'drawing', 'network', 'engines', 'segmenter', 'training'},
     'ros.interface': PARTS | {'engines', 'segmenter'},
     'ros.input': PARTS | {'ros.interface'},

@@ -104,19 +104,6 @@ class Checkpoint:
         return network.eval()
 
 
-def build_from_checkpoint(
-    path: Path | str, *, families: Families = FAMILIES
-) -> SegmentationNetwork | ClassificationNetwork:
-    """
-    Return the network of a checkpoint file in eval mode, be it to segment or to classify.
-
-    Raises as load_checkpoint does.
-    """
-    checkpoint = load_checkpoint(path, task=None, families=families)
-    is_classifier = checkpoint.family.task == 'classification'
-    return checkpoint.build_classifier() if is_classifier else checkpoint.build()
-
-
 def load_checkpoint(
     path: Path | str,
     *,
@@ -176,6 +163,12 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path | str, *, half: bool = Fa
     at all. Raises CheckpointError for another suffix and for weights that FP16 cannot hold,
     ModelError when it cannot be written.
     """
+    header = checkpoint_header(checkpoint)
+    write_weights(Path(path), checkpoint.state, header, half=half)
+
+
+def checkpoint_header(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return all that is known about weights as plain data, which checkpoint_of reads."""
     header: dict[str, Any] = {
         'family': checkpoint.family.name,
         'architecture': asdict(checkpoint.architecture),
@@ -186,7 +179,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path | str, *, half: bool = Fa
         header['class_shares'] = list(checkpoint.class_shares)
     if checkpoint.class_names is not None:
         header['class_names'] = list(checkpoint.class_names)
-    write_weights(Path(path), checkpoint.state, header, half=half)
+    return header
 
 
 def _architecture(

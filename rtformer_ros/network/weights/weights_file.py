@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 import json
 import os
@@ -23,6 +24,9 @@ import torch
 from torch import Tensor
 
 _HEADER = 'rtformer_ros'
+LAYERED = 'layered'
+"""What the header of a file of layered weights has that those of others lack."""
+
 UNUSED_SUFFIX = 'num_batches_tracked'
 """Of the names of a state dict's counters, which no network here reads."""
 # Outermost first: of a checkpoint, of a module that holds the network, of data-parallel training.
@@ -33,6 +37,7 @@ _MOST_BYTES = 1 << 31
 _MOST_HEADER_BYTES = 1 << 23
 _MOST_KEY_CHARACTERS = 200
 _FLOAT_KINDS = frozenset({'F64', 'F32', 'F16', 'BF16'})
+_PLANE_KIND = 'U8'
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,18 @@ def read_weights(path: Path) -> WeightsFile:
     Read a .safetensors file, .pdparams of PaddleSeg or PaddleClas, or PyTorch's .pth, .pt or .tar.
 
     Prefixes that all names have in common ('module.', 'model.', 'state_dict.') are left out.
-    Raises CheckpointError for a file that is missing, broken or of another kind.
+    Raises CheckpointError for a file that is missing, broken or of another kind, and for layered
+    weights, whose reader is read_layered.
     """
     if path.suffix == '.pdparams':
         state, text = read_pdparams(path), None
     elif path.suffix == '.safetensors':
+        if is_layered(path):
+            raise CheckpointError(
+                f'{path} holds quantised weights for several precisions, which are run as ONNX: '
+                f"'ros2 run rtformer_ros export {path.name} MODEL.onnx --precision int8', or a "
+                'lower one of its precisions'
+            )
         state, text = _read_safetensors(path)
     elif path.suffix in _TORCH_SUFFIXES:
         state, text = read_torch_file(path, UNUSED_SUFFIX), None
@@ -75,6 +87,29 @@ def read_weights(path: Path) -> WeightsFile:
     state = _without_prefix(state)
     used = {key: value for key, value in state.items() if not key.endswith(UNUSED_SUFFIX)}
     return WeightsFile(used, {} if text is None else _parsed(text, path))
+
+
+def is_layered(path: Path) -> bool:
+    """
+    Return whether a file holds vertical-layered weights.
+
+    Raises CheckpointError for a .safetensors file that is missing or broken.
+    """
+    if path.suffix != '.safetensors':
+        return False
+    with _translated(path), safetensors.safe_open(path, framework='pt') as file:
+        text = (file.metadata() or {}).get(_HEADER)
+    return text is not None and LAYERED in _parsed(text, path)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """
+    Return the tensors of a .safetensors file by name, float32 or uint8, and its header.
+
+    Raises CheckpointError as read_weights does.
+    """
+    state, text = _read_safetensors(path, (_PLANE_KIND,))
+    return state, {} if text is None else _parsed(text, path)
 
 
 def _without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -112,12 +147,20 @@ def _halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return stored
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], str | None]:
+def _read_safetensors(
+    path: Path, more_kinds: tuple[str, ...] = ()
+) -> tuple[dict[str, Tensor], str | None]:
+    with _translated(path), safetensors.safe_open(path, framework='pt') as file:
+        keys = file.keys()
+        state = {key: _tensor(file, key, more_kinds) for key in keys}
+        return state, (file.metadata() or {}).get(_HEADER)
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
     try:
         _check_header(path)
-        with safetensors.safe_open(path, framework='pt') as file:
-            state = {key: _tensor(file, key) for key in file.keys()}  # noqa: SIM118
-            return state, (file.metadata() or {}).get(_HEADER)
+        yield
     except (OSError, safetensors.SafetensorError, _NoWeights) as error:
         reason = getattr(error, 'strerror', None) or shown(str(error))
         raise CheckpointError(
@@ -138,11 +181,12 @@ def _check_header(path: Path) -> None:
         raise _NoWeights(f'a header of {length} bytes in a file of {size}')
 
 
-def _tensor(file: Any, key: str) -> Tensor:
+def _tensor(file: Any, key: str, more_kinds: tuple[str, ...]) -> Tensor:
     kind: str = file.get_slice(key).get_dtype()
     if len(key) > _MOST_KEY_CHARACTERS:
         raise _NoWeights(f'a key of {len(key)} characters')
-    if kind not in _FLOAT_KINDS and not key.endswith(UNUSED_SUFFIX):
+    is_known = kind in _FLOAT_KINDS or kind in more_kinds
+    if not is_known and not key.endswith(UNUSED_SUFFIX):
         raise _NoWeights(f'key {quoted(key)} holds {kind}; expected float weights')
     tensor: Tensor = file.get_tensor(key)
     return tensor.float() if kind in _FLOAT_KINDS else tensor

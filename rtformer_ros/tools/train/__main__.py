@@ -62,8 +62,10 @@ def _train_in(options: TrainOptions, group: ProcessGroup) -> int:
 
     setup = _setup(options, group)
     task = opened_task(setup, group)
-    setup = replace(setup, recipe=_recipe(options, setup.recipe, task.sample_count))
-    task = replace(task, recipe=setup.recipe)
+    recipe = _recipe(options, setup.recipe, task.sample_count)
+    _check_quantisation(options, setup, recipe)
+    setup = replace(setup, recipe=recipe)
+    task = replace(task, recipe=recipe)
     run = TrainingRun(
         setup,
         task,
@@ -103,12 +105,13 @@ def _next_steps(run: TrainingRun) -> str:
             f'--root {run.setup.root}\n'
             f'  ros2 run rtformer_ros train --network {run.setup.network} --init {weights} ...'
         )
+    precision = ' --precision int8' if run.setup.recipe.quantisation.kind == 'layered' else ''
     model = folder / f'{folder.name}.onnx'
     return (
         f'best val mIoU {score}, curves and pictures in {folder}; to use '
         'it, with the height and width (multiples of 8) that the robot is to compute at:\n'
         f'  ros2 run rtformer_ros export {weights} {model} --height {crop.height} '
-        f'--width {crop.width}\n'
+        f'--width {crop.width}{precision}\n'
         '  ros2 launch rtformer_ros seg.launch.py image:=/camera/image_raw '
         f'model:={model.absolute()}'
     )
@@ -121,7 +124,11 @@ def _setup(options: TrainOptions, group: ProcessGroup) -> RunSetup:
     if options.resume:
         setup = load_setup(options.output)
         _refuse_other_run(options, setup)
-        recipe = load_recipe(find_recipe(options.recipe)) if options.recipe else setup.recipe
+        recipe = setup.recipe
+        if options.recipe:
+            # What the network consists of stays.
+            given = load_recipe(find_recipe(options.recipe))
+            recipe = replace(given, quantisation=recipe.quantisation)
         return replace(setup, recipe=recipe, root=options.root or setup.root)
     if options.dataset is None or options.root is None:
         raise ConfigError('--dataset and --root are needed to start a run; expected both')
@@ -154,9 +161,28 @@ def _refuse_other_run(options: TrainOptions, setup: RunSetup) -> None:
                 f'--{name} is {wanted}, the run in {options.output} has {has}; leave --{name} '
                 'out to resume it, or start another with another --output'
             )
-    for name in ('labels', 'init', 'split'):
+    for name in ('labels', 'init', 'split', 'qat'):
         if getattr(options, name) is not None:
             raise ConfigError(f'--{name} cannot be changed by --resume; leave it out')
+
+
+def _check_quantisation(options: TrainOptions, before: RunSetup, recipe: Recipe) -> None:
+    """Raise ConfigError for quantised weights that cannot be trained in this run."""
+    if options.resume and recipe.quantisation != before.recipe.quantisation:
+        raise ConfigError(
+            'quantisation cannot be changed by --resume; leave --set quantisation... out'
+        )
+    if recipe.quantisation.kind == 'none':
+        return
+    if not (options.resume or options.init):
+        raise ConfigError(
+            '--qat trains weights further that were trained without it; expected them as --init'
+        )
+    if not isinstance(before.labels, LabelSet):
+        raise ConfigError(
+            f'--qat is for networks that segment, {before.dataset} has classes of images as a '
+            'whole; leave --qat out'
+        )
 
 
 def _default_recipe(dataset: str) -> str:
@@ -177,6 +203,7 @@ def _recipe(options: TrainOptions, recipe: Recipe, sample_count: int) -> Recipe:
         'optimizer.lr': options.lr,
         'precision': options.precision,
         'seed': options.seed,
+        'quantisation.kind': options.qat,
     }
     changes.update({name: value for name, value in direct.items() if value is not None})
     if options.crop:

@@ -29,6 +29,7 @@ class TrainOptions:
     variant: str | None
     network: str | None
     init: str | None
+    qat: str | None
     output: Path
     resume: bool
     recipe: str | None
@@ -93,6 +94,12 @@ def _add_subject(what: Any) -> None:
         '--init',
         metavar='WEIGHTS',
         help='weights to start from: .safetensors, .pdparams, .pth, or a name that `models` lists',
+    )
+    what.add_argument(
+        '--qat',
+        choices=('layered',),
+        help='train quantised weights, from those of --init: layered ones are INT8 of which the '
+        'upper 6, 4 and 2 bits are a network, too (quantisation.bits of the recipe)',
     )
     what.add_argument('--output', type=Path, required=True, help='folder of the run')
     what.add_argument('--resume', action='store_true', help='continue the run in --output')

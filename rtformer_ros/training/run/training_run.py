@@ -9,14 +9,20 @@ import json
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 from rtformer_ros.errors import ConfigError
+from rtformer_ros.network.family import Network
+from rtformer_ros.network.quantisation.layered_checkpoint import LayeredCheckpoint
+from rtformer_ros.network.quantisation.layered_file import save_layered
+from rtformer_ros.network.quantisation.layered_network import each_precision
 from rtformer_ros.network.weights.checkpoint import save_checkpoint
 from rtformer_ros.training.data.batches import BatchOrder, Crops, load_batches
 from rtformer_ros.training.learner import Learner
-from rtformer_ros.training.metrics import ValidationScores
+from rtformer_ros.training.metrics import Scores, ValidationScores
 from rtformer_ros.training.process_group import ProcessGroup
 from rtformer_ros.training.recipe_file import recipe_to_dict
 from rtformer_ros.training.run.initial_weights import initialize
+from rtformer_ros.training.run.layered_start import first_crops, prepare_layers
 from rtformer_ros.training.run.run_log import RunLog
 from rtformer_ros.training.run.run_setup import RunSetup
 from rtformer_ros.training.run.run_state import load_state, RunState
@@ -71,6 +77,10 @@ class TrainingRun:
         self.copied_weights, self.fresh_weights = 0, list[str]()
         if init is not None:
             self.copied_weights, self.fresh_weights = initialize(network, init)
+        self._crops = task.crops
+        if setup.recipe.quantisation.kind == 'layered':
+            crops = None if resume else first_crops(self._crops, task.sample_count, setup.recipe)
+            prepare_layers(network, setup.recipe.quantisation, crops)
         self.learner = Learner(network, setup.recipe, task, group)
         self.steps_taken, self.best_score = 0, -1.0
         if resume:
@@ -78,7 +88,6 @@ class TrainingRun:
             self.learner.restore(dict(state.learner))
             self.steps_taken, self.best_score = state.step, state.best_score
         self.clock = StepClock()
-        self._crops = task.crops
 
     def steps(self) -> Iterator[tuple[int, float]]:
         """Take the steps that are left, yielding (steps taken, loss) after each; write nothing."""
@@ -135,7 +144,7 @@ class TrainingRun:
     def _validate(self, log: RunLog) -> None:
         learner, step = self.learner, self.steps_taken
         network = learner.average.network
-        scores = self.task.scores(network, learner.normalized, self.group)
+        scores = self._scores(network, log)
         log.scores(step, scores)
         if not self.group.is_first:
             return
@@ -146,6 +155,18 @@ class TrainingRun:
             self.best_score = deciding
             self._keep(BEST_WEIGHTS, scores)
 
+    def _scores(self, network: Network, log: RunLog) -> ValidationScores:
+        """Return the scores of a network; of a layered one, over all precisions together."""
+        confusions = []
+        for bits in each_precision(network):
+            scores = self.task.scores(network, self.learner.normalized, self.group)
+            if bits is None:
+                return scores
+            assert isinstance(scores, Scores)
+            log.say(f'int{bits}: val mIoU {100 * scores.mean_iou:.2f} %')
+            confusions.append(scores.confusion)
+        return Scores(np.sum(confusions, axis=0))
+
     def _keep(self, name: str, scores: ValidationScores) -> None:
         """Write the averaged weights as a model that can be exported and used."""
         kind, deciding = _deciding(scores)
@@ -155,8 +176,12 @@ class TrainingRun:
             f'val_{kind}': f'{deciding:.4f}',
             'recipe': json.dumps(recipe_to_dict(self.setup.recipe)),
         }
-        checkpoint = self.task.checkpoint(self.learner.average.network, notes)
-        save_checkpoint(checkpoint, self.folder / name)
+        network, path = self.learner.average.network, self.folder / name
+        checkpoint = self.task.checkpoint(network, notes)
+        if network.bit_widths:
+            save_layered(LayeredCheckpoint.of(network, checkpoint), path)
+        else:
+            save_checkpoint(checkpoint, path)
 
     def _save(self) -> None:
         if self.group.is_first:

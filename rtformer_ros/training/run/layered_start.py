@@ -1,0 +1,37 @@
+# SPDX-FileCopyrightText: 2026 The rtformer_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""Start of a quantised run: turn a network into a layered one, steps measured on first crops."""
+
+from __future__ import annotations
+
+from rtformer_ros.deploy.layered.quantisable_convolutions import quantisable_convolutions
+from rtformer_ros.network.family import Network, SegmentationNetwork
+from rtformer_ros.network.quantisation.layered_network import largest_inputs, layer_network
+from rtformer_ros.training.data.batches import BatchOrder, CropMaker, Crops
+from rtformer_ros.training.recipe import QuantisationRecipe, Recipe
+import torch
+from torch import Tensor
+
+
+def first_crops(maker: CropMaker, sample_count: int, recipe: Recipe) -> Tensor:
+    """Return the crops, uint8 [n, h, w, 3], that a run begins with; alike in any process."""
+    crops = Crops(maker, recipe.seed)
+    draws = BatchOrder(sample_count, recipe.quantisation.observed_crops, recipe.seed).draws(0)
+    return torch.stack([crops[draw][0] for draw in draws])
+
+
+def prepare_layers(network: Network, recipe: QuantisationRecipe, crops: Tensor | None) -> None:
+    """
+    Turn the quantisable convolutions of a network into layered ones.
+
+    crops: what steps of inputs are measured on; None leaves them to the state of a run.
+    """
+    assert isinstance(network, SegmentationNetwork)
+    was_training = network.training
+    network.eval()
+    names = quantisable_convolutions(network)
+    largest = dict.fromkeys(names, 1.0)
+    if crops is not None:
+        largest = largest_inputs(network, names, (crop[None] for crop in crops))
+    layer_network(network, largest, recipe.bits)
+    network.train(was_training)
