@@ -65,7 +65,7 @@ def read_weights(path: Path) -> WeightsFile:
 
     Prefixes that all names have in common ('module.', 'model.', 'state_dict.') are left out.
     Raises CheckpointError for a file that is missing, broken or of another kind, and for layered
-    weights, whose reader is read_layered.
+    weights, whose reader is load_layered.
     """
     if path.suffix == '.pdparams':
         state, text = read_pdparams(path), None
