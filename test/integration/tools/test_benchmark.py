@@ -27,7 +27,10 @@ def test_node_case_is_measured_stage_by_stage(models):
     parts = [v for k, v in stages.items() if k not in ('total', 'overhead', 'infer', 'stamp')]
     assert len(parts) == 5
     assert all(value >= 0 for value in parts)
-    assert stages['overhead'] <= stages['total'] <= timing.latency_p50_ms
+    assert stages['overhead'] <= stages['total']
+    # Not the median: on a busy machine frames are lost on the way, and those that stages are of
+    # are others than those that latencies are of.
+    assert stages['total'] <= timing.latency_p95_ms
     assert timing.latency_p50_ms <= timing.latency_p95_ms
     assert min(timing.resident_mib) > 10
 

@@ -7,7 +7,8 @@ from ground_scene import Lens
 from nav_msgs.msg import OccupancyGrid
 import numpy as np
 import pytest
-from ros_peer import noise, values_of
+from rclpy.duration import Duration
+from ros_peer import noise, PATIENCE_S, values_of
 from rosgraph_msgs.msg import Clock
 from rtformer_ros.ros.input.image_messages import image_array, new_image
 from sensor_msgs.msg import Image, LaserScan, PointCloud2
@@ -94,6 +95,9 @@ def test_every_frame_of_any_stamp_is_published_and_none_is_counted_as_failed(
     for count, stamp in enumerate(sent, 1):
         message = stamped(*stamp)
         depths.publish(depth_of(message))
+        # A depth image that comes after its image is waited for only where depth flows in order.
+        assert depths.wait_for_all_acked(Duration(seconds=PATIENCE_S))
+        peer.spin_for(0.03)
         camera.images.publish(message)
         peer.wait_for(lambda count=count: len(outputs['mask']) == count, f'the mask of {stamp}')
     for topic, messages in outputs.items():
