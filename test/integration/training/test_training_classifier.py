@@ -243,3 +243,13 @@ def test_what_cannot_be_scored_gives_one_line(
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith('evaluate: ')
     assert words in line
+
+
+def test_quantised_weights_are_for_networks_that_segment(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = folder / 'start.safetensors'
+    save_checkpoint(small_classifier(), start)
+    given = ['--dataset', 'imagefolder', '--root', str(folder / 'images'), '--qat', 'layered']
+    assert train([*given, '--init', str(start), '--output', str(folder / 'quantised')]) == 1
+    assert '--qat is for networks that segment, imagefolder has classes' in capsys.readouterr().err
