@@ -83,7 +83,8 @@ def test_the_node_finds_the_plan_that_was_measured(tmp_path, monkeypatch, scope,
     monkeypatch.setattr(measurements, 'prepare_plan', prepare_plan)
     monkeypatch.setattr(measurements, 'measure_stream', measure_stream)
     model = brightest_channel(tmp_path / 'rgb.onnx')
-    alone = replace(scope, variants=(name,), torch_modes=(), has_onnxruntime=False)
+    images = replace(scope, frame_encodings=(), frame_streams=())
+    alone = replace(images, variants=(name,), torch_modes=(), has_onnxruntime=False)
     rows = list(measure(GpuTrial(model, alone)))
     assert len(rows) == len(scope.plan_modes) + len(scope.streams)
     defaults = {name: spec.default for name, spec in SPECS.items()}
