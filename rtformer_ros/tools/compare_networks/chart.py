@@ -30,19 +30,27 @@ def write_scatter(path: Path, conditions: Conditions, table: Table) -> None:
     upward = 'mIoU %' if has_scores else 'GMAC'
     values = scores if has_scores else _numbers(table, 'GMAC')
     times, parameters = _numbers(table, 'min ms'), _numbers(table, 'parameters M')
-    figure = Figure(figsize=(9, 6), layout='constrained')
+    figure = Figure(figsize=(11, 6), layout='constrained')
     axis = figure.subplots()
     axis.set_title(f'{table.title}\n{conditions.machine}', fontsize=8, wrap=True)
     areas = [_LARGEST_POINT * each / max(parameters) for each in parameters]
-    axis.scatter(times, values, areas, alpha=0.5)
-    for label, x, y in zip(table.labels, times, values, strict=True):
-        if not math.isnan(y):
-            axis.annotate(label, (x, y), (4, 4), textcoords='offset points', fontsize=7)
+    points = zip(table.labels, times, values, areas, strict=True)
+    for number, (label, x, y, area) in enumerate((each for each in points if each[2] > 0), 1):
+        axis.scatter(x, y, area, alpha=0.5, label=f'{number}  {label}')
+        axis.annotate(str(number), (x, y), ha='center', va='center', fontsize=7)
+    # Beside the points, which forms of one network have close together.
+    for handle in figure.legend(loc='outside right upper', fontsize=7).legend_handles:
+        if handle is not None:
+            handle.set(sizes=[40])
     axis.set_xlabel('min ms (area: parameters)', fontsize=8)
     axis.set_ylabel(upward, fontsize=8)
     axis.set_xscale('log')
     if not has_scores:
         axis.set_yscale('log')
+    for side in (axis.xaxis, axis.yaxis):
+        side.set_major_formatter('{x:g}')
+        side.set_minor_formatter('{x:g}')
+        side.set_tick_params(which='both', labelsize=8)
     axis.grid(visible=True, alpha=0.3)
     write_atomically(path, png_of(figure))
 
