@@ -295,7 +295,8 @@ def test_a_silent_build_is_reported_all_the_same(bench):
 
     def report(progress):
         heard.append(progress)
-        if len(heard) == 4:
+        # A busy machine may be told four times before the compiler has come so far.
+        if len(heard) >= 4 and 'half way' in progress.phase:
             go.touch()
 
     bench.prepare(bench.request(watch=BuildWatch(report)), wait_for=str(go))
