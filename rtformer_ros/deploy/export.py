@@ -12,7 +12,7 @@ import warnings
 
 import onnx
 import rtformer_ros
-from rtformer_ros.deploy.exportable import exportable
+from rtformer_ros.deploy.exportable import exportable, weights_in_graph
 from rtformer_ros.deploy.graph_precision import to_fp16
 from rtformer_ros.deploy.layered.exported_weights import exported_weights, WeightPrecision
 from rtformer_ros.deploy.layered.quantised_graph import quantise_convolutions
@@ -91,7 +91,7 @@ def export_onnx(
     model = traced(exportable(loaded.build(), height, width, weights.codes), size, opset)
     if weights.codes:
         quantise_convolutions(
-            model, {f'network.{name}.weight': each for name, each in weights.codes.items()}
+            model, {weights_in_graph(name): each for name, each in weights.codes.items()}
         )
     if precision == 'fp16':
         model = to_fp16(model)

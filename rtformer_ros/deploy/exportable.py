@@ -18,6 +18,11 @@ from torch import nn, Tensor
 import torch.nn.functional as F
 
 
+def weights_in_graph(convolution: str) -> str:
+    """Return the name that the weights of a network's convolution have in a graph of it."""
+    return f'network.{convolution}.weight'
+
+
 def exportable(
     network: SegmentationNetwork, height: int, width: int, quantised: Collection[str] = ()
 ) -> ImageSegmenter:

@@ -15,7 +15,7 @@ from rtformer_ros.errors import ConfigError, EngineError
 from rtformer_ros.evaluation.report import percent, Protocol, share_or_none
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.json_text import parse_json
-from rtformer_ros.network.architecture import MEAN_RGB, STD_RGB
+from rtformer_ros.network.image_segmenter import ImageSegmenter
 from rtformer_ros.network.weights.checkpoint import Checkpoint
 from rtformer_ros.training.data.image_store import ImageStore
 from rtformer_ros.training.datasets.class_folders import ClassificationDataset
@@ -24,7 +24,6 @@ from rtformer_ros.training.process_group import ProcessGroup
 from rtformer_ros.training.recipe_file import recipe_from_dict
 from rtformer_ros.training.tasks.image_scores import score_images
 import torch
-from torch import Tensor
 
 IMAGES_SCORED = 'over all images: the class is the likeliest (top-1), or one of the five likeliest'
 _PUBLISHED_SIZE_HW, _PUBLISHED_SHARE = (224, 224), 0.875
@@ -77,14 +76,7 @@ def score_classifier(
     on_images: called with the number of images of each batch. Raises ImageError for an image that
     is broken, EngineError when PyTorch fails, as where memory runs out.
     """
-    network = checkpoint.build_classifier().to(device)
-    mean, std = (torch.tensor(each, device=device) for each in (MEAN_RGB, STD_RGB))
-
-    def logits_of(images_nhwc: Tensor) -> Tensor:
-        normalised = (images_nhwc.float() / 255 - mean) / std
-        logits: Tensor = network(normalised.permute(0, 3, 1, 2))
-        return logits
-
+    logits_of = ImageSegmenter(checkpoint.build_classifier()).to(device).logits
     store, group = ImageStore(dataset, None), ProcessGroup(device=device)
     try:
         return score_images(logits_of, store, crop.size_hw, crop.share, group, on_images)

@@ -48,7 +48,11 @@ class ImageSegmenter(nn.Module):
         return decide(small if spatial_size(small) == size else upsample(small, size))
 
     def logits(self, images_nhwc: Tensor) -> Tensor:
-        """Return the network's logits [n, classes, h, w] for images as `forward` takes them."""
+        """
+        Return the network's logits [n, classes, h, w] for images as `forward` takes them.
+
+        Of a network that classifies images as a whole they are [n, classes].
+        """
         return cast('Tensor', self.network(self._normalised(images_nhwc)))
 
     def _normalised(self, images_nhwc: Tensor) -> Tensor:

@@ -5,19 +5,13 @@
 from __future__ import annotations
 
 from rtformer_ros.deploy.export import ImageSize, OPSETS, traced
-from rtformer_ros.deploy.exportable import exportable
+from rtformer_ros.deploy.exportable import exportable, weights_in_graph
 from rtformer_ros.deploy.sensitive_convolutions import sensitive_convolutions
 from rtformer_ros.errors import ModelError
 from rtformer_ros.network.family import SegmentationNetwork
 from torch import nn
 
 _SIZE = ImageSize(128, 128)
-_OWNER, _SUFFIX = 'network.', '.weight'
-
-
-def weights_in_graph(convolution: str) -> str:
-    """Return the name that the weights of a network's convolution have in a traced graph."""
-    return f'{_OWNER}{convolution}{_SUFFIX}'
 
 
 def quantisable_convolutions(network: SegmentationNetwork) -> tuple[str, ...]:

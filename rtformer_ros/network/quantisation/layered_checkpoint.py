@@ -87,11 +87,8 @@ class LayeredCheckpoint:
             for key, value in described.state.items()
             if not key.endswith((*LOG_STEPS, *_banks(network.bit_widths)))
         }
-        return cls(replace(described, state=kept), layers, statistics).at_highest()
-
-    def at_highest(self) -> LayeredCheckpoint:
-        """Return this with the weights of the highest precision in `whole`."""
-        return replace(self, whole=replace(self.whole, state=self._state(self.widths[0])))
+        made = cls(replace(described, state=kept), layers, statistics)
+        return replace(made, whole=replace(described, state=made._state(made.widths[0])))
 
     def at(self, bits: int) -> Checkpoint:
         """

@@ -20,7 +20,6 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rtformer_ros.engines.frames.picture_frame import encoded_picture
 from rtformer_ros.errors import EngineError
-from rtformer_ros.ros.input.image_messages import image_array, new_image
 from rtformer_ros.ros.interface.parameter_spec import ParameterSpec
 from rtformer_ros.ros.interface.start.declaration import declare
 from rtformer_ros.ros.process.run_node import run_node
@@ -146,13 +145,9 @@ class NodeBenchmark(Node):
         return not self._status and self.count_publishers('/diagnostics') > 0
 
     def _frame(self) -> Image:
-        workload, noise = self._workload, np.random.default_rng(0)
-        if workload.encoding in ('mono8', 'rgb8', 'bgr8'):
-            message = new_image(workload.height, workload.width, workload.encoding)
-            pixels = image_array(message)
-            pixels[:] = noise.integers(0, 256, pixels.shape, np.uint8)
-            return message
-        image_hwc = noise.integers(0, 256, (workload.height, workload.width, 3), np.uint8)
+        workload = self._workload
+        size_hwc = (workload.height, workload.width, 3)
+        image_hwc = np.random.default_rng(0).integers(0, 256, size_hwc, np.uint8)
         data, step = encoded_picture(image_hwc, workload.encoding)
         return Image(
             height=workload.height,

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -43,6 +43,28 @@ def decoded_in_order(
                 yield pending.pop(0).result()
         for future in pending:
             yield future.result()
+
+
+class BoundedMemory(Generic[_DecodedT]):
+    """Keep what was decoded while it takes less than a limit, and none of it beyond that."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        """Keep nothing yet."""
+        self._limit_bytes, self._used_bytes = limit_bytes, 0
+        self._items: list[_DecodedT] | None = []
+
+    @property
+    def items(self) -> tuple[_DecodedT, ...] | None:
+        """Return all that was added, None where it was too much."""
+        return None if self._items is None else tuple(self._items)
+
+    def add(self, item: _DecodedT, nbytes: int) -> None:
+        """Add an item of that size."""
+        self._used_bytes += nbytes
+        if self._used_bytes > self._limit_bytes:
+            self._items = None
+        if self._items is not None:
+            self._items.append(item)
 
 
 def _is_picture(content: npt.NDArray[np.uint8]) -> bool:

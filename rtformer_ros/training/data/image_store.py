@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from rtformer_ros.training.data.decoding import decoded_in_order, read_picture
+from rtformer_ros.training.data.decoding import BoundedMemory, decoded_in_order, read_picture
 from rtformer_ros.training.data.sample_store import ImageHwc, MEMORY_LIMIT_BYTES
 from rtformer_ros.training.datasets.class_folders import ClassificationDataset, ClassifiedImage
 from tqdm import tqdm
@@ -53,19 +53,14 @@ def filled_image_store(
     Images stay in memory while they take less than `memory_limit_bytes`. Raises ImageError,
     naming the file, for the first one that is broken.
     """
-    decoded: list[ImageHwc] | None = []
-    used_bytes = 0
+    memory = BoundedMemory[ImageHwc](memory_limit_bytes)
     images = decoded_in_order(dataset.samples, decode_classified, threads)
     bar = tqdm(
         images, total=len(dataset.samples), desc=dataset.name, unit='image', disable=is_silent
     )
     for image in bar:
-        used_bytes += image.nbytes
-        if used_bytes > memory_limit_bytes:
-            decoded = None
-        if decoded is not None:
-            decoded.append(image)
-    return ImageStore(dataset, None if decoded is None else tuple(decoded))
+        memory.add(image, image.nbytes)
+    return ImageStore(dataset, memory.items)
 
 
 def decode_classified(sample: ClassifiedImage) -> ImageHwc:

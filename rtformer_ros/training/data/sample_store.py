@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from rtformer_ros.errors import ImageError
-from rtformer_ros.training.data.decoding import decoded_in_order, read_picture
+from rtformer_ros.training.data.decoding import BoundedMemory, decoded_in_order, read_picture
 from rtformer_ros.training.datasets.dataset import Dataset, IGNORED, Sample, UNKNOWN
 from tqdm import tqdm
 
@@ -62,19 +62,14 @@ def fill_store(
     naming the file, for the first one that is broken.
     """
     counts = np.zeros((len(dataset.samples), len(dataset.labels)), np.int64)
-    decoded: list[tuple[ImageHwc, LabelHw]] | None = []
-    used_bytes = 0
+    memory = BoundedMemory[tuple[ImageHwc, LabelHw]](memory_limit_bytes)
     pairs = decoded_in_order(dataset.samples, partial(decode_sample, dataset), threads)
     for index, (image, label) in enumerate(pairs):
         histogram = np.bincount(label.ravel(), minlength=IGNORED + 1)
         counts[index] = histogram[: len(dataset.labels)]
-        used_bytes += image.nbytes + label.nbytes
-        if used_bytes > memory_limit_bytes:
-            decoded = None
-        if decoded is not None:
-            decoded.append((image, label))
+        memory.add((image, label), image.nbytes + label.nbytes)
         yield index + 1
-    yield SampleStore(dataset, counts, None if decoded is None else tuple(decoded))
+    yield SampleStore(dataset, counts, memory.items)
 
 
 def filled_store(

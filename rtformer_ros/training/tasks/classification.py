@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from rtformer_ros.network.family import Logits, Network
@@ -16,13 +15,12 @@ from rtformer_ros.training.data.image_crop import ImageAugmenter, middle_crop
 from rtformer_ros.training.data.image_store import ImageStore
 from rtformer_ros.training.data.mixing import mixed
 from rtformer_ros.training.data.sample_store import ImageHwc
-from rtformer_ros.training.losses import class_weights, LossTerms, soft_cross_entropy_terms
+from rtformer_ros.training.losses import LossTerms, soft_cross_entropy_terms
 from rtformer_ros.training.metrics import ClassificationScores
 from rtformer_ros.training.process_group import ProcessGroup
-from rtformer_ros.training.recipe import Recipe
 from rtformer_ros.training.tasks.image_scores import score_images
 from rtformer_ros.training.tasks.pictures import draw_captioned
-from rtformer_ros.training.tasks.task import network_options, Normalized
+from rtformer_ros.training.tasks.task import network_options, Normalized, StoredTask
 import torch
 from torch import nn, Tensor
 import torch.nn.functional as F
@@ -33,22 +31,8 @@ _MIXING = 2
 
 
 @dataclass(frozen=True)
-class ClassificationTask:
+class ClassificationTask(StoredTask[ImageStore]):
     """A TrainingTask whose labels are class ids, int64 []; train and val share classes."""
-
-    train: ImageStore
-    val: ImageStore
-    recipe: Recipe
-
-    @property
-    def dataset_name(self) -> str:
-        """Return the name of the data set and its split."""
-        return self.train.dataset.name
-
-    @property
-    def sample_count(self) -> int:
-        """Return the number of training images."""
-        return len(self.train)
 
     @property
     def crops(self) -> ImageAugmenter:
@@ -129,7 +113,3 @@ class ClassificationTask:
     @property
     def _names(self) -> tuple[str, ...]:
         return self.train.dataset.class_names
-
-    @cached_property
-    def _class_weights(self) -> Tensor:
-        return class_weights(self.train.class_shares(), self.recipe.loss.class_weight_power)

@@ -15,7 +15,6 @@ from rtformer_ros.network.weights.checkpoint import Checkpoint
 from rtformer_ros.training.data.augment import Augmenter
 from rtformer_ros.training.data.sample_store import ImageHwc, SampleStore
 from rtformer_ros.training.losses import (
-    class_weights,
     cross_entropy_terms,
     LossTerms,
     lovasz_terms,
@@ -23,9 +22,8 @@ from rtformer_ros.training.losses import (
 )
 from rtformer_ros.training.metrics import Scores
 from rtformer_ros.training.process_group import ProcessGroup
-from rtformer_ros.training.recipe import Recipe
 from rtformer_ros.training.tasks.pictures import draw_rows
-from rtformer_ros.training.tasks.task import network_options, Normalized
+from rtformer_ros.training.tasks.task import network_options, Normalized, StoredTask
 from rtformer_ros.training.tasks.validation import predict, validate
 import torch
 from torch import nn, Tensor
@@ -34,22 +32,8 @@ _SHOWN_SAMPLES = 4
 
 
 @dataclass(frozen=True)
-class SegmentationTask:
+class SegmentationTask(StoredTask[SampleStore]):
     """A TrainingTask whose labels are class maps, uint8 [h, w]; train and val share classes."""
-
-    train: SampleStore
-    val: SampleStore
-    recipe: Recipe
-
-    @property
-    def dataset_name(self) -> str:
-        """Return the name of the data set and its split."""
-        return self.train.dataset.name
-
-    @property
-    def sample_count(self) -> int:
-        """Return the number of training images."""
-        return len(self.train)
 
     @cached_property
     def crops(self) -> Augmenter:
@@ -119,7 +103,3 @@ class SegmentationTask:
             predicted = predict(network, normalized, torch.from_numpy(image)[None])[0]
             rows.append((image, [predicted.cpu().numpy().astype(np.uint8), label]))
         return draw_rows(rows, self.train.dataset.labels)
-
-    @cached_property
-    def _class_weights(self) -> Tensor:
-        return class_weights(self.train.class_shares(), self.recipe.loss.class_weight_power)

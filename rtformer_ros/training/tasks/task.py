@@ -5,18 +5,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from rtformer_ros.network.family import Network, NetworkTask
 from rtformer_ros.network.registry import options_of
 from rtformer_ros.network.weights.checkpoint import Checkpoint
 from rtformer_ros.training.data.batches import CropMaker
 from rtformer_ros.training.data.sample_store import ImageHwc
 from rtformer_ros.training.learner import Objective
+from rtformer_ros.training.losses import class_weights
 from rtformer_ros.training.metrics import ValidationScores
 from rtformer_ros.training.process_group import ProcessGroup
-from rtformer_ros.training.recipe import NetworkRecipe
+from rtformer_ros.training.recipe import NetworkRecipe, Recipe
 from torch import nn, Tensor
 
 Normalized = Callable[[Tensor], Tensor]
@@ -62,6 +66,58 @@ class TrainingTask(Objective, Protocol):
     def draw_val(self, network: nn.Module, normalized: Normalized) -> ImageHwc:
         """Draw a few validation images, what the network takes them for, and the truth."""
         ...
+
+
+class Named(Protocol):
+    """A data set."""
+
+    @property
+    def name(self) -> str:
+        """Return its name and its split."""
+        ...
+
+
+class Store(Protocol):
+    """The samples of a split, of one kind of label or another."""
+
+    @property
+    def dataset(self) -> Named:
+        """Return the data set that they are of."""
+        ...
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        ...
+
+    def class_shares(self) -> npt.NDArray[np.float64]:
+        """Return each class's share of all labels [classes]."""
+        ...
+
+
+_StoreT = TypeVar('_StoreT', bound=Store)
+
+
+@dataclass(frozen=True)
+class StoredTask(Generic[_StoreT]):
+    """What tasks have in common whose samples lie in stores; train and val share classes."""
+
+    train: _StoreT
+    val: _StoreT
+    recipe: Recipe
+
+    @property
+    def dataset_name(self) -> str:
+        """Return the name of the data set and its split."""
+        return self.train.dataset.name
+
+    @property
+    def sample_count(self) -> int:
+        """Return the number of training samples."""
+        return len(self.train)
+
+    @cached_property
+    def _class_weights(self) -> Tensor:
+        return class_weights(self.train.class_shares(), self.recipe.loss.class_weight_power)
 
 
 def network_options(

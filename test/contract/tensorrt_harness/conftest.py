@@ -65,3 +65,19 @@ def network(stand_ins, trt):
     stand_ins.answer('Builder.build_serialized_network', stand_ins.memory(b'the plan'))
     stand_ins.answer('OnnxParser.num_errors', 0)
     return image
+
+
+@pytest.fixture
+def closed_at_the_end(cudart):
+    """Return a function that takes over a runner; in the end nothing may be left on the GPU."""
+    opened = []
+
+    def take_over(runner):
+        opened.append(runner)
+        return runner
+
+    yield take_over
+    for runner in opened:
+        runner.close()
+        runner.close()
+    assert cudart.leaks == []

@@ -47,19 +47,13 @@ def plan(plan_of):
 
 
 @pytest.fixture
-def open_runner(cudart):
-    """Return a function that opens a runner; when the test ends nothing may be left on the GPU."""
-    opened = []
+def open_runner(cudart, closed_at_the_end):
+    """Return a function that opens a runner."""
 
     def open_(**arguments):
-        opened.append(FrameRunner(b'plan', cuda=Cudart(cudart, 0), **arguments))
-        return opened[-1]
+        return closed_at_the_end(FrameRunner(b'plan', cuda=Cudart(cudart, 0), **arguments))
 
-    yield open_
-    for runner in opened:
-        runner.close()
-        runner.close()
-    assert cudart.leaks == []
+    return open_
 
 
 def frame_of(size, encoding='bgr8', *, padding=0, seed=3, mask=None, **changes):

@@ -31,19 +31,15 @@ def plan(stand_ins, cudart):
 
 
 @pytest.fixture
-def open_runner(cudart):
-    """Return a function that opens a runner; when the test ends nothing may be left on the GPU."""
-    opened = []
+def open_runner(cudart, closed_at_the_end):
+    """Return a function that opens a runner."""
 
     def open_(metadata=OURS, **arguments):
-        opened.append(PlanRunner(b'plan', metadata, cuda=Cudart(cudart, 0), **arguments))
-        return opened[-1]
+        return closed_at_the_end(
+            PlanRunner(b'plan', metadata, cuda=Cudart(cudart, 0), **arguments)
+        )
 
-    yield open_
-    for runner in opened:
-        runner.close()
-        runner.close()
-    assert cudart.leaks == []
+    return open_
 
 
 @pytest.mark.parametrize('use_graph', [True, False])
