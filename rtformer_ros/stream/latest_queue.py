@@ -16,6 +16,9 @@ Item = TypeVar('Item')
 
 # A source that was silent for longer is not waited for.
 _ALIVE_S = 1.0
+# The consumer needs the interpreter, which the producer would keep until it is asked for it: half
+# a millisecond in every frame's latency. Long enough to wake a thread, and nothing waits for it.
+_HAND_OVER_S = 0.0002
 
 
 @dataclass
@@ -41,6 +44,7 @@ class LatestQueue(Generic[Source, Item]):
         # In the order of their last turns, the longest ago first.
         self._slots: OrderedDict[Source, _Slot[Item]] = OrderedDict()
         self._closed = False
+        self._consumer_waits = False
 
     def __len__(self) -> int:
         """Return the number of sources."""
@@ -61,7 +65,8 @@ class LatestQueue(Generic[Source, Item]):
         """
         Put a message; returns whether it displaced one.
 
-        That of an unknown source, or after `close`, is ignored.
+        That of an unknown source, or after `close`, is ignored. To a consumer that waits, the
+        interpreter is handed over with it.
         """
         with self._changed:
             slot = self._slots.get(source)
@@ -70,7 +75,10 @@ class LatestQueue(Generic[Source, Item]):
             displaced = slot.item is not None
             slot.item, slot.put_s = item, self._clock()
             self._changed.notify()
-            return displaced
+            hand_over = self._consumer_waits
+        if hand_over:
+            time.sleep(_HAND_OVER_S)
+        return displaced
 
     def get(self, most: int = 1, wait_s: float = 0.0) -> list[tuple[Source, Item]]:
         """
@@ -82,7 +90,9 @@ class LatestQueue(Generic[Source, Item]):
         with self._changed:
             taken: list[tuple[Source, Item]] = []
             while not taken and not self._closed:
+                self._consumer_waits = True
                 self._changed.wait_for(lambda: self._closed or self._waiting())
+                self._consumer_waits = False
                 if wait_s > 0.0 and most > 1:
                     self._wait_for_others(most, wait_s)
                 taken = [] if self._closed else self._waiting()[:most]

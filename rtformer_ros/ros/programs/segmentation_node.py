@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -16,11 +17,15 @@ if TYPE_CHECKING:
 # How often a thread that waits for the interpreter may ask for it. The default of 5 ms would be
 # seen in every frame's latency, since the camera's thread and the worker's take turns.
 _SWITCH_INTERVAL_S = 0.0005
+# FastDDS then sends pictures in a thread of its own, which needs no turn of the interpreter, while
+# the worker goes on: to the next output, to the next frame. It reads this once, at the start.
+_PUBLICATION_MODE = ('RMW_FASTRTPS_PUBLICATION_MODE', 'ASYNCHRONOUS')
 
 
 def main(args: list[str] | None = None) -> int:
     """Run until SIGINT or SIGTERM; returns the exit code."""
     limit_arenas()
+    os.environ.setdefault(*_PUBLICATION_MODE)
     # Only now: libraries start threads as they are imported, and each of those has an arena.
     from rtformer_ros.ros.node.node import SegmentationNode
     from rtformer_ros.ros.process.executor import DedicatedThreadExecutor

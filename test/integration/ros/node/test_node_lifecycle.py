@@ -264,3 +264,18 @@ def test_no_thread_of_a_node_keeps_an_arena_of_its_own(peer, camera, start_node,
         peer.wait_for(lambda m=masks: m, 'a mask')
         assert (other_arenas(node.process.pid) == 0) == is_shared
         node.end()
+
+
+def sending_threads(process_id):
+    """Return how many threads FastDDS has that send (FlowControllerImpl.hpp names them)."""
+    names = [file.read_text() for file in Path(f'/proc/{process_id}/task').glob('*/comm')]
+    return sum(name.startswith('dds.asyn') for name in names)
+
+
+def test_fastdds_sends_in_a_thread_of_its_own_unless_the_user_says_otherwise(peer, start_node):
+    # Discovery has such a thread in any case.
+    node = start_node()
+    threads = sending_threads(node.process.pid)
+    node.end()
+    told = start_node(variables={'RMW_FASTRTPS_PUBLICATION_MODE': 'SYNCHRONOUS'})
+    assert threads == sending_threads(told.process.pid) + 1
