@@ -225,10 +225,17 @@ def _introduce(run: TrainingRun) -> None:
         f'{recipe.crop.height} x {recipe.crop.width}',
         file=sys.stderr,
     )
-    if run.copied_weights:
+    initial = run.initial_weights
+    if initial is not None:
         print(
-            f'{run.copied_weights} weights copied; {len(run.fresh_weights)} fresh ones: '
-            f'{_shortened(run.fresh_weights)}',
+            f'{initial.copied} weights copied; {len(initial.fresh)} fresh ones: '
+            f'{_shortened(initial.fresh)}',
+            file=sys.stderr,
+        )
+    if initial is not None and initial.left_out:
+        print(
+            f'{len(initial.left_out)} weights of the file left out, for which this network has no '
+            f'place: {_shortened(initial.left_out)}',
             file=sys.stderr,
         )
 

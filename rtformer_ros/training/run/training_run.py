@@ -74,9 +74,7 @@ class TrainingRun:
         self.workers = workers
         torch.manual_seed(setup.recipe.seed)
         network = task.fresh_network(setup.network)
-        self.copied_weights, self.fresh_weights = 0, list[str]()
-        if init is not None:
-            self.copied_weights, self.fresh_weights = initialize(network, init)
+        self.initial_weights = None if init is None else initialize(network, init)
         self._crops = task.crops
         if setup.recipe.quantisation.kind == 'layered':
             crops = None if resume else first_crops(self._crops, task.sample_count, setup.recipe)

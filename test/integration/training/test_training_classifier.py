@@ -109,6 +109,8 @@ def test_a_classifier_is_trained_resumed_scored_and_taken_over(
     backbone = [key for key in checkpoint.state if not key.startswith(('down5', 'last_', 'lin'))]
     told = capsys.readouterr().err
     assert f'{len(backbone)} weights copied; ' in told
+    left_out = len(checkpoint.state) - len(backbone)
+    assert f'{left_out} weights of the file left out, for which this network has no' in told
     assert ' fresh ones: seghead.*, seghead_extra.*, spp.*\n' in told
     assert load_checkpoint(folder / 'segmenter' / 'best.safetensors').labels == SHAPE_LABELS
 

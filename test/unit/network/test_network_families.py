@@ -163,7 +163,7 @@ HEADS = ('surroundings', 'verdict', 'rehearsal')
 def test_a_backbone_of_a_second_family_starts_a_training(tmp_path):
     trained, fresh = two_layers(7), two_layers(5)
     save_checkpoint(Checkpoint.of(trained), tmp_path / 'trained.safetensors')
-    _, kept = initialize(fresh, tmp_path / 'trained.safetensors')
+    _, kept, _ = initialize(fresh, tmp_path / 'trained.safetensors')
     assert kept == [
         f'{head}.{kind}' for head in ('rehearsal', 'verdict') for kind in ('bias', 'weight')
     ]
@@ -173,7 +173,7 @@ def test_a_backbone_of_a_second_family_starts_a_training(tmp_path):
     conversion = convert_weights(tmp_path / 'raw.safetensors', target, families=TABLE)
     assert (conversion.variant, conversion.num_classes) == ('wide', None)
     assert header_of(target)['family'] == 'two_layers'
-    copied, kept = initialize(fresh, target)
+    copied, kept, _ = initialize(fresh, target)
     assert copied == len(backbone)
     assert all(name.startswith(HEADS) for name in kept)
     with pytest.raises(CheckpointError, match='backbone without a segmentation head'):

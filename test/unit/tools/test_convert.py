@@ -102,7 +102,7 @@ def test_a_backbone_starts_a_training_and_does_not_segment(tmp_path, capsys):
         load_checkpoint(target)
 
     network = build_rtformer('slim', 11)
-    copied, fresh = initialize(network, target)
+    copied, fresh, _ = initialize(network, target)
     expected = {
         oracle.our_key(key): value
         for key, value in oracle.reference_weights('slim').items()

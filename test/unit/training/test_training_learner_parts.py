@@ -71,7 +71,7 @@ def test_heads_learn_faster_and_norms_keep_their_size():
 def test_initial_weights_leave_heads_of_other_classes_fresh(tmp_path):
     trained, network = small_network(7), small_network(4)
     save_file(trained.state_dict(), tmp_path / 'w.safetensors')
-    copied, fresh = initialize(network, tmp_path / 'w.safetensors')
+    copied, fresh, _ = initialize(network, tmp_path / 'w.safetensors')
     assert fresh == [
         f'{head}.conv2.{kind}'
         for head in ('seghead', 'seghead_extra')
@@ -91,7 +91,7 @@ def test_backbone_alone_is_enough(tmp_path):
     state = {k: v for k, v in trained.state_dict().items() if not k.startswith(('seg', 'spp'))}
     save_file(state, tmp_path / 'backbone.safetensors')
     network = small_network()
-    _, fresh = initialize(network, tmp_path / 'backbone.safetensors')
+    _, fresh, _ = initialize(network, tmp_path / 'backbone.safetensors')
     assert fresh
     assert all(name.startswith(('seghead', 'spp.')) for name in fresh)
     assert torch.equal(network.layer5.attn_l.k, trained.layer5.attn_l.k)

@@ -139,7 +139,7 @@ def test_a_plain_checkpoint_keeps_its_logits_exactly(tmp_path, size):
     plain(torch.randn(4, 3, 64, 64))
     save_checkpoint(Checkpoint.of(plain), tmp_path / 'plain.safetensors')
     necked = slim()
-    copied, fresh = initialize(necked, tmp_path / 'plain.safetensors')
+    copied, fresh, _ = initialize(necked, tmp_path / 'plain.safetensors')
     assert copied == len(Checkpoint.of(plain).state)
     assert {name.partition('.')[0] for name in fresh} == {'sdn'}
     images = torch.randn(2, 3, *size)
@@ -147,6 +147,16 @@ def test_a_plain_checkpoint_keeps_its_logits_exactly(tmp_path, size):
         assert torch.equal(necked.eval()(images), plain.eval()(images))
     for came, expected in zip(necked.train()(images), plain.train()(images), strict=True):
         assert torch.equal(came, expected)
+
+
+def test_a_neck_that_a_plain_network_leaves_out_is_named(tmp_path):
+    necked = slim()
+    save_checkpoint(Checkpoint.of(necked), tmp_path / 'necked.safetensors')
+    plain = slim('none')
+    copied, fresh, left_out = initialize(plain, tmp_path / 'necked.safetensors')
+    own, of_neck = Checkpoint.of(plain).state, Checkpoint.of(necked).state
+    assert (copied, fresh) == (len(own), [])
+    assert set(left_out) == {name for name in of_neck if name.startswith('sdn.')}
 
 
 def test_the_neck_costs_as_many_weights_as_its_formula():

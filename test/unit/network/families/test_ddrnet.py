@@ -137,7 +137,7 @@ def test_parameter_counts_are_those_published(name, without_aux, with_aux, class
 def test_an_image_classifier_starts_a_training(tmp_path):
     torch.save(authors_state(), tmp_path / 'imagenet.pth')
     network = build_network('ddrnet23_slim', 11)
-    copied, fresh = initialize(network, tmp_path / 'imagenet.pth')
+    copied, fresh, _ = initialize(network, tmp_path / 'imagenet.pth')
     assert all(name.startswith(('spp.', 'final_layer.', 'seghead_extra.')) for name in fresh)
     heads = ('down5.', 'last_layer.', 'linear.')
     assert copied == sum(not key.startswith(heads) for key in authors_state())
@@ -149,7 +149,7 @@ def test_an_image_classifier_starts_a_training(tmp_path):
 
 def test_paddleseg_s_weights_start_a_training_too(tmp_path):
     network = build_network('ddrnet23_slim', 11, convention='paddleseg')
-    copied, fresh = initialize(network, write_paddleseg(tmp_path / 'ddrnet.pdparams'))
+    copied, fresh, _ = initialize(network, write_paddleseg(tmp_path / 'ddrnet.pdparams'))
     assert fresh == [
         f'{head}.conv2.{kind}' for head in ('final_layer', 'seghead_extra')
         for kind in ('bias', 'weight')

@@ -115,7 +115,7 @@ def test_parameter_counts_are_those_published(variant, count):
 def test_a_classifier_starts_a_segmenter(tmp_path, classifier):
     path = write_paddleclas(tmp_path / 'MixFormer_B0.pdparams')
     network = build_network('mixformer_b0', 11)
-    _, fresh = initialize(network, path)
+    _, fresh, _ = initialize(network, path)
     assert all(name.startswith(('decoder.', 'auxiliary.')) for name in fresh)
     images = torch.randn(1, 3, 64, 96)
     with torch.inference_mode():

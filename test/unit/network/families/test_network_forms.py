@@ -231,7 +231,7 @@ def test_files_keep_all_of_a_classifier_and_start_its_segmenter(tmp_path, key):
     with torch.inference_mode():
         torch.testing.assert_close(came(images), network(images), rtol=0, atol=0)
     segmenting = segmenter(key)
-    copied, fresh = initialize(segmenting, path)
+    copied, fresh, _ = initialize(segmenting, path)
     assert all(name.startswith(segmenting.family.head_prefixes) for name in fresh)
     assert copied == len(network.state_dict().keys() & segmenting.state_dict().keys()) - sum(
         name.endswith('num_batches_tracked') for name in segmenting.state_dict()
