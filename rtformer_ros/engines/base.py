@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from rtformer_ros.engines.frames.camera_frame import CameraFrame
-    from rtformer_ros.engines.request import EngineRequest
+    from rtformer_ros.engines.request import BuildWatch, EngineRequest
     from rtformer_ros.labels.label_set import LabelSet
     from rtformer_ros.segmentation import Segmentation, SegmentationBatch
 
@@ -34,6 +34,7 @@ class EngineDescription:
     ids it returns; detail: one line for people (library version, provider, precision, threads);
     passed_over: why `engine: auto` took none of those that it prefers, '' where it did not have
     to. labels_warning: how the labels differ from those of the model, '' where they do not.
+    frames_refused: why no frame goes in as it comes though that was asked for, '' otherwise.
     """
 
     engine: str
@@ -45,6 +46,7 @@ class EngineDescription:
     detail: str = ''
     passed_over: str = ''
     labels_warning: str = ''
+    frames_refused: str = ''
 
 
 class Engine(ABC):
@@ -55,7 +57,8 @@ class Engine(ABC):
     thread, in any state and repeatedly; a call of `infer` that is running is cut short where the
     engine can do that. Subclasses implement `open`, `_run`, `_release` and, where they can,
     `_interrupt`; one that compiles models implements `needs_build`, one that takes frames
-    `frame_encodings` and `_run_frame`.
+    `frame_encodings` and `_run_frame`, and one that compiles for frames `awaited_frames` and
+    `add_frames`, too.
     """
 
     def __init__(self, description: EngineDescription) -> None:
@@ -103,6 +106,21 @@ class Engine(ABC):
         Those are two limits: of the height, and of the width.
         """
         return None
+
+    @property
+    def awaited_frames(self) -> str:
+        """Return the encoding of the frames that `add_frames` would make it take, '' for none."""
+        return ''
+
+    def add_frames(self, watch: BuildWatch) -> None:
+        """
+        Compile what `awaited_frames` asks for, for minutes, and take such frames from then on.
+
+        `infer` may be called meanwhile. After a failure nothing is awaited any more, and the
+        description says why. Raises EngineBuildCancelled, EngineClosed after close(), and what
+        else open_engine raises for a model that is compiled.
+        """
+        raise NotImplementedError
 
     def note_passed_over(self, why: str) -> None:
         """Keep in the description why better engines than this one were left out."""

@@ -185,10 +185,10 @@ def _open(name: str, request: EngineRequest) -> Engine:
             f'install it: {ENGINES[name].install}'
         ) from error
     opened = engine_class.open(request)
-    if request.frame_encoding and not opened.frame_encodings:
+    if request.frame_encoding and not opened.frame_encodings and not opened.awaited_frames:
         _logger.warning(
-            'the engine %s does not take frames of %s as they come; they are prepared on the host',
-            name,
+            'no frame goes into the model as it comes: %s. Those of %s are prepared on the host',
+            opened.description.frames_refused or f'the engine {name} takes none',
             request.frame_encoding,
         )
     return opened

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
-import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from rtformer_ros.engines.request import EngineRequest
     from rtformer_ros.model_metadata import ModelMetadata
     from rtformer_ros.segmentation import Segmentation, SegmentationBatch
-
-_logger = logging.getLogger(__name__)
 
 
 class OnnxRuntimeEngine(Engine):
@@ -80,7 +77,7 @@ class OnnxRuntimeEngine(Engine):
         with request.watch.interrupts(session.interrupt):
             outputs = run_in_chunks(session, metadata, warm_up)
         chosen = check_outputs(outputs, metadata, (height, width), request)
-        frames = _frame_session(request, session, metadata)
+        frames, why_none = _frame_session(request, session, metadata)
         description = EngineDescription(
             engine='onnxruntime',
             device=f'cuda:{request.cuda_index}' if session.provider == CUDA else 'cpu',
@@ -89,6 +86,7 @@ class OnnxRuntimeEngine(Engine):
             width=width,
             labels=chosen.labels,
             labels_warning=chosen.warning,
+            frames_refused=why_none,
             detail=f'ONNX Runtime {onnxruntime.__version__}, {session.provider}, '
             f'{request.thread_count} CPU thread(s)'
             + (f', frames of {frames.encoding} as they come' if frames else ''),
@@ -124,15 +122,14 @@ def _session(request: EngineRequest) -> OnnxSession:
 
 def _frame_session(
     request: EngineRequest, session: OnnxSession, metadata: ModelMetadata
-) -> OnnxFrameSession | None:
-    """Return what takes frames where that is asked for; a model that cannot runs without."""
+) -> tuple[OnnxFrameSession | None, str]:
+    """Return what takes frames where that is asked for, else why the model runs without."""
     if not request.frame_encoding:
-        return None
+        return None, ''
     is_rewritten = session.provider == CPU and HALF_QUANTISED in session.properties
     readable = without_half_quantisers if is_rewritten else nullcontext
     try:
         with readable(request.model) as model:
-            return OnnxFrameSession(request, model, metadata, session.provider)
+            return OnnxFrameSession(request, model, metadata, session.provider), ''
     except (ModelError, EngineUnavailable) as error:
-        _logger.warning('no frame goes into the model as it comes: %s', error)
-        return None
+        return None, str(error)

@@ -123,6 +123,7 @@ class EngineRequest:
     raises EngineBuildNeeded. gives_way: another engine is at work meanwhile and keeps its core,
     for which opening may take longer. frame_encoding: what the engine shall take frames of, where
     it can, beside images of the network's size (one of FRAME_ENCODINGS); '' for none.
+    frames_later: an engine that would compile for them opens without, see Engine.awaited_frames.
     Raises ModelError where there is no such file, ConfigError for a value that cannot be.
     """
 
@@ -140,6 +141,7 @@ class EngineRequest:
     may_build: bool = True
     gives_way: bool = False
     frame_encoding: str = ''
+    frames_later: bool = False
 
     def __post_init__(self) -> None:
         """Check every field."""

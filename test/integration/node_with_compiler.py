@@ -6,18 +6,21 @@ Run the segmentation node with one engine more, which compiles its models in a p
 The engine 'standin' comes first of all, as a compiling engine does. Its compiler is a process that
 writes its number to MODEL.pid and waits for MODEL.verdict: 'done' makes a plan, MODEL.plan, and
 anything else is the reason of a failure. With a plan for the same options there is nothing to
-compile, and ONNX Runtime runs the model under the name of this engine. The node is started by
-`python -m node_with_compiler`.
+compile, and ONNX Runtime runs the model under the name of this engine. With a frame_encoding
+there is a second plan, in the files MODEL.frames.*, which the engine opens without. The node is
+started by `python -m node_with_compiler`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 import subprocess
 import sys
 import time
 
-from rtformer_ros.engines import BuildProgress, Engine, engine_table, EngineRequest
+from rtformer_ros.engines import BuildProgress, BuildWatch, Engine, engine_table, EngineRequest
+from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine
 from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError
 
 _COMPILER = """
@@ -31,24 +34,55 @@ sys.exit(verdict.read_text().replace('done', ''))
 """
 
 
-class StandInEngine:
+class StandInEngine(OnnxRuntimeEngine):
     """Compiles a model and opens it with ONNX Runtime."""
+
+    _asked: EngineRequest
 
     @staticmethod
     def needs_build(request: EngineRequest) -> bool:
-        plan = request.model.with_suffix('.plan')
-        return not plan.exists() or plan.read_text() != _options(request)
+        return _is_missing(request, request.model)
 
     @classmethod
     def open(cls, request: EngineRequest) -> Engine:
         if cls.needs_build(request):
-            _compile(request)
-        from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine
-
-        engine = OnnxRuntimeEngine.open(replace(request, precision='auto'))
+            _compile(request, request.model)
+        engine = super().open(replace(request, precision='auto', frame_encoding=''))
         detail = _options(request)
         engine._description = replace(engine.description, engine='standin', detail=detail)
+        engine._asked = request
+        if request.frame_encoding and not _is_missing(request, _of_frames(request)):
+            engine.add_frames(BuildWatch())
         return engine
+
+    @property
+    def awaited_frames(self) -> str:
+        is_awaited = not (self.frame_encodings or self.description.frames_refused)
+        return self._asked.frame_encoding if is_awaited else ''
+
+    def add_frames(self, watch: BuildWatch) -> None:
+        request = replace(self._asked, watch=watch)
+        if _is_missing(request, _of_frames(request)):
+            try:
+                _compile(request, _of_frames(request))
+            except EngineBuildError as error:
+                self._description = replace(self._description, frames_refused=str(error))
+                raise
+        other = OnnxRuntimeEngine.open(replace(request, precision='auto'))
+        with self._turn():
+            self._frame_session = other._frame_session
+            self._frame_encodings = other.frame_encodings
+            detail = f'{self._description.detail}, frames too'
+            self._description = replace(self._description, detail=detail)
+
+
+def _of_frames(request: EngineRequest) -> Path:
+    return request.model.with_suffix('.frames.onnx')
+
+
+def _is_missing(request: EngineRequest, model: Path) -> bool:
+    plan = model.with_suffix('.plan')
+    return not plan.exists() or plan.read_text() != _options(request)
 
 
 def _options(request: EngineRequest) -> str:
@@ -59,13 +93,13 @@ def _options(request: EngineRequest) -> str:
     )
 
 
-def _compile(request: EngineRequest) -> None:
+def _compile(request: EngineRequest, model: Path) -> None:
     started_s = time.monotonic()
-    command = [sys.executable, '-c', _COMPILER, request.model.with_suffix('.verdict')]
+    command = [sys.executable, '-c', _COMPILER, model.with_suffix('.verdict')]
     child = subprocess.Popen(
         command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    request.model.with_suffix('.pid').write_text(str(child.pid))
+    model.with_suffix('.pid').write_text(str(child.pid))
     try:
         while child.poll() is None:
             if request.watch.is_cancelled():
@@ -78,7 +112,7 @@ def _compile(request: EngineRequest) -> None:
         _, reason = child.communicate()
     if reason.strip():
         raise EngineBuildError(reason.strip())
-    request.model.with_suffix('.plan').write_text(_options(request))
+    model.with_suffix('.plan').write_text(_options(request))
 
 
 def main() -> int:

@@ -22,17 +22,20 @@ from rtformer_ros.engines.tensorrt.run.runner import PlanRunner
 from rtformer_ros.errors import (
     ConfigError,
     EngineBuildCancelled,
+    EngineBuildError,
     EngineBuildNeeded,
+    EngineClosed,
     EngineError,
     EngineUnavailable,
     ModelError,
+    RtformerError,
 )
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     from rtformer_ros.engines.frames.camera_frame import CameraFrame
     from rtformer_ros.engines.model_outputs import ChosenLabels
-    from rtformer_ros.engines.request import EngineRequest
+    from rtformer_ros.engines.request import BuildWatch, EngineRequest
     from rtformer_ros.engines.tensorrt.plans.key import Target
     from rtformer_ros.model_metadata import ModelMetadata
     from rtformer_ros.segmentation import Segmentation, SegmentationBatch
@@ -51,24 +54,53 @@ class TensorRTEngine(Engine):
     """
 
     def __init__(
-        self, description: EngineDescription, runner: PlanRunner, frames: _FramePlan | None = None
+        self, description: EngineDescription, runner: PlanRunner, frames: _AskedFrames
     ) -> None:
-        """Take over the runner of images, and that of frames, None for no frames."""
-        super().__init__(description)
+        """Take over the runner of images, and that of frames where there is one."""
+        super().__init__(frames.described(description, description.detail))
+        self._detail = description.detail
         self._runner: PlanRunner | None = runner
         self._frames = frames
-        self._frame_encodings = frozenset([frames.encoding] if frames else [])
-        self._largest_frame = frames.runner.largest_frame if frames else None
 
     @property
     def frame_encodings(self) -> frozenset[str]:
         """Return the encoding that was asked for, where there is a plan for its frames."""
-        return self._frame_encodings
+        frames = self._frames
+        return frozenset([frames.encoding] if frames.runner else [])
 
     @property
     def largest_frame(self) -> tuple[int, int] | None:
         """Return height and width up to which the plan for frames was built; None without one."""
-        return self._largest_frame
+        runner = self._frames.runner
+        return runner.largest_frame if runner else None
+
+    @property
+    def awaited_frames(self) -> str:
+        """Return the encoding that was asked for, where its plan was left to be built later."""
+        frames = self._frames
+        return frames.encoding if frames.build else ''
+
+    def add_frames(self, watch: BuildWatch) -> None:
+        """Build the plan for frames and load it; images are segmented meanwhile."""
+        awaited = self._frames
+        assert awaited.build is not None, 'nothing is awaited'
+        try:
+            runner = awaited.build(watch)
+        except EngineBuildCancelled:
+            raise
+        except RtformerError as error:
+            self._take_frames(_AskedFrames(awaited.encoding, refused=str(error)))
+            raise
+        try:
+            self._take_frames(_AskedFrames(awaited.encoding, runner))
+        except EngineClosed:
+            runner.close()
+            raise
+
+    def _take_frames(self, frames: _AskedFrames) -> None:
+        with self._turn():
+            self._frames = frames
+            self._description = frames.described(self._description, self._detail)
 
     @classmethod
     def open(cls, request: EngineRequest) -> TensorRTEngine:
@@ -86,7 +118,7 @@ class TensorRTEngine(Engine):
         runner, metadata = opened.runner, opened.metadata
         try:
             chosen = _labels(runner, metadata, request)
-            frames = None if is_plan else _open_frames(request, metadata, target)
+            frames = _open_frames(request, metadata, target)
             description = EngineDescription(
                 engine='tensorrt',
                 device=f'cuda:{request.cuda_index}',
@@ -96,7 +128,7 @@ class TensorRTEngine(Engine):
                 labels=chosen.labels,
                 labels_warning=chosen.warning,
                 detail=f'TensorRT {target.tensorrt_version}, {target.gpu.name}, {opened.origin}, '
-                f'{runner.how}{frames.detail if frames else ""}',
+                f'{runner.how}',
             )
         except BaseException:
             runner.close()
@@ -115,45 +147,56 @@ class TensorRTEngine(Engine):
         # Before anything else: where nothing can be built, no cache is made.
         target = find_or_build.find_target(request)
         request = _in_int8(request)
-        if find_or_build.must_compile(_for_images(request), target=target):
+        try:
+            images = find_or_build.prepare_plan(
+                replace(_for_images(request), may_build=False), target=target
+            )
+        except EngineBuildNeeded:
             return True
-        return bool(request.frame_encoding) and _must_compile_frames(request, target)
+        except EngineBuildError:
+            # It failed before, and is left alone.
+            return False
+        if not request.frame_encoding or request.frames_later:
+            return False
+        return _must_compile_frames(request, images.metadata, target)
 
     def _run(self, images_nhwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
         assert self._runner is not None
         return self._runner.run(images_nhwc, len(self.description.labels))
 
     def _run_frame(self, frame: CameraFrame) -> Segmentation:
-        assert self._frames is not None
+        assert self._frames.runner is not None
         return self._frames.runner.run(frame)
 
     def _release(self) -> None:
         runner, self._runner = self._runner, None
-        frames, self._frames = self._frames, None
-        if frames is not None:
-            frames.runner.close()
+        if self._frames.runner is not None:
+            self._frames.runner.close()
         if runner is not None:
             runner.close()
 
 
 @dataclass(frozen=True)
-class _FramePlan:
-    """The runner of a plan for frames of one encoding."""
+class _AskedFrames:
+    """
+    The encoding of the frames that were asked for, '' for none, and what came of it.
 
-    encoding: str
-    runner: FrameRunner
+    runner: what takes them; build: how to get that, where there is none yet; refused: why there
+    is none and will be none.
+    """
 
-    @classmethod
-    def of(cls, prepared: find_or_build.PreparedPlan, request: EngineRequest) -> _FramePlan:
-        """Load a plan."""
-        return cls(
-            request.frame_encoding, FrameRunner(prepared.plan, device_index=request.cuda_index)
-        )
+    encoding: str = ''
+    runner: FrameRunner | None = None
+    build: Callable[[BuildWatch], FrameRunner] | None = None
+    refused: str = ''
 
-    @property
-    def detail(self) -> str:
-        """Return what to add to the detail of an engine."""
-        return f', frames of {self.encoding} as they come ({self.runner.how})'
+    def described(self, description: EngineDescription, detail: str) -> EngineDescription:
+        """Return the description of an engine with these frames; detail: that without any."""
+        if self.runner:
+            detail += f', frames of {self.encoding} as they come ({self.runner.how})'
+        elif self.build:
+            detail += f', frames of {self.encoding} on the host until their plan is built'
+        return replace(description, detail=detail, frames_refused=self.refused)
 
 
 @dataclass(frozen=True)
@@ -196,7 +239,7 @@ def _in_int8(request: EngineRequest) -> EngineRequest:
 
 
 def _for_images(request: EngineRequest) -> EngineRequest:
-    return replace(request, frame_encoding='')
+    return replace(request, frame_encoding='', frames_later=False)
 
 
 def _for_frames(request: EngineRequest) -> EngineRequest:
@@ -225,30 +268,42 @@ def _open_onnx(
     return load(find_or_build.prepare_plan(request, target=target, force=True), request)
 
 
-def _open_frames(
-    request: EngineRequest, metadata: ModelMetadata, target: Target
-) -> _FramePlan | None:
+def _open_frames(request: EngineRequest, metadata: ModelMetadata, target: Target) -> _AskedFrames:
     """Return what takes frames where that is asked for; a model that cannot runs without."""
-    if not request.frame_encoding:
-        return None
+    encoding = request.frame_encoding
+    if not encoding:
+        return _AskedFrames()
+    if _is_plan(request):
+        return _AskedFrames(encoding, refused=f'{request.model.name} is a plan for images')
+    waits = request.may_build and not request.frames_later
+    asked = _for_frames(request)
     try:
         check_takes_frames(request.model.name, metadata)
-        return _open_onnx(_for_frames(request), target, _FramePlan.of)
-    except (EngineBuildCancelled, EngineBuildNeeded):
+        runner = _open_onnx(replace(asked, may_build=waits), target, _frame_runner)
+        return _AskedFrames(encoding, runner)
+    except EngineBuildCancelled:
         raise
+    except EngineBuildNeeded:
+        if not request.frames_later:
+            raise
     except (EngineError, ModelError) as error:
-        _logger.warning('no frame goes into the model as it comes: %s', error)
-        return None
+        return _AskedFrames(encoding, refused=str(error))
+
+    def build(watch: BuildWatch) -> FrameRunner:
+        return _open_onnx(replace(asked, watch=watch, may_build=True), target, _frame_runner)
+
+    return _AskedFrames(encoding, build=build)
 
 
-def _must_compile_frames(request: EngineRequest, target: Target) -> bool:
-    """Return whether a plan for frames is to be built, where none is for images."""
+def _frame_runner(prepared: find_or_build.PreparedPlan, request: EngineRequest) -> FrameRunner:
+    return FrameRunner(prepared.plan, device_index=request.cuda_index)
+
+
+def _must_compile_frames(request: EngineRequest, metadata: ModelMetadata, target: Target) -> bool:
+    """Return whether a plan for frames is to be built, for a model with this metadata."""
     try:
-        images = find_or_build.prepare_plan(
-            replace(_for_images(request), may_build=False), target=target
-        )
-        check_takes_frames(request.model.name, images.metadata)
-    except (EngineError, ModelError):
+        check_takes_frames(request.model.name, metadata)
+    except ModelError:
         return False
     return find_or_build.must_compile(_for_frames(request), target=target)
 

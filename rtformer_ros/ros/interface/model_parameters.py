@@ -91,8 +91,9 @@ MODEL_GROUP = ParameterGroup(
             'Encoding of frames that the engine takes as they came, and resizes itself, where it '
             'can; none prepares all frames on the host',
             choices=('none', *FRAME_ENCODINGS),
-            details='For `tensorrt`, which builds a second plan for it, and `onnxruntime`, where '
-            'it is slower on a CPU: see [tensorrt.md](tensorrt.md#frames-as-they-come). Frames of '
+            details='For `tensorrt`, which builds a second plan for it in the background, and '
+            '`onnxruntime`, where it is slower on a CPU: see '
+            '[tensorrt.md](tensorrt.md#frames-as-they-come). Frames of '
             'another encoding, compressed ones, and those of a node with `temporal_smoothing`, a '
             'region of interest or an ignore mask are prepared on the host, under a warning; with '
             '`tensorrt` those above 3840 x 2160 pixels, too.',

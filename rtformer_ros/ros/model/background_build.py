@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Building of one model in the background, in a thread, for as long as that takes."""
+"""Building in the background, in a thread, for as long as that takes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from rtformer_ros.engines import BuildProgress, BuildWatch, open_engine
 from rtformer_ros.errors import EngineBuildCancelled, EngineError, RtformerError
 from rtformer_ros.ros.model.engine_request import engine_request
-from rtformer_ros.ros.model.status import progress_text
+from rtformer_ros.ros.model.status import frames_text, progress_text
 
 if TYPE_CHECKING:
     from rclpy.impl.rcutils_logger import RcutilsLogger
@@ -20,12 +21,38 @@ if TYPE_CHECKING:
     from rtformer_ros.ros.interface.settings import ModelSettings
 
 
+@dataclass(frozen=True)
+class BuildJob:
+    """
+    What is built.
+
+    text: what it is, for people; run: builds it, and returns the engine that came of it, None
+    where it became part of one that is open; raises RtformerError.
+    """
+
+    text: str
+    run: Callable[[BuildWatch], Engine | None]
+
+
+def model_job(settings: ModelSettings) -> BuildJob:
+    """Return the job of opening the model of these settings."""
+    return BuildJob(
+        settings.text,
+        lambda watch: open_engine(engine_request(settings, watch, gives_way=True)),
+    )
+
+
+def frames_job(settings: ModelSettings, engine: Engine) -> BuildJob:
+    """Return the job of making the open engine of these settings take frames."""
+    return BuildJob(frames_text(settings), engine.add_frames)
+
+
 class BuildThread:
-    """A thread that opens one model; all methods but `join` return at once and are thread-safe."""
+    """A thread that does one job; all methods but `join` return at once and are thread-safe."""
 
     def __init__(
         self,
-        settings: ModelSettings,
+        job: BuildJob,
         on_done: Callable[[], None],
         predecessor: BuildThread | None = None,
     ) -> None:
@@ -36,13 +63,14 @@ class BuildThread:
         predecessor: a cancelled build that is waited for: two compilers at once would share the
         device's memory, and falsify what the other measures.
         """
-        self.settings = settings
+        self.job = job
         self._on_done = on_done
         self._predecessor = predecessor
         self._started_s = time.monotonic()
         self._progress = BuildProgress('starting', -1.0, 0.0)
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
+        self._is_done = False
         self._engine: Engine | None = None
         self._error: RtformerError | None = None
         # A daemon: a library that hangs must not keep the process alive.
@@ -58,19 +86,18 @@ class BuildThread:
     @property
     def is_done(self) -> bool:
         """Return whether there is a result to take."""
-        return self._engine is not None or self._error is not None
+        return self._is_done
 
     def check(self) -> None:
         """Raise RtformerError if the build has failed."""
         if self._error is not None:
             raise self._error
 
-    def take(self) -> Engine:
-        """Return the engine, which is the caller's to close; raises RtformerError if it failed."""
+    def take(self) -> Engine | None:
+        """Return what came of it, for the caller to close; raises RtformerError if it failed."""
         self.check()
         with self._lock:
             engine, self._engine = self._engine, None
-        assert engine is not None
         return engine
 
     def cancel(self) -> None:
@@ -90,22 +117,22 @@ class BuildThread:
         if self._predecessor is not None:
             self._predecessor.join()
             self._predecessor = None
-        engine, error = self._open()
+        engine, error = self._run()
         with self._lock:
             is_cancelled = self._cancelled.is_set()
             if not is_cancelled:
-                self._engine, self._error = engine, error
+                self._engine, self._error, self._is_done = engine, error, True
         if not is_cancelled:
             self._on_done()
         elif engine is not None:
             engine.close()
 
-    def _open(self) -> tuple[Engine | None, RtformerError | None]:
+    def _run(self) -> tuple[Engine | None, RtformerError | None]:
         watch = BuildWatch(self._note, self._cancelled.is_set)
         if self._cancelled.is_set():
             return None, EngineBuildCancelled('the build was cancelled before it began')
         try:
-            return open_engine(engine_request(self.settings, watch, gives_way=True)), None
+            return self.job.run(watch), None
         except RtformerError as error:
             return None, error
         except Exception as error:  # noqa: BLE001  it must end with a result, whatever happens
@@ -137,14 +164,14 @@ class BackgroundBuild:
         build = self._build
         return build is not None and build.is_done
 
-    def start(self, settings: ModelSettings) -> None:
-        """Build a model, instead of what was being built."""
+    def start(self, job: BuildJob) -> None:
+        """Do a job instead of what was being built."""
         self.cancel()
         self._logger.info(
-            f'building {settings.text} in the background, which may take minutes; the result is '
-            'kept for the next start'
+            f'building {job.text} in the background, which may take minutes; the result is kept '
+            'for the next start'
         )
-        self._build = BuildThread(settings, self._on_done, self._cancelled)
+        self._build = BuildThread(job, self._on_done, self._cancelled)
 
     def check(self) -> None:
         """Raise RtformerError, and be empty, if the build has failed."""
@@ -155,8 +182,8 @@ class BackgroundBuild:
             self._build = None
             raise
 
-    def take(self) -> Engine:
-        """Return the engine and be empty; raises RtformerError if the build has failed."""
+    def take(self) -> Engine | None:
+        """Return what came of the job and be empty; raises RtformerError if it has failed."""
         build, self._build = self._build, None
         assert build is not None
         return build.take()
@@ -165,7 +192,7 @@ class BackgroundBuild:
         """Cancel the build, and wait that long for its compiler to end."""
         build, self._build = self._build, None
         if build is not None:
-            self._logger.info(f'cancelling the build of {build.settings.text}')
+            self._logger.info(f'cancelling the build of {build.job.text}')
             build.cancel()
             self._cancelled = build
         if timeout_s > 0 and self._cancelled is not None:
@@ -176,5 +203,5 @@ class BackgroundBuild:
         build = self._build
         if build is None or build.is_done:
             return False
-        self._logger.info(f'building {build.settings.text}: {progress_text(build.progress)}')
+        self._logger.info(f'building {build.job.text}: {progress_text(build.progress)}')
         return True

@@ -38,4 +38,6 @@ def engine_request(
         watch=watch or BuildWatch(),
         gives_way=gives_way,
         frame_encoding=settings.frame_encoding,
+        # The node does not wait for it.
+        frames_later=True,
     )

@@ -13,7 +13,7 @@ from rtformer_ros.errors import ConfigError, EngineUnavailable, RtformerError
 from rtformer_ros.files.packaged_files import model_licence
 from rtformer_ros.ros.frames.config import configure_frames, CurrentConfig, open_ignore_mask
 from rtformer_ros.ros.interface.node_settings import FRAME_CONFIG_PARAMETERS, NodeSettings
-from rtformer_ros.ros.model.background_build import BackgroundBuild
+from rtformer_ros.ros.model.background_build import BackgroundBuild, frames_job, model_job
 from rtformer_ros.ros.model.opening import ModelOpener
 from rtformer_ros.ros.model.state import (
     activate,
@@ -22,6 +22,7 @@ from rtformer_ros.ros.model.state import (
     BuildState,
     cancel_build,
     clear_errors,
+    end_frames,
     fail_build,
     keep_model,
     NoModel,
@@ -31,6 +32,7 @@ from rtformer_ros.ros.model.state import (
     Running,
     RunningWhileBuilding,
     start_build,
+    start_frames,
     update_frame_settings,
 )
 from rtformer_ros.ros.model.status import engine_text, ModelStatus, status_of
@@ -110,11 +112,14 @@ class ModelLoader:
         with a model says that it stays, and the parameters should be `current_values`.
         """
         config = self.current.config
+        if config is not None and self._adds_frames:
+            self._end_frames(config)
+            return True
         try:
             if config is None:
                 self._background.check()
             else:
-                engine = self._background.take()
+                engine = self._take_engine()
                 self._exchange(config, engine, settings, engine.description.passed_over)
         except RtformerError as error:
             self._fail_build(config, str(error))
@@ -166,7 +171,9 @@ class ModelLoader:
         if self._is_active(config, settings):
             self._update_frames(config, settings)
             self._state = keep_model(state, settings)
-            self._background.cancel()
+            if not self._adds_frames:
+                self._background.cancel()
+                self._start_frames(config.engine)
         elif isinstance(state, RunningWhileBuilding) and model == state.building:
             self._update_or_defer_frames(config, settings, may_defer=state.has_deferred_frames)
         elif isinstance(state, Running) and model == state.failed_model:
@@ -205,7 +212,7 @@ class ModelLoader:
     def _use_build_or_fallback(self, settings: NodeSettings) -> bool:
         if not self._background.is_done:
             return self._use_fallback(settings)
-        engine = self._background.take()
+        engine = self._take_engine()
         config = self._config_or_close(engine, settings.frame)
         self._activate(config, settings, engine.description.passed_over)
         return True
@@ -266,7 +273,6 @@ class ModelLoader:
         engine = self._opener.open(settings.model, settings.model_open_timeout_s)
         if engine is not None:
             self._exchange(config, engine, settings)
-            self._background.cancel()
             return
         new, old = settings.model, self._open_state.settings.model
         is_other = (new.model, new.labels) != (old.model, old.labels)
@@ -275,7 +281,38 @@ class ModelLoader:
 
     def _start_build(self, model: ModelSettings, *, has_deferred_frames: bool = False) -> None:
         self._state = start_build(self._state, model, has_deferred_frames=has_deferred_frames)
-        self._background.start(model)
+        self._background.start(model_job(model))
+
+    def _take_engine(self) -> Engine:
+        engine = self._background.take()
+        assert engine is not None
+        return engine
+
+    @property
+    def _adds_frames(self) -> bool:
+        return isinstance(self._state, Running) and self._state.adds_frames
+
+    def _start_frames(self, engine: Engine) -> None:
+        """Build what the current engine takes frames with, where it opened without."""
+        state = self._state
+        if engine.awaited_frames and isinstance(state, Running):
+            self._state = start_frames(state)
+            self._background.start(frames_job(state.settings.model, engine))
+
+    def _end_frames(self, config: FrameConfig) -> None:
+        state, encoding = self._state, self._open_state.settings.model.frame_encoding
+        assert isinstance(state, Running), state
+        try:
+            self._background.take()
+        except RtformerError as error:
+            self._state = end_frames(state, str(error))
+            self._logger.error(
+                f'no frame goes into the model as it comes: {error}. Those of {encoding} are '
+                'prepared on the host, as until now'
+            )
+            return
+        self._state = end_frames(state)
+        self._logger.info(f'frames of {encoding} go in as they come from now on: {_text(config)}')
 
     def _exchange(
         self, config: FrameConfig, engine: Engine, settings: NodeSettings, build_error: str = ''
@@ -289,7 +326,9 @@ class ModelLoader:
         self, config: FrameConfig, settings: NodeSettings, build_error: str = ''
     ) -> None:
         self._use(config)
+        self._background.cancel()
         self._state = activate(settings, build_error)
+        self._start_frames(config.engine)
 
     def _use(self, config: FrameConfig) -> None:
         """Make the frames with another model, and tell its licence once."""

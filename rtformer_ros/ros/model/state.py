@@ -35,18 +35,20 @@ class Building:
 @dataclass(frozen=True)
 class Running:
     """
-    A model is open and nothing is being built.
+    A model is open and no other is being built.
 
     settings: what the model was opened and the frames are configured with. build_error: why the
     last build failed or passed over better engines, '' for none. failed_model: the one whose build
     failed, or whose engine cannot be had; it is not tried again unless something else was asked
-    for in between. is_fallback: the open model runs in place of that one.
+    for in between. is_fallback: the open model runs in place of that one. adds_frames: what its
+    engine takes frames with is being built, or was built a moment ago.
     """
 
     settings: NodeSettings
     build_error: str = ''
     failed_model: ModelSettings | None = None
     is_fallback: bool = False
+    adds_frames: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,24 @@ def cancel_build(state: LoaderState) -> NoModel | Running:
     """Give up what is being built."""
     if isinstance(state, Building):
         return NoModel()
+    if isinstance(state, Running):
+        return replace(state, adds_frames=False)
     return Running(state.settings) if isinstance(state, RunningWhileBuilding) else state
 
 
 def activate(settings: NodeSettings, build_error: str = '') -> Running:
     """Run the model that was asked for, from whatever state."""
     return Running(settings, build_error)
+
+
+def start_frames(state: Running) -> Running:
+    """Build what the engine of the open model takes frames with; it continues to run."""
+    return replace(state, adds_frames=True)
+
+
+def end_frames(state: Running, error: str = '') -> Running:
+    """Have built that, or not, for a reason that is remembered."""
+    return replace(state, adds_frames=False, build_error=error or state.build_error)
 
 
 def activate_fallback(state: BuildState, settings: NodeSettings) -> RunningWhileBuilding:
@@ -123,10 +137,10 @@ def activate_substitute(settings: NodeSettings, wanted: ModelSettings, reason: s
 
 
 def keep_model(state: OpenState, settings: NodeSettings) -> Running:
-    """Stay with the open model, which is what is asked for, and give up what is being built."""
+    """Stay with the open model, which is what is asked for, and give up building another."""
     if isinstance(state, RunningWhileBuilding) or state.is_fallback:
         return Running(settings)
-    return Running(settings, state.build_error)
+    return Running(settings, state.build_error, adds_frames=state.adds_frames)
 
 
 def update_frame_settings(state: OpenState, settings: NodeSettings) -> OpenState:

@@ -11,6 +11,7 @@ from rtformer_ros.ros.model.state import NoModel, OpenState, pending_build, Runn
 
 if TYPE_CHECKING:
     from rtformer_ros.engines import BuildProgress, EngineDescription
+    from rtformer_ros.ros.interface.settings import ModelSettings
     from rtformer_ros.ros.model.state import LoaderState
 
 
@@ -53,6 +54,8 @@ class ModelStatus:
             )
         if self.build_error:
             return f'a build failed: {self.build_error}'
+        if self.engine and self.engine.frames_refused:
+            return f'frames are prepared on the host: {self.engine.frames_refused}'
         return self.engine.labels_warning if self.engine else ''
 
     def build_values(self) -> dict[str, str]:
@@ -72,15 +75,27 @@ def status_of(
     state: LoaderState, engine: EngineDescription | None, progress: BuildProgress | None
 ) -> ModelStatus:
     """Return the status of a loader; engine: the open one; progress: of the build, if any."""
-    building = pending_build(state)
+    building = _building_text(state)
     return ModelStatus(
         engine=engine,
         error=state.error if isinstance(state, NoModel) else '',
         is_fallback=isinstance(state, OpenState) and state.is_fallback,
-        building=building.text if building else '',
+        building=building,
         progress=progress if building else None,
         build_error=state.build_error if isinstance(state, Running) else '',
     )
+
+
+def frames_text(settings: ModelSettings) -> str:
+    """Return what is built so that frames go into the model of these settings as they come."""
+    return f'{settings.text} and frames of {settings.frame_encoding}'
+
+
+def _building_text(state: LoaderState) -> str:
+    if isinstance(state, Running):
+        return frames_text(state.settings.model) if state.adds_frames else ''
+    building = pending_build(state)
+    return building.text if building else ''
 
 
 def engine_text(engine: EngineDescription) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import time
 
 from closed_form_models import brightest_channel, expected_class_map
+from compiling_model import Model, wait_for_compiler
 from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
 import pytest
@@ -15,32 +16,6 @@ from rtformer_ros.ros.input.image_messages import image_array
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 ORDERS = {'rgb': (0, 1, 2), 'bgr': (2, 1, 0)}
-
-
-class Model:
-    """A model file whose compiler waits for us, see node_with_compiler."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @property
-    def compiler(self) -> int:
-        """The number of the compiler's process, 0 before it has one."""
-        record = self.path.with_suffix('.pid')
-        return int(record.read_text() or 0) if record.exists() else 0
-
-    @property
-    def is_compiling(self) -> bool:
-        if not self.compiler:
-            return False
-        status = Path(f'/proc/{self.compiler}/stat')
-        # One that has ended and was not waited for is no process any more.
-        return status.exists() and status.read_text().rpartition(')')[2].split()[0] != 'Z'
-
-    def decide(self, verdict: str) -> None:
-        waiting = self.path.with_suffix('.waiting')
-        waiting.write_text(verdict)
-        waiting.rename(self.path.with_suffix('.verdict'))
 
 
 @pytest.fixture
@@ -64,10 +39,6 @@ def pixels_of(mask, camera) -> np.ndarray:
 def is_made_by(name: str, mask, camera) -> bool:
     expected = expected_class_map(pixels_of(mask, camera), ORDERS[name])
     return np.array_equal(image_array(mask), expected)
-
-
-def wait_for_compiler(peer, model: Model) -> None:
-    peer.wait_for(lambda: model.is_compiling, 'the compiler')
 
 
 def test_first_start_answers_while_it_builds_and_goes_on_when_it_is_done(

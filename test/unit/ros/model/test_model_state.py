@@ -12,6 +12,7 @@ from rtformer_ros.ros.model.state import (
     Building,
     cancel_build,
     clear_errors,
+    end_frames,
     fail_build,
     keep_model,
     NoModel,
@@ -20,6 +21,7 @@ from rtformer_ros.ros.model.state import (
     Running,
     RunningWhileBuilding,
     start_build,
+    start_frames,
     update_frame_settings,
 )
 from rtformer_ros.ros.model.status import status_of
@@ -37,6 +39,7 @@ STATES = {
     'building': Building(NEW.model),
     'running': Running(OLD),
     'running after a failed build': Running(OLD, 'out of memory', NEW.model),
+    'running while frames are added': Running(OLD, 'out of memory', adds_frames=True),
     'running while building': RunningWhileBuilding(OLD, NEW.model),
     'fallback while building': RunningWhileBuilding(OLD, NEW.model, is_fallback=True),
     'with deferred frames': RunningWhileBuilding(OLD, NEW.model, has_deferred_frames=True),
@@ -104,14 +107,30 @@ def test_failed_build_leaves_the_open_model_and_is_remembered(is_fallback):
     assert fail_build(state, 'out of memory') == Running(OLD, 'out of memory', NEW.model)
 
 
+def test_frames_are_added_to_a_model_that_runs_on():
+    state = start_frames(Running(NEW))
+    progress = BuildProgress('compiling', 50.0, 1.0)
+    status = status_of(state, None, progress)
+    assert status.building.startswith(NEW.model.text)
+    assert status.progress == progress
+    assert pending_build(state) is None
+    assert end_frames(state) == Running(NEW)
+    failed = end_frames(state, 'odd')
+    assert failed == Running(NEW, 'odd')
+    assert keep_model(failed, NEW) == failed
+    # Who asks for another model in the meantime gets that.
+    assert start_build(state, OTHER.model) == RunningWhileBuilding(NEW, OTHER.model)
+
+
 def test_engines_that_were_passed_over_are_a_build_error():
     assert status_of(activate(NEW, 'tensorrt: no'), None, None).build_error == 'tensorrt: no'
 
 
 @every_open_state
-def test_keeping_the_model_ends_the_build_and_allows_another_try(state):
-    error = getattr(state, 'build_error', '')
-    assert keep_model(state, OTHER) == Running(OTHER, error, failed_model=None)
+def test_keeping_the_model_ends_the_build_of_another_and_allows_another_try(state):
+    error, adds_frames = (getattr(state, name, '') for name in ('build_error', 'adds_frames'))
+    kept = Running(OTHER, error, failed_model=None, adds_frames=bool(adds_frames))
+    assert keep_model(state, OTHER) == kept
 
 
 @every_open_state

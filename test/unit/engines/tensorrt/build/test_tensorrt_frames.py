@@ -14,6 +14,7 @@ from rtformer_ros.engines.tensorrt.build import find_or_build
 from rtformer_ros.engines.tensorrt.build.verification import FrameReference
 from rtformer_ros.engines.tensorrt.engine import TensorRTEngine
 from rtformer_ros.engines.tensorrt.frames.frame_shapes import fix_single_frame
+from rtformer_ros.engines.tensorrt.plans.cache import PlanCache
 from rtformer_ros.errors import EngineBuildError, ModelError
 from rtformer_ros.imaging.frame_sampling import frame_sampling
 from rtformer_ros.imaging.resize import place
@@ -55,6 +56,26 @@ def test_frames_have_a_plan_of_their_own_that_is_kept(bench, monkeypatch):
     more = bench.request(frame_encoding=encoding, build={'max_batch': 3})
     assert not bench.prepare(more).is_new
     assert not bench.prepare().is_new
+
+
+def test_a_look_at_both_plans_reads_each_once(bench, monkeypatch):
+    for encoding in ('', 'nv12'):
+        bench.prepare(bench.request(frame_encoding=encoding))
+    reads = []
+    read = PlanCache._read
+    monkeypatch.setattr(
+        PlanCache, '_read', lambda cache, path: reads.append(path.suffix) or read(cache, path)
+    )
+    assert not needs_build(bench, monkeypatch, frame_encoding='nv12')
+    assert reads.count('.plan') == 2
+
+
+def test_who_takes_frames_later_waits_for_the_plan_of_images_alone(bench, monkeypatch):
+    later = {'frame_encoding': 'nv12', 'frames_later': True}
+    assert needs_build(bench, monkeypatch, **later)
+    bench.prepare()
+    assert not needs_build(bench, monkeypatch, **later)
+    assert needs_build(bench, monkeypatch, frame_encoding='nv12')
 
 
 def test_a_plan_for_frames_that_failed_is_not_tried_at_each_start(bench):
