@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
     from rtformer_ros.engines.frames.camera_frame import CameraFrame
     from rtformer_ros.engines.tensorrt.run.cuda import Cuda
+    from rtformer_ros.imaging.frame_sampling import FrameSampling
     from rtformer_ros.segmentation import Segmentation
+
+    # What the shapes of a frame's inputs follow from: its sampling, and the shapes of its planes.
+    _Form = tuple[FrameSampling, tuple[tuple[int, ...], ...]]
 
 _logger = logging.getLogger(__name__)
 
@@ -68,6 +72,7 @@ class FrameRunner:
         """
         self._use_graph, self._most_bytes = use_graph, most_bytes
         self._executions: OrderedDict[_Key, FrameExecution] = OrderedDict()
+        self._known: OrderedDict[_Form, Shapes] = OrderedDict()
         self._scratches: list[Scratch] = []
         self._loaded: LoadedPlan | None = LoadedPlan(plan, cuda or open_cuda(device_index))
         try:
@@ -92,10 +97,7 @@ class FrameRunner:
         assert self._loaded is not None, 'used after close()'
         # Which device is current belongs to the thread, and this may be another than last time.
         self._loaded.cuda.make_current()
-        shapes = {
-            name: array.shape for name, array in {**frame.pixels(), **frame.tables()}.items()
-        }
-        self._check(shapes)
+        shapes = self._shapes_of(frame)
         key = tuple(shapes.items())
         with self._loaded.listening():
             execution = self._executions.get(key) or self._open_beside(key, shapes)
@@ -181,6 +183,20 @@ class FrameRunner:
             self._scratches.remove(scratch)
             with suppress(EngineError):
                 self._loaded.cuda.free(scratch.memory)
+
+    def _shapes_of(self, frame: CameraFrame) -> Shapes:
+        """Return the shapes of the inputs; for a form that is new the tables are made for it."""
+        form = (frame.sampling, tuple(plane.shape for plane in frame.planes))
+        shapes = self._known.get(form)
+        if shapes is None:
+            inputs = {**frame.pixels(), **frame.tables()}
+            shapes = {name: array.shape for name, array in inputs.items()}
+            self._check(shapes)
+            while len(self._known) >= MOST_SIZES:
+                self._known.popitem(last=False)
+            self._known[form] = shapes
+        self._known.move_to_end(form)
+        return shapes
 
     def _nbytes(self) -> int:
         scratch = sum(each.nbytes for each in self._scratches)

@@ -134,6 +134,22 @@ def test_tables_are_copied_when_they_change(plan, cudart, open_runner):
     assert np.array_equal(again.class_map_hw, unsure.class_map_hw)
 
 
+def test_tables_are_made_once_for_frames_of_a_form(plan, open_runner, monkeypatch):
+    made = []
+    tables = CameraFrame.tables
+    monkeypatch.setattr(CameraFrame, 'tables', lambda frame: made.append(1) or tables(frame))
+    runner = open_runner()
+    for size in SIZES[:MOST_SIZES]:
+        runner.run(frame_of(size))
+    for size in SIZES[:MOST_SIZES] * 2:
+        before = len(made)
+        assert_right(runner.run(frame_of(size, seed=9)), expected_maps(size, seed=9))
+        assert len(made) == before
+    for mask in range(10, 10 + 3 * MOST_SIZES):
+        runner.run(frame_of(SIZES[0], mask=(mask, 20)))
+    assert len(runner._known) == MOST_SIZES
+
+
 def test_tables_that_did_not_arrive_are_copied_again(plan, cudart, open_runner):
     runner = open_runner()
     frame = frame_of((36, 48))
