@@ -32,10 +32,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+import sys
 
 _QUOTED_CHARACTERS = 80
 _LISTED_CHARACTERS = 400
 _PATH_CHARACTERS = 255
+# The first Python for which there is no numpy 1.
+_NUMPY_2 = (3, 13)
+# Where a module comes in a project of another name.
+_PROJECTS = {'cv2': 'opencv-python-headless', 'yaml': 'PyYAML'}
 
 
 def quoted(value: object, characters: int = _QUOTED_CHARACTERS) -> str:
@@ -87,6 +92,21 @@ def shown_path(path: Path) -> str:
 
 def _cut(text: str, characters: int) -> str:
     return text if len(text) <= characters else f'{text[: characters - 3]}...'
+
+
+def pip_install(*modules: str) -> str:
+    """
+    Return the command that installs what modules come in, and where it may be typed.
+
+    ROS 2's messages are built for NumPy below 2, which pip would replace; from Python 3.13 on
+    there is none for them to be built for.
+    """
+    names = [_PROJECTS.get(module, module) for module in modules]
+    numpy = ["'numpy<2'"] if sys.version_info < _NUMPY_2 else []
+    return (
+        f'python3 -m pip install {" ".join([*numpy, *names])} (on Ubuntu 24.04 in a venv with '
+        '--system-site-packages)'
+    )
 
 
 class RtformerError(Exception):

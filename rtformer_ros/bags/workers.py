@@ -13,7 +13,7 @@ import socket
 from typing import Any, TYPE_CHECKING
 
 from rtformer_ros.bags.slice_segmentation import SliceSegmenter
-from rtformer_ros.errors import ConfigError, EngineUnavailable, RtformerError
+from rtformer_ros.errors import ConfigError, EngineUnavailable, pip_install, RtformerError
 from rtformer_ros.processes.lifeline import end_with_parent
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ def run_on_ray(tasks: Sequence[Task], address: str) -> Iterator[Task]:
         import ray
     except ImportError as error:
         raise EngineUnavailable(
-            '--ray needs the Python package ray, here and on the cluster: python3 -m pip install '
-            'ray'
+            f'--ray needs the Python package ray, here and on the cluster: {pip_install("ray")}'
         ) from error
     _connect(ray, address)
     try:

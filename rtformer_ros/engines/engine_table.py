@@ -23,6 +23,7 @@ from rtformer_ros.errors import (
     EngineError,
     EngineUnavailable,
     ModelError,
+    pip_install,
 )
 
 if TYPE_CHECKING:
@@ -73,19 +74,19 @@ ENGINES = {
         'openvino.engine',
         'OpenVinoEngine',
         ('.onnx',),
-        'pip install openvino',
+        pip_install('openvino'),
         devices=('cpu', 'gpu', 'npu'),
         precisions=('fp32', 'fp16', 'bf16', 'int8'),
         reason_against=openvino_preference.reason_here,
     ),
     'onnxruntime': EngineEntry(
-        'onnxruntime', 'OnnxRuntimeEngine', ('.onnx',), "pip install 'numpy<2' onnxruntime"
+        'onnxruntime', 'OnnxRuntimeEngine', ('.onnx',), pip_install('onnxruntime')
     ),
     'torch': EngineEntry(
         'torch',
         'TorchEngine',
         ('.safetensors', '.pdparams'),
-        'pip install torch',
+        f'{pip_install("torch")}; on a Jetson the one for its JetPack, see docs/jetson.md',
         precisions=('fp32', 'fp16'),
     ),
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rtformer_ros.engines.sidecar import metadata_of
-from rtformer_ros.errors import EngineUnavailable
+from rtformer_ros.errors import EngineUnavailable, pip_install
 from rtformer_ros.model_metadata import HALF_QUANTISED
 
 
@@ -56,5 +56,5 @@ def without_half_quantisers(model: Path) -> Iterator[Path]:
         raise EngineUnavailable(
             f'{model.name} quantises from half precision, which a CPU gets wrong; it is '
             f'rewritten in single precision first, which needs onnx ({error}): '
-            "pip install 'numpy<2' onnx"
+            f'{pip_install("onnx")}'
         ) from error

@@ -13,7 +13,13 @@ import onnxruntime
 from rtformer_ros.deploy.external_data import external_files
 from rtformer_ros.engines.preparation.optimized_model import optimized_model
 from rtformer_ros.engines.preparation.session_options import LOG_FATAL_ONLY, session_options
-from rtformer_ros.errors import EngineError, EngineUnavailable, ModelError, RtformerError
+from rtformer_ros.errors import (
+    EngineError,
+    EngineUnavailable,
+    ModelError,
+    pip_install,
+    RtformerError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,7 +106,8 @@ def _load_best(request: EngineRequest) -> onnxruntime.InferenceSession:
         raise EngineUnavailable(
             f'device is {request.device}, but this build of ONNX Runtime '
             f'({onnxruntime.__version__}) has no CUDA: put onnxruntime-gpu in place of it '
-            '(pip uninstall onnxruntime, pip install onnxruntime-gpu), or set device to cpu'
+            f'(pip uninstall onnxruntime, then {pip_install("onnxruntime-gpu")}; on a Jetson the '
+            'one for its JetPack, see docs/jetson.md), or set device to cpu'
         )
     return _load_on_cuda(request)
 

@@ -17,7 +17,7 @@ import struct
 from tempfile import TemporaryDirectory
 from typing import Any, TYPE_CHECKING
 
-from rtformer_ros.errors import ConfigError, ImageError, shown, shown_path
+from rtformer_ros.errors import ConfigError, ImageError, pip_install, shown, shown_path
 from rtformer_ros.files.yaml_file import read_yaml
 from rtformer_ros.media.recovery.bag_files import (
     bag_files,
@@ -136,8 +136,7 @@ class BagReader:
             from rosbags.rosbag2 import Reader
         except ImportError as error:
             raise ConfigError(
-                f'the bag {self._path} needs the Python package rosbags: python3 -m pip install '
-                'rosbags'
+                f'the bag {self._path} needs the Python package rosbags: {pip_install("rosbags")}'
             ) from error
         try:
             try:

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from rtformer_ros.errors import ConfigError, ImageError
+from rtformer_ros.errors import ConfigError, ImageError, pip_install
 
 _CONSTANT_RATE_FACTOR = '23'
 _TICKS_HZ = 90_000
@@ -37,7 +37,7 @@ class VideoWriter:
             import av
         except ImportError as error:
             raise ConfigError(
-                f'writing {path} needs the Python package av: python3 -m pip install av'
+                f'writing {path} needs the Python package av: {pip_install("av")}'
             ) from error
         if not rate_hz > 0:
             raise ConfigError(f'the rate of {path} is {rate_hz} Hz; expected more than 0')

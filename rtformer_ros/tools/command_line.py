@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 import sys
 
-from rtformer_ros.errors import ConfigError, RtformerError
+from rtformer_ros.errors import ConfigError, pip_install, RtformerError
 
 
 def run_tool(name: str, work: Callable[[], int]) -> int:
@@ -22,7 +22,7 @@ def run_tool(name: str, work: Callable[[], int]) -> int:
     except RtformerError as error:
         print(f'{name}: {error}', file=sys.stderr)
     except ModuleNotFoundError as error:
-        print(f'{name}: needs {error.name}: python3 -m pip install {error.name}', file=sys.stderr)
+        print(f'{name}: needs {error.name}: {pip_install(error.name or "")}', file=sys.stderr)
     except OSError as error:
         print(f'{name}: {error}', file=sys.stderr)
     return 1

@@ -208,7 +208,8 @@ def _quantiser(node: onnx.NodeProto, graph: Graph) -> Iterator[Problem]:
     if graph.release == '8.6' and graph.types.get(node.input[1], _FLOAT) != _FLOAT:
         yield (
             'its scale is no float32, the only one that TensorRT 8.6 reads',
-            'make the INT8 model again with the rest in FP32 (quantize, rest fp32)',
+            'make the INT8 model again with the rest in FP32 (build_engine --precision int8 --for '
+            'tensorrt8)',
         )
 
 

@@ -11,7 +11,7 @@ import onnxruntime
 from rtformer_ros.engines.frames.camera_frame import CameraFrame, check_takes_frames
 from rtformer_ros.engines.onnx_session import CPU, CUDA, translated
 from rtformer_ros.engines.preparation.session_options import LOG_FATAL_ONLY, session_options
-from rtformer_ros.errors import EngineError, EngineUnavailable, ModelError
+from rtformer_ros.errors import EngineError, EngineUnavailable, ModelError, pip_install
 from rtformer_ros.imaging.encodings import frame_planes
 from rtformer_ros.imaging.frame_sampling import frame_sampling
 from rtformer_ros.imaging.resize import place
@@ -74,7 +74,7 @@ def _graph(request: EngineRequest, model: Path) -> bytes:
         from rtformer_ros.deploy.frames.frame_input import with_frame_input
     except ImportError as error:
         raise EngineUnavailable(
-            f"frames as input need onnx ({error}): pip install 'numpy<2' onnx"
+            f'frames as input need onnx ({error}): {pip_install("onnx")}'
         ) from error
     content: bytes = with_frame_input(model, request.frame_encoding).SerializeToString()
     return content

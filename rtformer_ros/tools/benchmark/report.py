@@ -15,7 +15,7 @@ import platform
 from rtformer_ros import __version__
 from rtformer_ros.drawing.figure_png import png_of
 from rtformer_ros.engines.reduced_precision.cpu_features import cpu_flags, describe_flags
-from rtformer_ros.errors import ConfigError
+from rtformer_ros.errors import ConfigError, pip_install
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.tools.benchmark.table import Table
 
@@ -24,7 +24,7 @@ _LIBRARIES = ('numpy', 'opencv-python-headless', 'onnxruntime', 'openvino', 'tor
 _QUIET_LOAD = 0.5
 _BAR_INCHES = 0.24
 
-GET_MATPLOTLIB = 'sudo apt-get install python3-matplotlib, or pip install matplotlib'
+GET_MATPLOTLIB = f'sudo apt-get install python3-matplotlib, or {pip_install("matplotlib")}'
 """What to type where charts cannot be drawn."""
 
 

@@ -12,11 +12,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 import sys
+from typing import Literal
 
 from rtformer_ros.engines import BuildProgress, BuildWatch, EngineRequest
+from rtformer_ros.engines.tensorrt.bindings import is_strongly_typed, load_tensorrt
 from rtformer_ros.engines.tensorrt.build.find_or_build import prepare_plan, PreparedPlan
 from rtformer_ros.engines.tensorrt.plans.record import sidecar_of
-from rtformer_ros.errors import ConfigError, EngineBuildError, EngineUnavailable, RtformerError
+from rtformer_ros.errors import (
+    ConfigError,
+    EngineBuildError,
+    EngineUnavailable,
+    pip_install,
+    RtformerError,
+)
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.tools.build_engine import cpu_gain
@@ -56,7 +64,7 @@ def main(arguments: Sequence[str] | None = None, prepare: Prepare | None = None)
         return 1
     except ModuleNotFoundError as error:
         print(
-            f'build_engine: needs {error.name}: python3 -m pip install {error.name}',
+            f'build_engine: needs {error.name}: {pip_install(error.name or "")}',
             file=sys.stderr,
         )
         return 1
@@ -112,15 +120,27 @@ def _change_precision(model: Path, options: BuildEngineOptions) -> Path:
     if options.precision == 'int8':
         form = 'int8_cpu' if options.target == 'cpu' else 'int8'
     output = _onnx_path(model, form, options)
-    write_in_form(model, output, form, pictures, options.size)
+    rest = _rest(options) if form == 'int8' else 'fp16'
+    write_in_form(model, output, form, pictures, options.size, rest)
     calibrated = f', calibrated on {len(pictures)} images' if pictures else ''
-    print(f'wrote {output}: {_FORM_NAMES[form]}{calibrated}')
+    name = f'{_FORM_NAMES[form]}{", the rest FP32 for TensorRT 8" if rest == "fp32" else ""}'
+    print(f'wrote {output}: {name}{calibrated}')
     print(describe_agreement(model, output, pictures, options.size), flush=True)
     if form == 'int8_cpu':
         _report_cpu_gain(model, output, options)
     if options.scoring:
         print(describe_scores(model, output, options.scoring, options.size), flush=True)
     return output
+
+
+def _rest(options: BuildEngineOptions) -> Literal['fp16', 'fp32']:
+    """Return what an INT8 model leaves in floating point for the TensorRT that it is made for."""
+    if options.target == 'tensorrt8':
+        return 'fp32'
+    try:
+        return 'fp16' if is_strongly_typed(load_tensorrt()) else 'fp32'
+    except EngineUnavailable:
+        return 'fp16'
 
 
 def _report_cpu_gain(model: Path, output: Path, options: BuildEngineOptions) -> None:

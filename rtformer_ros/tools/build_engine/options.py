@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TYPE_CHECKING
+from typing import get_args, Literal, TYPE_CHECKING
 
 from rtformer_ros.engines import BuildOptions
 from rtformer_ros.errors import ConfigError
@@ -18,7 +18,7 @@ from rtformer_ros.tools.command_line import parse_size
 if TYPE_CHECKING:
     from rtformer_ros.training.datasets.open_dataset import Split
 
-Int8Target = Literal['tensorrt', 'cpu']
+Int8Target = Literal['tensorrt', 'tensorrt8', 'cpu']
 PlanPrecision = Literal['auto', 'fp16', 'fp32', 'int8']
 
 _PLAN_SUFFIXES = ('.engine', '.plan')
@@ -171,10 +171,11 @@ def _add_model_options(model: argparse._ArgumentGroup) -> None:
     model.add_argument(
         '--for',
         dest='target',
-        choices=('tensorrt', 'cpu'),
+        choices=get_args(Int8Target),
         default='tensorrt',
         help='cpu: MODEL_int8_cpu.onnx, in the form that ONNX Runtime and OpenVINO run fast; '
-        'default: %(default)s',
+        'tensorrt8: with the rest in FP32, as TensorRT 8 (JetPack 6.0) reads it; '
+        'default: %(default)s, in the form for the TensorRT that is here, if any',
     )
     model.add_argument('--calibration', type=Path, metavar='FOLDER', help='images, for INT8')
     model.add_argument(

@@ -19,13 +19,10 @@ from rtformer_ros.engines.tensorrt.bindings import load_tensorrt, version_text
 from rtformer_ros.engines.tensorrt.memory import read_memory
 from rtformer_ros.engines.tensorrt.plans.cache_folder import default_cache_folder
 from rtformer_ros.engines.tensorrt.run.open_cuda import open_cuda
-from rtformer_ros.errors import EngineError
+from rtformer_ros.errors import EngineError, pip_install
 from rtformer_ros.tools.verify_gpu.conditions import gpu_clock_folder, output_of
 
-_INSTALL = (
-    "pip install 'numpy<2' onnx onnxruntime tqdm (on Ubuntu 24.04 in a venv with "
-    '--system-site-packages)'
-)
+_INSTALL = pip_install('onnx', 'onnxruntime', 'tqdm')
 # Where JetPack and Debian put the bindings, which are made for the Python in the path.
 _SYSTEM_BINDINGS = '/usr/lib/python3.*/dist-packages/tensorrt'
 _LEAST_DISK_MIB = 1024

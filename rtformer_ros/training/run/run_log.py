@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from rtformer_ros.errors import pip_install
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.training.metrics import SCORE_TITLES, ValidationScores
 from rtformer_ros.training.run.curves import draw_curves
@@ -109,7 +110,7 @@ class RunLog:
             draw_curves(self._folder)
         except ImportError:
             self._can_draw = False
-            self.say('no curves.png: matplotlib is missing (python3 -m pip install matplotlib)')
+            self.say(f'no curves.png: matplotlib is missing; {pip_install("matplotlib")}')
 
     def _append(self, name: str, row: dict[str, float]) -> None:
         if self._folder is None:
@@ -149,7 +150,7 @@ def _open_board(folder: Path, first: int, say: Callable[[str], None]) -> Any:
     try:
         tensorboard = import_module('tensorboardX')
     except ModuleNotFoundError:
-        say('no TensorBoard curves: tensorboardX is missing (python3 -m pip install tensorboardX)')
+        say(f'no TensorBoard curves: tensorboardX is missing; {pip_install("tensorboardX")}')
         return None
     # TensorBoard hides what earlier files hold from that step on.
     purge_step = first + 1 if first else None

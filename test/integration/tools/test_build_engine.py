@@ -8,6 +8,7 @@ from pathlib import Path
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 from closed_form_models import brightest_channel, RGB_LABELS
 import cv2
@@ -18,15 +19,18 @@ import onnxruntime
 from plan_workbench import TARGET
 import pytest
 from rtformer_ros.deploy.graph_precision import precision_of
+from rtformer_ros.deploy.operators.check import check_operators
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.engines.tensorrt.build.find_or_build import prepare_plan
 from rtformer_ros.engines.tensorrt.plans.cache import PlanCache
 from rtformer_ros.engines.tensorrt.plans.record import read_record
 from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.model_metadata import ModelMetadata
+from rtformer_ros.tools.build_engine import __main__ as tool
 from rtformer_ros.tools.build_engine import cpu_gain
 from rtformer_ros.tools.build_engine.__main__ import main
 from rtformer_ros.tools.build_engine.cpu_gain import CpuGain, LEAST_GAIN
+from rtformer_ros.tools.build_engine.options import parse_build_engine_options
 import yaml
 
 
@@ -176,6 +180,30 @@ def test_a_quantised_model_is_made_and_what_it_loses_is_told(tmp_path, streets):
     changed = onnx.load(made)
     assert precision_of(changed) == 'int8'
     assert any(entry.key == 'rtformer_ros.labels' for entry in changed.metadata_props)
+
+
+def test_a_quantised_model_for_tensorrt_8_has_nothing_that_it_refuses(tmp_path, streets):
+    options = ['--onnx-only', '--precision', 'int8', '--calibration', streets]
+    made = {}
+    for target in ('tensorrt', 'tensorrt8'):
+        made[target] = tmp_path / f'{target}.onnx'
+        how = ['--calibration-limit', '1', '--for', target, '--output', made[target]]
+        done = run_tool('', *options, *how, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert ('INT8, the rest FP32 for TensorRT 8, cal' in done.stdout) == (target[-1] == '8')
+    assert check_operators(made['tensorrt8'], '8.6') == []
+    assert check_operators(made['tensorrt'], '10') == []
+    [advice] = {each.advice for each in check_operators(made['tensorrt'], '8.6') if each.operator}
+    assert advice.endswith('(build_engine --precision int8 --for tensorrt8)')
+
+
+@pytest.mark.parametrize(('version', 'rest'), [('8.6.2', 'fp32'), ('10.3.0', 'fp16')])
+def test_a_quantised_model_is_made_for_the_tensorrt_that_is_here(monkeypatch, version, rest):
+    options = parse_build_engine_options(['m.onnx', '--precision', 'int8', '--calibration', '.'])
+    assert tool._rest(options) == 'fp16', 'without any'
+    bindings = SimpleNamespace(__name__='tensorrt', __version__=version)
+    monkeypatch.setattr(tool, 'load_tensorrt', lambda: bindings)
+    assert tool._rest(options) == rest
 
 
 def test_a_quantised_model_for_cpus_is_made_compared_and_opened_by_openvino_too(tmp_path, streets):

@@ -8,6 +8,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from rtformer_ros.tools.benchmark.report import GET_MATPLOTLIB
 from rtformer_ros.tools.verify_gpu.document import markdown_of, write_documents
 from rtformer_ros.tools.verify_gpu.installation import InstalledItem
 from rtformer_ros.tools.verify_gpu.power import Power
@@ -178,7 +179,7 @@ def test_without_matplotlib_it_says_what_to_type(tmp_path, monkeypatch):
     # One that a run before has left would show other figures.
     assert not picture.exists()
     text = (tmp_path / 'orin.md').read_text()
-    assert 'sudo apt-get install python3-matplotlib, or pip install matplotlib' in text
+    assert GET_MATPLOTLIB in text
     assert '(orin.png)' not in text
 
 

@@ -37,6 +37,7 @@ from rtformer_ros.errors import (
     EngineBuildOutOfMemory,
     EngineError,
     EngineUnavailable,
+    pip_install,
     RtformerError,
 )
 from rtformer_ros.processes.lifeline import end_with_standard_input
@@ -90,8 +91,7 @@ def _translated(error: Exception, job: CompileJob) -> RtformerError:
         return EngineUnavailable(
             'models are brought to the form that TensorRT takes with onnx, and plans are compared '
             f'with ONNX Runtime, but {error.name or "one of them"} does not load here ({error}); '
-            "install both, and keep NumPy below 2 for ROS: pip install 'numpy<2' onnx onnxruntime "
-            '(on Ubuntu 24.04 in a venv with --system-site-packages)'
+            f'install both, and keep NumPy below 2 for ROS: {pip_install("onnx", "onnxruntime")}'
         )
     if isinstance(error, OSError):
         return EngineError(

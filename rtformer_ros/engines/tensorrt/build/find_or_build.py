@@ -253,6 +253,7 @@ def _job(request: EngineRequest, key: PlanKey) -> CompileJob:
         network_size=request.network_size,
         labels=request.labels.to_dict() if request.labels else None,
         frame_encoding=request.frame_encoding,
+        release=key.target.release,
     )
 
 

@@ -9,6 +9,7 @@ import json
 from typing import Any, TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rtformer_ros.deploy.operators.tables import Release
     from rtformer_ros.engines.precision import CompilePrecision
 
 
@@ -22,7 +23,8 @@ class CompileJob:
     as LabelSet.to_dict gives them, None for the model's own; plan_fd, timing_fd: descriptors of
     files, inherited: an empty one for the plan, one that holds the timing cache and takes the new.
     work_folder: for temporary files; the parent removes it. frame_encoding: of the frames that
-    the plan takes, '' for images of the network's size.
+    the plan takes, '' for images of the network's size. release: whose table of operators a graph
+    that is refused is held against.
     The other fields are those of BuildOptions.
     """
 
@@ -37,6 +39,7 @@ class CompileJob:
     timing_fd: int = -1
     work_folder: str = ''
     frame_encoding: str = ''
+    release: Release = '10'
 
     def to_line(self) -> str:
         """Return one line of JSON."""

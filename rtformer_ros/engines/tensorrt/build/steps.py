@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     import numpy.typing as npt
+    from rtformer_ros.deploy.operators.tables import Release
     from rtformer_ros.engines.frames.camera_frame import CameraFrame
     from rtformer_ros.engines.precision import BuilderPrecision
     from rtformer_ros.engines.tensorrt.build.builder import BuiltPlan
@@ -101,7 +102,7 @@ def compile_model(job: CompileJob, watch: BuildWatch, steps: CompileSteps) -> Co
         timings = _read_fd(job.timing_fd)
         built = steps.build_plan(graph.path, precision, options, watch, timings, graph.shapes)
     except EngineBuildError as error:
-        raise type(error)(f'{error}{_findings(graph)}') from error
+        raise type(error)(f'{error}{_findings(graph, job.release)}') from error
     _write_fd(job.plan_fd, built.plan)
     _write_fd(job.timing_fd, built.timing_cache)
     watch.report(BuildProgress('comparing the plan with ONNX Runtime', -1, 0))
@@ -125,13 +126,13 @@ def _check_precision(job: CompileJob, graph: CompileGraph) -> None:
         )
 
 
-def _findings(graph: CompileGraph) -> str:
-    """Return what is known to be refused of a graph, '' where nothing is."""
+def _findings(graph: CompileGraph, release: Release) -> str:
+    """Return what a release is known to refuse of a graph, '' where that is nothing."""
     # Imports onnx, whose absence is reported to the parent like any other failure.
     from rtformer_ros.deploy.operators.check import check_operators
 
     try:
-        found = check_operators(graph.path)
+        found = check_operators(graph.path, release)
     except ModelError:
         return ''
     # For these TensorRT was told their sizes.

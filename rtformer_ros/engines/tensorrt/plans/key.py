@@ -19,6 +19,7 @@ from rtformer_ros.model_metadata import ModelMetadata
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rtformer_ros.deploy.operators.tables import Release
     from rtformer_ros.engines.request import EngineRequest
 
 # Raise it when the same model and options would be compiled to another plan than before.
@@ -32,6 +33,11 @@ class Target:
 
     tensorrt_version: str
     gpu: Gpu
+
+    @property
+    def release(self) -> Release:
+        """Return which of the tables of operators holds for this TensorRT."""
+        return '8.6' if self.tensorrt_version.startswith('8.') else '10'
 
 
 @dataclass(frozen=True)

@@ -182,7 +182,7 @@ def load_cudart() -> ModuleType:
     raise EngineUnavailable(
         f'cuda-python does not load ({"; ".join(failures)}); install it in the version of the '
         'CUDA here: pip install "cuda-python==12.6.*" (JetPack 6.1 and 6.2; 12.2.* on JetPack '
-        '6.0, 13.0.* on 7), or PyTorch with CUDA'
+        '6.0; 13.0.* on 7, in a venv with --system-site-packages), or PyTorch with CUDA'
     )
 
 

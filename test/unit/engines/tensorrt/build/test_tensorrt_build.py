@@ -12,7 +12,7 @@ import time
 from compiler_calls import compile_with
 from foreign_onnx import write_raw
 import onnx
-from plan_workbench import write_model
+from plan_workbench import other_machine, write_model
 import pytest
 from rtformer_ros.engines import BuildWatch
 from rtformer_ros.errors import (
@@ -168,6 +168,18 @@ def test_an_error_of_the_build_tells_what_the_graph_has_that_is_refused(bench):
     request = bench.request(labels=LabelSet.generic(3), precision='fp32')
     with pytest.raises(EngineBuildError, match=r'odd.*refuse of this model:.*bytes_inside'):
         bench.prepare(request, raises=['EngineBuildError', 'odd'])
+
+
+@pytest.mark.parametrize(('version', 'is_told'), [('8.6.2', True), ('10.3.0.26', False)])
+def test_a_graph_is_held_against_the_release_that_refused_it(bench, version, is_told):
+    model = onnx.load(bench.model)
+    model.opset_import[0].version = 18
+    onnx.save(model, bench.model)
+    with pytest.raises(EngineBuildError, match='odd') as caught:
+        bench.prepare(
+            target=other_machine(tensorrt_version=version), raises=['EngineBuildError', 'odd']
+        )
+    assert ('it is of opset 18; TensorRT 8.6 takes 7 to 17' in str(caught.value)) == is_told
 
 
 def test_a_disk_that_is_full_is_told_at_once(bench, monkeypatch):
