@@ -81,6 +81,11 @@ def measure_stream(setup: NodeSetup, case: StreamCase) -> StreamMeasurement:
                 report = play_stream(processes, NODE, case)
         except RtformerError as error:
             return replace(row, missing=_reason(processes, error), has_failed=True)
+    encoding, detail = setup.frame_encoding, report['status'].get('engine detail', '')
+    if encoding and f'frames of {encoding} as they come' not in detail:
+        # The node does not wait for what takes them, and these would be other figures.
+        why = f'the node prepared its frames of {encoding} on the host: {detail}'
+        return replace(row, missing=why, has_failed=True)
     return _with_figures(row, case, report, watch)
 
 

@@ -10,8 +10,10 @@ import os
 
 from closed_form_models import brightest_channel
 import cv2
+from foreign_onnx import ForeignModel
 from gpu_on_cpu import stand_in_for_gpu
 import pytest
+from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.tools.benchmark.streams import StreamCase
 from rtformer_ros.tools.verify_gpu import __main__ as verify_gpu
 from rtformer_ros.tools.verify_gpu import measurements, streams
@@ -55,6 +57,21 @@ def test_a_stream_of_yuv_goes_into_the_engine_as_it_comes(models):
     assert (row.node, row.encoding) == ('onnxruntime, FP32, frames as they come', 'nv12')
     assert 'frames of nv12 as they come' in row.engine_detail
     assert 0 <= row.lost < row.sent
+
+
+def test_frames_that_the_host_prepared_are_no_figures_of_those_that_come_as_they_are(tmp_path):
+    labels = LabelSet.generic(4, 'four').to_dict()
+    model = ForeignModel(shape=('n', 3, 48, 64)).write(
+        tmp_path / 'foreign.onnx',
+        {'input': {'layout': 'nchw_float'}, 'output': 'logits', 'labels': labels},
+    )
+    setup = NodeSetup(
+        model, 'foreign', 'FP32', engine='onnxruntime', threads=1, frame_encoding='nv12'
+    )
+    row = measure_stream(setup, replace(CASE, encoding='nv12', outputs=('mask',)))
+    assert row.has_failed
+    assert row.p50_ms is None
+    assert row.missing.startswith('the node prepared its frames of nv12 on the host: ONNX Runt')
 
 
 def test_a_node_whose_engine_does_not_open_says_why(models):

@@ -211,8 +211,8 @@ def _set_shapes(
         profile.set_shape(name, each.smallest, each.usual, each.largest)
     if config.add_optimization_profile(profile) < 0:
         raise EngineBuildError(f'TensorRT refuses the sizes of frames for {onnx_path}')
-    # From 10 on contexts share profiles by themselves.
-    if not is_strongly_typed(trt):
+    # From 10 on contexts share profiles by themselves; on 8.5 one size runs at a time.
+    if not is_strongly_typed(trt) and hasattr(trt.PreviewFeature, 'PROFILE_SHARING_0806'):
         config.set_preview_feature(trt.PreviewFeature.PROFILE_SHARING_0806, True)
 
 

@@ -17,8 +17,12 @@ PIXELS = {
     'nv12': {'pairs': 960, 'chroma_height': 540},
 }
 FORMS = (('fp32', 'auto'), ('fp32', 'fp32'), ('fp16', 'auto'), ('int8', 'auto'))
-WHOLE = list(itertools.product(PIXELS, FORMS))
-FEW = [('nv12', ('fp32', 'auto'))]
+SLIM, BASE = ('slim', (360, 480)), ('base', (512, 1024))
+WHOLE = [
+    *itertools.product([SLIM], PIXELS, FORMS),
+    *itertools.product([BASE], ['nv12'], FORMS),
+]
+FEW = [(SLIM, 'nv12', ('fp32', 'auto'))]
 SIZE = {'height': 1080, 'width': 1920}
 
 
@@ -29,8 +33,8 @@ def pytest_generate_tests(metafunc):
 
 
 def test_a_plan_for_frames_of_any_size_is_built_at_the_first_attempt(bench, exports, frames):
-    encoding, (form, asked) = frames
-    model = exports.get('slim', (360, 480), form)
+    network, encoding, (form, asked) = frames
+    model = exports.get(*network, form)
     request = bench.request(model, precision=asked, frame_encoding=encoding)
     prepared = bench.prepare(request)
     assert prepared.is_new
