@@ -217,7 +217,7 @@ def frame(images):
 
 
 def test_frames_that_were_not_asked_for_are_refused(engine, images, frame):
-    assert engine.frame_encodings == frozenset()
+    assert (engine.frame_encodings, engine.awaited_frames) == (frozenset(), '')
     with pytest.raises(ImageError, match='takes no frames of bgr8, but of none; decode'):
         engine.infer_frame(frame)
     assert len(engine.infer(images(1))) == 1

@@ -46,8 +46,13 @@ if TYPE_CHECKING:
     from rtformer_ros.ros.interface.settings import FrameSettings, ModelSettings
     from rtformer_ros.ros.model.state import LoaderState
 
-# A compiler times the kernels of the device, which must have no other work while it does.
-_FALLBACK_VALUES: Mapping[str, ParameterValue] = {'device': 'cpu', 'precision': 'auto'}
+# A compiler times the kernels of the device, which must have no other work while it does; a CPU
+# prepares frames faster than it computes graphs that take them.
+_FALLBACK_VALUES: Mapping[str, ParameterValue] = {
+    'device': 'cpu',
+    'precision': 'auto',
+    'frame_encoding': 'none',
+}
 
 
 class ModelLoader:

@@ -120,6 +120,23 @@ def test_the_first_plan_ends_the_wait_of_a_first_start(peer, model, frames, star
     send()
 
 
+def test_a_fallback_prepares_frames_on_the_host(peer, model, frames, start, send):
+    model.path.with_suffix('.verdict').unlink()
+    start(engine_fallback='onnxruntime')
+    peer.watch_diagnostics()
+    wait_for_compiler(peer, model)
+    send()
+    status = peer.wait_for_diagnostic(lambda s: 'fills in' in s.message, 'the fallback')
+    assert 'as they come' not in values_of(status)['engine detail']
+    assert peer.get_parameter('frame_encoding') == 'bgr8'
+    model.decide('done')
+    frames.decide('done')
+    peer.wait_for_diagnostic(
+        lambda s: values_of(s)['engine detail'].endswith('frames too'), 'the frames'
+    )
+    send()
+
+
 def test_another_model_ends_the_build_for_frames(peer, models, frames, start, send):
     node = start()
     wait_for_compiler(peer, frames)
