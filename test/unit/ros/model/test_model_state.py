@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The states of the model loader, and what their status says."""
 
+from pathlib import Path
+
 import pytest
-from rtformer_ros.engines import BuildProgress
+from rtformer_ros.engines import BuildProgress, EngineDescription
+from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.ros.interface.node_settings import NodeSettings
 from rtformer_ros.ros.interface.parameters import SPECS
 from rtformer_ros.ros.model.state import (
@@ -120,6 +123,15 @@ def test_frames_are_added_to_a_model_that_runs_on():
     assert keep_model(failed, NEW) == failed
     # Who asks for another model in the meantime gets that.
     assert start_build(state, OTHER.model) == RunningWhileBuilding(NEW, OTHER.model)
+
+
+def test_frames_that_the_engine_does_not_take_are_a_warning():
+    engine = EngineDescription(
+        'tensorrt', 'cuda:0', Path('m.onnx'), 48, 64, LabelSet.generic(2), frames_refused='odd'
+    )
+    assert status_of(Running(NEW), engine, None).warning == 'frames are prepared on the host: odd'
+    failed = status_of(Running(NEW, 'odd too'), engine, None)
+    assert failed.warning == 'a build failed: odd too'
 
 
 def test_engines_that_were_passed_over_are_a_build_error():
