@@ -24,6 +24,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 import sys
+import time
 
 from rtformer_ros.engines import BuildProgress, BuildWatch
 from rtformer_ros.engines.reduced_precision.int8_file import CPU_ENDING
@@ -159,7 +160,7 @@ def _verify(
     output: Path | None,
 ) -> int:
     """Measure all models, print the tables and keep the report up to date all the while."""
-    left_out = trials[0].scope.left_out
+    started_s, left_out = time.monotonic(), trials[0].scope.left_out
     made_at = datetime.now(timezone.utc).isoformat(timespec='seconds')
     report = GpuReport(made_at, conditions(gpu), (), items, (), left_out, is_complete=False)
     print(f'{format_values(report.conditions)}\n{format_values(gpu_state())}', flush=True)
@@ -167,11 +168,11 @@ def _verify(
         print('\n'.join(['', '--quick leaves out:', *(f'  {each}' for each in left_out)]))
     for row in (row for trial in trials for row in measure(trial)):
         print(f'{row.model}: {row.name}: {row.missing or "done"}', file=sys.stderr)
-        report = _with_row(report, row)
+        report = replace(_with_row(report, row), took_s=round(time.monotonic() - started_s, 1))
         _write(output, report)
     report = replace(report, is_complete=True)
     _write(output, report)
-    print(report.text())
+    print(f'{report.text()}\n\nit took {report.took_s:.0f} s')
     print(f'\nafter the last measurement:\n{format_values(gpu_state())}')
     is_wrong = any(row.is_wrong for row in report.measurements)
     return 1 if is_wrong or any(row.has_failed for row in report.rows) else 0

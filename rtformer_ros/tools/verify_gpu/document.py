@@ -70,7 +70,7 @@ def markdown_of(report: GpuReport, picture: str) -> str:
     state = next((row.state for row in reversed(report.measurements) if row.state), {})
     parts = [
         f'# RTFormer on {gpu}',
-        f'`verify_gpu`, {report.made_at}.{_caveats(report)}',
+        f'`verify_gpu`, {report.made_at}, took {report.took_s:.0f} s.{_caveats(report)}',
         picture,
         *_tables(report),
         *_section('Not measured', list(report.gaps())),

@@ -144,7 +144,8 @@ class GpuReport:
     All measurements of a run of verify_gpu, and what was installed.
 
     made_at: ISO 8601, UTC. left_out: what --quick does not measure. is_complete: False as long as
-    the run goes on, and in what is left of one that was ended.
+    the run goes on, and in what is left of one that was ended. took_s: seconds until then, those
+    for compiling among them.
     """
 
     made_at: str
@@ -154,6 +155,7 @@ class GpuReport:
     streams: tuple[StreamMeasurement, ...] = ()
     left_out: tuple[str, ...] = ()
     is_complete: bool = True
+    took_s: float = 0.0
 
     @property
     def rows(self) -> tuple[Row, ...]:

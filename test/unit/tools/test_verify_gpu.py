@@ -184,9 +184,12 @@ def test_runtimes_are_measured_and_reported(gpu, small, tmp_path, capsys):
     [stream] = data['streams']
     assert stream['missing'].startswith('the plan could not be kept')
     assert data['is_complete'] is True
+    # All calls, and more.
+    assert data['took_s'] >= sum(row['timing']['p50_ms'] for row in rows) * 2 / 1e3
     printed = capsys.readouterr().out
     assert 'Orin (compute capability 8.7' in printed
     assert 'TensorRT FP16, CUDA graph' in printed
+    assert f'it took {data["took_s"]:.0f} s\n' in printed
     gpu.shift = 1
     assert verify_gpu.main(['--model', str(small), '--runs', '1']) == 1
     assert 'WRONG, at least 99% is expected' in capsys.readouterr().out

@@ -40,13 +40,18 @@ ITEMS = (
     InstalledItem('tqdm', 'none', 'pip install tqdm', is_needed=False),
 )
 REPORT = GpuReport(
-    '2026-01-01T00:00:00+00:00', {'GPU': 'Orin', 'TensorRT': '10.3.0'}, RUNTIMES, ITEMS, STREAMS
+    '2026-01-01T00:00:00+00:00',
+    {'GPU': 'Orin', 'TensorRT': '10.3.0'},
+    RUNTIMES,
+    ITEMS,
+    STREAMS,
+    took_s=170.6,
 )
 GOLDEN = """\
 # RTFormer on Orin
 
-`verify_gpu`, 2026-01-01T00:00:00+00:00. **Wrong**: TensorRT FP16, plain, batch 4. **Failed**: \
-TensorRT INT8, plain.
+`verify_gpu`, 2026-01-01T00:00:00+00:00, took 171 s. **Wrong**: TensorRT FP16, plain, batch 4. \
+**Failed**: TensorRT INT8, plain.
 
 the picture
 
@@ -115,7 +120,9 @@ def test_what_is_not_whole_says_so():
     left_out = ('FP32 and INT8', 'PyTorch')
     report = GpuReport('now', {}, (), left_out=left_out, is_complete=False)
     lines = markdown_of(report, '').splitlines()
-    assert lines[2] == '`verify_gpu`, now. **Not complete**: the run goes on, or was ended.'
+    assert (
+        lines[2] == '`verify_gpu`, now, took 0 s. **Not complete**: the run goes on, or was ended.'
+    )
     index = lines.index('## Left out by --quick')
     assert lines[index + 2 : index + 4] == ['- FP32 and INT8', '- PyTorch']
     assert '## Not measured' not in lines
