@@ -72,6 +72,24 @@ class RosPeer:
         self.node.create_subscription(kind, topic, messages.append, qos(reliable, depth))
         return messages
 
+    def wait_until_heard(self, publisher: Any) -> None:
+        """
+        Wait until the one subscription of a topic asks for what our publisher offers, and hears.
+
+        Within a second of hearing of our publisher the node subscribes anew, as reliably as that;
+        what is sent in between is lost, which a camera that goes on sending does not mind.
+        """
+        topic, wanted = publisher.topic_name, publisher.qos_profile.reliability
+
+        def is_heard() -> bool:
+            asked = self.node.get_subscriptions_info_by_topic(topic)
+            return [each.qos_profile.reliability for each in asked] == [wanted]
+
+        self.wait_for(is_heard, f'the node to hear {topic} for good')
+        self.wait_for(publisher.get_subscription_count, f'the subscription to {topic} to meet')
+        # The node's side of the match may come a moment after ours.
+        self.spin_for(0.3)
+
     def watch_diagnostics(self) -> None:
         self.node.create_subscription(
             DiagnosticArray, '/diagnostics', lambda m: self.diagnostics.extend(m.status), 10
@@ -194,22 +212,8 @@ class Camera:
         raise AssertionError('nothing came of 60 images')
 
     def calibrate(self, info: CameraInfo) -> None:
-        """
-        Publish a CameraInfo that the node is sure to hear.
-
-        Within a second of hearing of our publisher the node subscribes anew, as reliably as that;
-        what is sent in between is lost, which a camera that goes on sending does not mind.
-        """
-        node, topic = self._peer.node, self.infos.topic_name
-        wanted = self.infos.qos_profile.reliability
-
-        def is_heard() -> bool:
-            asked = node.get_subscriptions_info_by_topic(topic)
-            return [each.qos_profile.reliability for each in asked] == [wanted]
-
-        self._peer.wait_for(is_heard, f'the node to hear {topic} for good')
-        self._peer.wait_for(self.infos.get_subscription_count, 'the subscription to meet')
-        self._peer.spin_for(0.3)
+        """Publish a CameraInfo that the node is sure to hear."""
+        self._peer.wait_until_heard(self.infos)
         self.infos.publish(info)
         self._peer.spin_for(0.3)
 

@@ -8,6 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from rclpy.exceptions import InvalidHandle
 from rtformer_ros.ros.input.stamp import stamp_ns
 from rtformer_ros.ros.interface.qos import (
     input_profile,
@@ -89,6 +90,28 @@ class DepthInput:
             if settings.qos != self._settings.qos:
                 self.stop()
             self._settings = settings
+
+    def take_arrived(self) -> None:
+        """
+        Keep the depth images that have arrived and whose callbacks have not run yet.
+
+        An executor that finds an image and its depth at once may run the image's callback first.
+        Call it in the thread that runs the callbacks.
+        """
+        with self._lock:
+            subscription = self._subscription
+        if subscription is None:
+            return
+        try:
+            with subscription.handle:
+                for _ in range(_KEPT):
+                    taken = subscription.handle.take_message(Image, subscription.raw)
+                    if taken is None:
+                        return
+                    self._keep(taken[0])
+        except InvalidHandle:
+            # Another thread has just removed the subscription.
+            return
 
     def find(self, header: Header, earlier: Image | None = None) -> Image | None:
         """

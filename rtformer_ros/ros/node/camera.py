@@ -280,7 +280,9 @@ class Camera:
         cause = self._why_not(frame)
         if cause:
             self.drop(cause)
-        elif queue.put(self, frame):
+            return
+        self._depth.take_arrived()
+        if queue.put(self, frame):
             self.drop('newer frame')
 
     def _why_not(self, frame: ReceivedImage) -> str:
