@@ -53,6 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
         # Its threads beside those of PyTorch and ONNX Runtime in one process, which then forks,
         # have crashed it. Nodes and tools that tests start load it as users' do.
         sys.modules['openvino'] = None  # type: ignore[assignment]
+    # Several workers share few cores, where threads that wait for each other cost more than they
+    # bring: they spin. Tests that want more say so.
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
     lock, domain_id = _take_domain()
     config.add_cleanup(lambda: os.close(lock))
     logs = tempfile.TemporaryDirectory(prefix='rtformer_ros_log_')

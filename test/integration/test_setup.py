@@ -9,6 +9,7 @@ from dataclasses import replace
 import json
 import os
 from pathlib import Path
+import shutil
 import subprocess
 import sys
 
@@ -28,7 +29,30 @@ FITTING = interpreters.Interpreter('/usr/bin/python3', (3, 11), 'x86_64', True, 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """Return a clone whose requirements are empty, so that pip has nothing to fetch."""
-    root = tmp_path / 'clone'
+    return bare_clone(tmp_path / 'clone')
+
+
+@pytest.fixture(scope='module')
+def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a clone and a copy of it as it was after its set-up, which takes seconds."""
+    folder = tmp_path_factory.mktemp('set_up')
+    root, copy = bare_clone(folder / 'clone'), folder / 'copy'
+    done = run_setup(root, 'demo', PYTHON=base_python())
+    assert done.returncode == 0, done.stderr
+    shutil.copytree(root, copy, symlinks=True)
+    return root, copy
+
+
+@pytest.fixture
+def made_clone(kept: tuple[Path, Path]) -> Path:
+    """Return a clone that has been set up for the demo, as if just now and where it is."""
+    root, copy = kept
+    shutil.rmtree(root, ignore_errors=True)
+    shutil.copytree(copy, root, symlinks=True)
+    return root
+
+
+def bare_clone(root: Path) -> Path:
     (root / 'requirements').mkdir(parents=True)
     for name in ('runtime', 'ros-jazzy', 'demo', 'smoke', 'test', 'constraints'):
         (root / 'requirements' / f'{name}.txt').write_text('# nothing\n')
@@ -86,8 +110,8 @@ def test_a_command_runs_in_the_environment_and_the_second_time_nothing_is_made(
 @pytest.mark.parametrize(
     'harm', ['requirements changed', 'broken off', 'moved', 'interpreter gone', 'profile']
 )
-def test_what_changed_is_done_again(clone: Path, harm: str) -> None:
-    assert run_setup(clone, 'demo', PYTHON=base_python()).returncode == 0
+def test_what_changed_is_done_again(made_clone: Path, tmp_path: Path, harm: str) -> None:
+    clone = made_clone
     state = clone / '.venv' / 'setup.json'
     marker = clone / '.venv' / 'marker'
     marker.touch()
@@ -97,7 +121,7 @@ def test_what_changed_is_done_again(clone: Path, harm: str) -> None:
     elif harm == 'broken off':
         state.write_text(json.dumps({**json.loads(state.read_text()), 'busy': True}))
     elif harm == 'moved':
-        clone = clone.rename(clone.with_name('moved clone'))
+        clone = clone.rename(tmp_path / 'moved clone')
     elif harm == 'interpreter gone':
         (clone / '.venv' / 'bin' / 'python').unlink()
     else:
@@ -112,8 +136,8 @@ def test_what_changed_is_done_again(clone: Path, harm: str) -> None:
     assert again.stderr == f'setup: .venv has all that {profile} needs\n'
 
 
-def test_a_failed_download_keeps_what_was_there(clone: Path) -> None:
-    assert run_setup(clone, 'demo', PYTHON=base_python()).returncode == 0
+def test_a_failed_download_keeps_what_was_there(made_clone: Path) -> None:
+    clone = made_clone
     (clone / '.venv' / 'marker').touch()
     requirement = clone / 'requirements' / 'test.txt'
     requirement.write_text(f'{clone}/no_such_wheel-1-py3-none-any.whl\n')

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -60,15 +61,14 @@ def _generated_prefix() -> Path:
     in_venv = sys.prefix != sys.base_prefix
     folder = Path(sys.prefix) if in_venv else Path.home() / '.cache' / 'rtformer_ros'
     prefix = folder / 'generated_messages' / f'vision_msgs_{_digest(version)}'
-    if not prefix.is_dir():
-        prefix.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=prefix.parent) as scratch:
-            _generate(Path(scratch))
-            try:
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    # The first of several workers makes them, the others wait.
+    with (prefix.parent / 'lock').open('w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not prefix.is_dir():
+            with tempfile.TemporaryDirectory(dir=prefix.parent) as scratch:
+                _generate(Path(scratch))
                 (Path(scratch) / 'install').rename(prefix)
-            except OSError:  # another run was quicker
-                if not prefix.is_dir():
-                    raise
     return prefix
 
 

@@ -71,9 +71,9 @@ VISIBLE: dict[str, tuple[str, object, list]] = {
 
 
 @pytest.mark.parametrize('name', VISIBLE)
-def test_change_is_seen_in_the_next_frame(name, peer, camera, start_node):
+def test_change_is_seen_in_the_next_frame(name, peer, camera, shared_node):
+    del shared_node
     topic, value, expected = VISIBLE[name]
-    start_node()
     stream = Stream(peer, camera, topic)
     assert column_values(stream.pixels()) != expected
     result = peer.set_parameter(name, value)
@@ -279,10 +279,10 @@ def test_topics_are_offered_and_withdrawn(peer, camera, start_node):
 
 
 @pytest.mark.parametrize('topic', tunable_topics())
-def test_output_qos_changes(topic, peer, start_node):
+def test_output_qos_changes(topic, peer, shared_node):
     from rclpy.qos import ReliabilityPolicy
 
-    start_node()
+    del shared_node
     full_name = f'{NODE}/{topic}'
 
     def offered() -> list:
@@ -351,8 +351,7 @@ def test_every_parameter_that_can_change_has_a_test_above():
         ('overlay_alpha', 'much', 'a floating-point number'),
     ],
 )
-def test_bad_value_is_refused_with_what_is_allowed(name, value, reason, peer, camera, start_node):
-    node = start_node()
+def test_bad_value_is_refused_with_what_is_allowed(name, value, reason, peer, camera, shared_node):
     stream = Stream(peer, camera, 'mask')
     before = peer.get_parameter(name)
     result = peer.set_parameter(name, value)
@@ -360,7 +359,7 @@ def test_bad_value_is_refused_with_what_is_allowed(name, value, reason, peer, ca
     assert reason.lower() in result.reason.lower()
     assert peer.get_parameter(name) == before
     np.testing.assert_array_equal(stream.pixels(), expected_class_map(three_stripes()))
-    assert node.is_alive
+    assert shared_node.is_alive
 
 
 def test_atomic_set_is_all_or_nothing(peer, camera, models, start_node):
