@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 import fcntl
+from functools import cache
 import os
 from pathlib import Path
 import shutil
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 OPENVINO_TESTS = REPOSITORY / 'test' / 'unit' / 'engines' / 'openvino'
+ARCHITECTURE_TESTS = REPOSITORY / 'test' / 'unit' / 'test_architecture.py'
 # Above 101 the ports of a domain meet those that Linux hands out; the demo takes 50 to 99.
 _DOMAIN_IDS = range(1, 50)
+_LONGEST_VALUE = 200
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,17 +36,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave the folder whose modules import OpenVINO to the run that offers it."""
-    is_left = collection_path == OPENVINO_TESTS and not config.getoption('--openvino')
+    """Leave the folder whose modules import OpenVINO to the run that offers it, and no others."""
+    if config.getoption('--openvino'):
+        is_left = collection_path.suffix == '.py' and not _names_openvino(collection_path)
+    else:
+        is_left = collection_path == OPENVINO_TESTS
     return True if is_left else None
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Leave long values out of the names of tests, which workers send with every report."""
+    is_long = isinstance(val, str | bytes) and len(val) > _LONGEST_VALUE
+    return argname if is_long else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Take the tests that name OpenVINO with --openvino, and all others without."""
     is_wanted = config.getoption('--openvino')
-    others = [item for item in items if ('openvino' in item.nodeid) != is_wanted]
+    others = [item for item in items if _is_of_openvino(item) != is_wanted]
     config.hook.pytest_deselected(items=others)
-    items[:] = [item for item in items if ('openvino' in item.nodeid) == is_wanted]
+    items[:] = [item for item in items if _is_of_openvino(item) == is_wanted]
+
+
+def _is_of_openvino(item: pytest.Item) -> bool:
+    # A name of a file among a test's parameters is not enough: nothing is loaded for it.
+    return 'openvino' in item.nodeid and _names_openvino(item.path)
+
+
+@cache
+def _names_openvino(path: Path) -> bool:
+    return path != ARCHITECTURE_TESTS and 'openvino' in path.read_text(encoding='utf-8').lower()
 
 
 def pytest_configure(config: pytest.Config) -> None:

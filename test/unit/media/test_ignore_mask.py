@@ -60,6 +60,7 @@ GOOD = png(np.random.default_rng(0).integers(0, 256, (40, 50), np.uint8))
         (header_alone(10, 10), 'cannot be decoded'),
         (bytes((1 << 24) + 1), 'more than 16777216 bytes'),
     ],
+    ids=['empty', 'text', 'jpeg', 'cut', 'large', 'no pixels', 'too long'],
 )
 def test_what_is_no_mask_is_refused_without_its_content(tmp_path, content, reason):
     path = tmp_path / 'mask.png'

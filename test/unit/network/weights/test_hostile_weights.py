@@ -6,8 +6,6 @@ from contextlib import suppress
 import json
 import pickle
 
-from hostile_torch import TORCH_FILES, whole_torch_files
-from hostile_weights import PICKLES, SAFETENSORS, whole_weights
 from limited_process import run_limited
 import numpy as np
 import pytest
@@ -17,16 +15,21 @@ from rtformer_ros.network.weights.paddleseg import read_pdparams
 MOST_CHARACTERS = 500
 
 
+def hostile_files(suffix):
+    """Return the files by name. Importing makes them, which collecting tests need not wait for."""
+    from hostile_torch import TORCH_FILES
+    from hostile_weights import PICKLES, SAFETENSORS
+
+    return {'.pdparams': PICKLES, '.safetensors': SAFETENSORS, '.pth': TORCH_FILES}[suffix]
+
+
 def answers_of(paths):
     return json.loads(run_limited('load_hostile_weights', *paths))
 
 
-@pytest.mark.parametrize(
-    ('suffix', 'files'),
-    [('.pdparams', PICKLES), ('.safetensors', SAFETENSORS), ('.pth', TORCH_FILES)],
-)
-def test_what_would_unfold_is_refused_within_the_limits(tmp_path, suffix, files):
-    paths = []
+@pytest.mark.parametrize('suffix', ['.pdparams', '.safetensors', '.pth'])
+def test_what_would_unfold_is_refused_within_the_limits(tmp_path, suffix):
+    paths, files = [], hostile_files(suffix)
     for name, content in files.items():
         paths.append(tmp_path / f'{name}{suffix}')
         paths[-1].write_bytes(content)
@@ -41,6 +44,9 @@ def test_what_would_unfold_is_refused_within_the_limits(tmp_path, suffix, files)
 
 
 def test_good_files_are_read_within_the_limits(tmp_path):
+    from hostile_torch import whole_torch_files
+    from hostile_weights import whole_weights
+
     paths = [*whole_weights(tmp_path), *whole_torch_files(tmp_path)]
     assert answers_of(paths) == {str(path): '3 tensors' for path in paths}
 
@@ -66,7 +72,7 @@ def test_programs_are_read_as_python_reads_them(tmp_path):
 def test_damaged_programs_raise_nothing_but_checkpoint_errors(tmp_path, seed):
     generator = np.random.default_rng(seed)
     path = tmp_path / 'damaged.pdparams'
-    for content in PICKLES.values():
+    for content in hostile_files('.pdparams').values():
         if len(content) > 10_000:
             continue
         damaged = bytearray(content)
