@@ -4,19 +4,23 @@
 A GPU in host memory, under the functions and return values of cuda-python's runtime module.
 
 What is put on a stream is done when the stream is waited for, not before, so that a result that
-is read too early is an old one. Device memory starts as noise.
+is read too early is an old one. Device memory starts as noise. Mapped memory of the host has
+another address on the device.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 import ctypes
+from dataclasses import dataclass
 import enum
 from types import SimpleNamespace
 from typing import Any
 
 ALIGNMENT = 256
 _NOISE = 0xCD
+# Far from where this process has any memory.
+_MAPPED_AT = 1 << 52
 
 
 class Status(enum.IntEnum):
@@ -38,15 +42,47 @@ NAMES = SimpleNamespace(
     ),
     cudaStreamNonBlocking=1,
     cudaHostAllocDefault=0,
+    cudaHostAllocMapped=2,
+    cudaDeviceAttr=enum.IntEnum(
+        'cudaDeviceAttr',
+        {
+            'cudaDevAttrIntegrated': 18,
+            'cudaDevAttrCanMapHostMemory': 19,
+            'cudaDevAttrComputeCapabilityMajor': 75,
+            'cudaDevAttrComputeCapabilityMinor': 76,
+        },
+    ),
     cudaStream_t=int,
     cudaGraph_t=int,
     cudaGraphExec_t=int,
 )
 
 
+@dataclass(frozen=True)
+class Properties:
+    """What a device says of itself."""
+
+    is_integrated: bool = False
+    can_map_host_memory: bool = True
+    capability: tuple[int, int] = (8, 9)
+
+    def value(self, name: str) -> int:
+        """Return an attribute by its name in cudaDeviceAttr."""
+        major, minor = self.capability
+        return {
+            'cudaDevAttrIntegrated': int(self.is_integrated),
+            'cudaDevAttrCanMapHostMemory': int(self.can_map_host_memory),
+            'cudaDevAttrComputeCapabilityMajor': major,
+            'cudaDevAttrComputeCapabilityMinor': minor,
+        }[name]
+
+
+DISCRETE, ORIN = Properties(), Properties(is_integrated=True, capability=(8, 7))
+
+
 class SimulatedCudart:
     """
-    A machine with `device_count` GPUs.
+    A machine with `device_count` GPUs of the same properties.
 
     names: where enums, constants and handle types come from; the real module gives the real ones.
     calls: (function, arguments) in order. failing: status by function, returned by the next call.
@@ -54,8 +90,11 @@ class SimulatedCudart:
 
     __name__ = 'simulated.cudart'
 
-    def __init__(self, names: Any = NAMES, device_count: int = 1) -> None:
+    def __init__(
+        self, names: Any = NAMES, device_count: int = 1, properties: Properties = DISCRETE
+    ) -> None:
         self._names = names
+        self._properties = properties
         self._device_count = device_count
         self._handles = 0x1000
         self._pending: dict[int, list[Callable[[], None]]] = {}
@@ -65,6 +104,7 @@ class SimulatedCudart:
         self.failing: dict[str, Any] = {}
         self.device: dict[int, Any] = {}
         self.pinned: dict[int, Any] = {}
+        self.mapped: dict[int, Any] = {}
 
     def __getattr__(self, name: str) -> Any:
         """Record a call and do it; constants and types are those of `names`."""
@@ -96,8 +136,8 @@ class SimulatedCudart:
         (self._pending[stream] if queue is None else queue).append(work)
 
     def bytes_at(self, address: int, nbytes: int) -> memoryview:
-        """Return device memory, which must be allocated."""
-        for start, block in self.device.items():
+        """Return what the device has at an address, which must be its own or mapped memory."""
+        for start, block in (*self.device.items(), *self.mapped.items()):
             if start <= address and address + nbytes <= start + block.nbytes:
                 return block.view[address - start :][:nbytes]
         raise AssertionError(f'{nbytes} bytes at {address:#x} are not allocated on the device')
@@ -112,6 +152,10 @@ class SimulatedCudart:
     def _cudaSetDevice(self, device: int) -> None:
         assert 0 <= device < self._device_count
 
+    def _cudaDeviceGetAttribute(self, attribute: Any, device: int) -> int:
+        assert 0 <= device < self._device_count
+        return self._properties.value(attribute.name)
+
     def _cudaGetErrorString(self, error: Any) -> bytes:
         return f'text of {error.name}'.encode()
 
@@ -122,7 +166,18 @@ class SimulatedCudart:
         return _allocate(self.device, size)
 
     def _cudaHostAlloc(self, size: int, flags: int) -> int:
-        return _allocate(self.pinned, size)
+        address = _allocate(self.pinned, size)
+        if flags == self._names.cudaHostAllocMapped:
+            assert self._properties.can_map_host_memory
+            self.mapped[address + _MAPPED_AT] = self.pinned[address]
+        else:
+            assert flags == self._names.cudaHostAllocDefault
+        return address
+
+    def _cudaHostGetDevicePointer(self, host: int, flags: int) -> int:
+        assert flags == 0
+        assert host + _MAPPED_AT in self.mapped, 'the memory is not mapped'
+        return host + _MAPPED_AT
 
     def _cudaFree(self, address: int) -> None:
         self._assert_idle()
@@ -131,6 +186,7 @@ class SimulatedCudart:
     def _cudaFreeHost(self, address: int) -> None:
         self._assert_idle()
         del self.pinned[address]
+        self.mapped.pop(address + _MAPPED_AT, None)
 
     def _cudaMemcpyAsync(self, to: int, source: int, count: int, kind: Any, stream: Any) -> None:
         is_upload = kind == self._names.cudaMemcpyKind.cudaMemcpyHostToDevice

@@ -13,10 +13,12 @@ from simulated_cudart import NAMES, SimulatedCudart
 P = c_void_p
 HEADER: dict[str, tuple[Any, ...]] = {
     'cudaGetDeviceCount': (POINTER(c_int),),
+    'cudaDeviceGetAttribute': (POINTER(c_int), c_int, c_int),
     'cudaSetDevice': (c_int,),
     'cudaMalloc': (POINTER(P), c_size_t),
     'cudaFree': (P,),
     'cudaHostAlloc': (POINTER(P), c_size_t, c_uint),
+    'cudaHostGetDevicePointer': (POINTER(P), P, c_uint),
     'cudaFreeHost': (P,),
     'cudaMemcpyAsync': (P, P, c_size_t, c_int, P),
     'cudaStreamCreateWithFlags': (POINTER(P), c_uint),
@@ -59,6 +61,8 @@ class SimulatedLibrary:
             given = [v or 0 for k, v in pairs if k not in (POINTER(P), POINTER(c_int))]
             if name == 'cudaMemcpyAsync':
                 given[3] = NAMES.cudaMemcpyKind(given[3])
+            elif name == 'cudaDeviceGetAttribute':
+                given[0] = NAMES.cudaDeviceAttr(given[0])
             elif name == 'cudaStreamBeginCapture':
                 given[1] = NAMES.cudaStreamCaptureMode[_MODES[given[1]]]
             status, *results = getattr(self._simulated, name)(*given)

@@ -3,9 +3,10 @@
 """Move tensors of every form to a device and back, with PyTorch and with cuda-python."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 import inspect
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from rtformer_ros.engines.tensorrt.run.libcudart import LibCudart
 from rtformer_ros.engines.tensorrt.run.open_cuda import check_cuda_library, open_cuda
 from rtformer_ros.engines.tensorrt.run.torch_cuda import TorchCuda
 from rtformer_ros.errors import EngineError, EngineUnavailable
-from simulated_cudart import SimulatedCudart, Status
+from simulated_cudart import DISCRETE, ORIN, SimulatedCudart, Status
 from simulated_libcudart import HEADER, SimulatedLibrary
 import torch
 
@@ -79,17 +80,22 @@ def torch_on_host(monkeypatch):
 
 
 @pytest.fixture(
-    params=['torch', 'cuda-python', 'library', 'torch on a GPU', 'cuda-python on a GPU']
+    params=[
+        *('torch', 'cuda-python', 'library'),
+        *('torch, integrated', 'cuda-python, integrated', 'library, integrated'),
+        *('torch on a GPU', 'cuda-python on a GPU'),
+    ]
 )
 def cuda(request):
     """Return an open device of each library; nothing may be left on the simulated one."""
-    simulated = SimulatedCudart()
-    if request.param == 'torch':
+    library, _, kind = request.param.partition(', ')
+    simulated = SimulatedCudart(properties=ORIN if kind else DISCRETE)
+    if library == 'torch':
         request.getfixturevalue('torch_on_host')
-        made = TorchCuda(torch.device('cpu'))
-    elif request.param == 'cuda-python':
+        made = TorchCuda(torch.device('cpu'), maps_memory=bool(kind))
+    elif library == 'cuda-python':
         made = Cudart(simulated, 0)
-    elif request.param == 'library':
+    elif library == 'library':
         made = Cudart(LibCudart(SimulatedLibrary(simulated)), 0)
     else:
         made = _real(TorchCuda if request.param.startswith('torch') else Cudart)
@@ -121,7 +127,7 @@ def test_tensors_come_back_as_they_went(cuda):
     buffer.upload()
     cuda.synchronize()
     for array in buffer.arrays.values():
-        array[...] = 0
+        array[...] *= cuda.maps_memory
     buffer.download()
     cuda.synchronize()
     for form in FORMS:
@@ -152,12 +158,118 @@ def test_buffers_do_not_overlap(cuda):
         each.upload()
     cuda.synchronize()
     for each in buffers:
-        each.arrays['bytes'][...] = 0
+        each.arrays['bytes'][...] *= cuda.maps_memory
         each.download()
     cuda.synchronize()
     for each, content in zip(buffers, sent, strict=True):
         assert np.array_equal(each.arrays['bytes'], content)
         each.close()
+
+
+LIBRARIES = {
+    'cuda-python': lambda simulated: Cudart(simulated, 0),
+    'library': lambda simulated: Cudart(LibCudart(SimulatedLibrary(simulated)), 0),
+}
+
+
+@pytest.mark.parametrize('library', LIBRARIES)
+def test_an_integrated_gpu_works_on_the_hosts_memory(library):
+    simulated = SimulatedCudart(properties=ORIN)
+    cuda = LIBRARIES[library](simulated)
+    assert cuda.maps_memory
+    buffer = TransferBuffer(cuda, FORMS[:1])
+    sent = fill(buffer.arrays['bytes'])
+    buffer.upload()
+    seen = simulated.bytes_at(buffer.addresses['bytes'], sent.nbytes)
+    assert bytes(seen) == sent.tobytes()
+    seen[:] = sent.tobytes()[::-1]
+    buffer.download()
+    assert np.array_equal(buffer.arrays['bytes'].ravel(), sent.ravel()[::-1])
+    for name in ('cudaMemcpyAsync', 'cudaMalloc'):
+        assert simulated.count(name) == 0
+    buffer.close()
+    cuda.close()
+    assert simulated.leaks == []
+
+
+@pytest.mark.parametrize('library', LIBRARIES)
+def test_a_table_lies_on_the_device_also_where_all_else_is_mapped(library):
+    simulated = SimulatedCudart(properties=ORIN)
+    cuda = LIBRARIES[library](simulated)
+    buffer = TransferBuffer(cuda, FORMS[:1], is_table=True)
+    sent = fill(buffer.arrays['bytes'])
+    assert buffer.addresses['bytes'] in simulated.device
+    buffer.upload()
+    cuda.synchronize()
+    seen = simulated.bytes_at(buffer.addresses['bytes'], sent.nbytes)
+    assert bytes(seen) == sent.tobytes()
+    buffer.close()
+    cuda.close()
+    assert simulated.leaks == []
+
+
+@pytest.mark.parametrize(
+    ('properties', 'reason'),
+    [
+        (DISCRETE, ''),
+        (replace(DISCRETE, can_map_host_memory=False), ''),
+        (replace(ORIN, can_map_host_memory=False), 'it cannot map host memory'),
+        (replace(ORIN, capability=(6, 2)), 'capability is 6.2, and below 7.2 the CPU does not'),
+    ],
+)
+def test_others_get_copies_and_an_integrated_one_says_why(properties, reason, caplog):
+    simulated = SimulatedCudart(properties=properties)
+    cuda = Cudart(simulated, 0)
+    assert not cuda.maps_memory
+    buffer = TransferBuffer(cuda, FORMS[:1])
+    buffer.upload()
+    cuda.synchronize()
+    assert simulated.count('cudaMemcpyAsync') == 1
+    said = [record.message for record in caplog.records]
+    assert [reason in each and 'gets copies of frames and results' in each for each in said] == (
+        [True] if reason else []
+    )
+    buffer.close()
+    cuda.close()
+
+
+@pytest.mark.parametrize('function', ['cudaHostAlloc', 'cudaHostGetDevicePointer'])
+def test_mapped_memory_that_is_refused_leaves_nothing_behind(function):
+    simulated = SimulatedCudart(properties=ORIN)
+    cuda = Cudart(simulated, 0)
+    simulated.failing[function] = Status.cudaErrorMemoryAllocation
+    with pytest.raises(EngineError, match=f'{function} failed'):
+        TransferBuffer(cuda, FORMS[:1])
+    cuda.close()
+    assert simulated.leaks == []
+
+
+@pytest.mark.parametrize(
+    ('integrated', 'capability', 'is_mapped'),
+    [(1, (8, 7), True), (1, (7, 2), True), (0, (8, 9), False), (1, (6, 2), False)],
+)
+@pytest.mark.usefixtures('torch_on_host')
+def test_torch_says_what_a_device_is(monkeypatch, integrated, capability, is_mapped):
+    found = SimpleNamespace(is_integrated=integrated, major=capability[0], minor=capability[1])
+    monkeypatch.setattr(torch.version, 'cuda', '12.6')
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 1)
+    monkeypatch.setattr(torch.cuda, 'get_device_properties', lambda device: found)
+    assert TorchCuda.open(0).maps_memory == is_mapped
+
+
+def test_torch_copies_no_mapped_memory(torch_on_host):
+    cuda = TorchCuda(torch.device('cpu'), maps_memory=True)
+    memory = cuda.allocate(100)
+    assert memory.address == memory.host.ctypes.data
+    cuda.upload(memory)
+    cuda.download(memory)
+    # A copy would be made on the stream.
+    assert [name for name, _ in torch_on_host.calls] == []
+    table = cuda.allocate(100, is_table=True)
+    assert table.address != table.host.ctypes.data
+    cuda.upload(table)
+    assert [name for name, _ in torch_on_host.calls] == ['synchronize', 'stream']
 
 
 def test_torch_is_asked_for_its_own_stream_and_a_graph_of_this_thread(torch_on_host):
@@ -189,12 +301,13 @@ def test_memory_that_is_short_is_an_error():
 
 def _unopened(cls):
     made = cls.__new__(cls)
-    made._device = torch.device('cpu')
+    made._device, made.maps_memory = torch.device('cpu'), False
     return made
 
 
-def test_the_library_is_called_as_its_header_says():
-    simulated = SimulatedCudart()
+@pytest.mark.parametrize('properties', [DISCRETE, ORIN])
+def test_the_library_is_called_as_its_header_says(properties):
+    simulated = SimulatedCudart(properties=properties)
     library = SimulatedLibrary(simulated)
     cuda = Cudart.open(0, LibCudart(library))
     assert cuda.library == 'CUDA runtime 12.6'
@@ -203,9 +316,9 @@ def test_the_library_is_called_as_its_header_says():
     sent = fill(memory.host)
     cuda.upload(memory)
     cuda.synchronize()
-    memory.host[:] = 0
+    memory.host[:] *= cuda.maps_memory
     graph = cuda.capture(lambda: cuda.download(memory) is None)
-    assert not memory.host.any()
+    assert memory.host.any() == cuda.maps_memory
     graph.replay()
     cuda.synchronize()
     assert np.array_equal(memory.host, sent)
@@ -216,7 +329,8 @@ def test_the_library_is_called_as_its_header_says():
     assert simulated.leaks == []
     types = {name: tuple(each.argtypes) for name, each in library.functions.items()}
     del types['cudaGetErrorString']
-    assert types == HEADER
+    absent = {'cudaMemcpyAsync' if cuda.maps_memory else 'cudaHostGetDevicePointer'}
+    assert types == {name: HEADER[name] for name in HEADER.keys() - absent}
 
 
 @pytest.mark.parametrize(
@@ -327,6 +441,8 @@ def test_a_device_that_does_not_open_ends_a_build_before_it_begins(
     monkeypatch.setattr(torch.version, 'cuda', '12.6')
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     monkeypatch.setattr(torch.cuda, 'device_count', lambda: 1)
+    found = SimpleNamespace(is_integrated=0, major=8, minor=9)
+    monkeypatch.setattr(torch.cuda, 'get_device_properties', lambda device: found)
     monkeypatch.setattr(torch.cuda, 'Stream', fail)
     check_cuda_library()
     cuda_python.failing['cudaStreamCreateWithFlags'] = Status.cudaErrorMemoryAllocation

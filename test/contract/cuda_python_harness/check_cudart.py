@@ -11,8 +11,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 from rtformer_ros.engines.tensorrt.run.cudart import Cudart, load_cudart
+from rtformer_ros.engines.tensorrt.run.libcudart import LibCudart
 from rtformer_ros.errors import EngineError, EngineUnavailable
-from simulated_cudart import SimulatedCudart
+from simulated_cudart import DISCRETE, ORIN, SimulatedCudart
 
 
 @pytest.fixture
@@ -46,18 +47,34 @@ def drive(cuda):
 
 
 def test_calls_fit_the_real_signatures(real):
-    simulated = SimulatedCudart(names=real)
-    drive(Cudart(simulated, 0))
-    assert simulated.leaks == []
-    assert len({name for name, _ in simulated.calls}) == 15
+    calls = []
+    for properties in (DISCRETE, ORIN):
+        simulated = SimulatedCudart(names=real, properties=properties)
+        drive(Cudart(simulated, 0))
+        assert simulated.leaks == []
+        calls += simulated.calls
+    assert len({name for name, _ in calls}) == 17
     handles = {'stream': 'cudaStream_t', 'graph': 'cudaGraph_t', 'graphExec': 'cudaGraphExec_t'}
-    for name, arguments in simulated.calls:
+    for name, arguments in calls:
         parameters = list(parameters_of(getattr(real, name)))
         assert len(parameters) == len(arguments), (name, parameters)
         for (parameter, kind), argument in zip(parameters, arguments, strict=True):
             wanted = kind if kind.startswith('cuda') else handles.get(parameter, '')
             expected = getattr(real, wanted) if wanted else int
             assert isinstance(argument, expected), (name, parameter, kind, argument)
+
+
+def test_the_library_is_called_with_the_real_numbers(real):
+    for ours, theirs in (
+        (LibCudart.cudaDeviceAttr, real.cudaDeviceAttr),
+        (LibCudart.cudaMemcpyKind, real.cudaMemcpyKind),
+        (LibCudart.cudaStreamCaptureMode, real.cudaStreamCaptureMode),
+        (LibCudart.cudaError_t, real.cudaError_t),
+    ):
+        for each in ours:
+            assert int(getattr(theirs, each.name)) == each, each
+    for name in ('cudaHostAllocDefault', 'cudaHostAllocMapped', 'cudaStreamNonBlocking'):
+        assert getattr(LibCudart, name) == getattr(real, name)
 
 
 def test_the_real_calls_answer_in_the_form_that_is_expected(real):

@@ -71,13 +71,13 @@ class FrameExecution:
             loaded.give_scratch(context, self.scratch.memory, nbytes)
 
         forms = [TensorForm(name, shape, dtypes[name]) for name, shape in shapes.items()]
-        inputs = [
+        pixels, tables = (
             [form for form in forms if (form.name in _PIXELS) == is_pixels]
             for is_pixels in (True, False)
-        ]
+        )
         kinds = [{name: dtypes[name] for name in group} for group in (OUTPUTS[:2], OUTPUTS[2:])]
         try:
-            self._execution.bind(inputs, kinds, borrow)
+            self._execution.bind([pixels], kinds, borrow, tables)
         except BaseException:
             self.close()
             raise

@@ -123,7 +123,7 @@ class FrameRunner:
         why_plain = self._open((), smallest)
         self._close_but(0)
         how = f'no CUDA graph ({" ".join(why_plain.split())})' if why_plain else 'CUDA graph'
-        return f'{how}, {self._loaded.cuda.library}'
+        return f'{how}, {self._loaded.library}'
 
     def _open_beside(self, key: _Key, shapes: Shapes) -> FrameExecution:
         """Make what frames of a size need; the sizes that were not used for longest make room."""

@@ -36,7 +36,7 @@ class TensorForm:
 
 class TransferBuffer:
     """
-    Tensors in pinned host memory and, laid out alike, in device memory.
+    Tensors in pinned host memory and, laid out alike, in device memory; one of both if mapped.
 
     arrays: the host's side by name, views of its memory; addresses: the device's side by name;
     nbytes: on each side.
@@ -45,12 +45,16 @@ class TransferBuffer:
     arrays: Mapping[str, npt.NDArray[Any]]
     addresses: Mapping[str, int]
 
-    def __init__(self, cuda: Cuda, forms: Sequence[TensorForm]) -> None:
-        """Allocate memory for at least one tensor; raises EngineError where it is short."""
+    def __init__(self, cuda: Cuda, forms: Sequence[TensorForm], *, is_table: bool = False) -> None:
+        """
+        Allocate memory for at least one tensor; raises EngineError where it is short.
+
+        is_table: as of Cuda.allocate.
+        """
         self._cuda = cuda
         starts, total = _layout(forms)
         self.nbytes = total
-        self._memory: MirroredMemory | None = cuda.allocate(total)
+        self._memory: MirroredMemory | None = cuda.allocate(total, is_table=is_table)
         host, address = self._memory.host, self._memory.address
         self.arrays = {
             form.name: host[start : start + form.nbytes].view(form.dtype).reshape(form.shape)
@@ -61,11 +65,11 @@ class TransferBuffer:
         }
 
     def upload(self) -> None:
-        """Enqueue the copy of all tensors to the device."""
+        """Enqueue the copy of all tensors to the device; nothing where they are mapped."""
         self._cuda.upload(self._open_memory())
 
     def download(self) -> None:
-        """Enqueue the copy of all tensors from the device."""
+        """Enqueue the copy of all tensors from the device; nothing where they are mapped."""
         self._cuda.download(self._open_memory())
 
     def close(self) -> None:

@@ -20,12 +20,14 @@ class MirroredMemory:
     The same bytes on the host and on the device.
 
     host: uint8 [nbytes] in pinned memory, gone once it is freed; address: where the device has
-    them; owner: what keeps them alive in the library that allocated them.
+    them; owner: what keeps them alive in the library that allocated them. is_mapped: both are one
+    memory, of which nothing is ever copied.
     """
 
     host: npt.NDArray[np.uint8]
     address: int
     owner: object = None
+    is_mapped: bool = False
 
 
 class CudaGraph(Protocol):
@@ -50,6 +52,9 @@ class Cuda(Protocol):
     library: str
     """Name and version, for people."""
 
+    maps_memory: bool
+    """Whether host and device share what `allocate` returns, see uses_mapped_memory."""
+
     @property
     def stream(self) -> int:
         """Return the handle of the stream (cudaStream_t)."""
@@ -57,8 +62,13 @@ class Cuda(Protocol):
     def make_current(self) -> None:
         """Make this device the calling thread's."""
 
-    def allocate(self, nbytes: int) -> MirroredMemory:
-        """Return new memory, all zero on the host; its address is a multiple of 256."""
+    def allocate(self, nbytes: int, *, is_table: bool = False) -> MirroredMemory:
+        """
+        Return new memory, all zero on the host; its address is a multiple of 256.
+
+        is_table: the device reads it again for every pixel, and the host seldom writes it: it has
+        a side in the device's own memory in any case, which alone is cached there.
+        """
 
     def reserve(self, nbytes: int) -> MirroredMemory:
         """Return memory of the device alone, with nothing on the host; its address as above."""
@@ -67,10 +77,10 @@ class Cuda(Protocol):
         """Give memory back; nothing may be running."""
 
     def upload(self, memory: MirroredMemory) -> None:
-        """Enqueue the copy from the host to the device."""
+        """Enqueue the copy from the host to the device, of mapped memory none."""
 
     def download(self, memory: MirroredMemory) -> None:
-        """Enqueue the copy from the device to the host."""
+        """Enqueue the copy from the device to the host, of mapped memory none."""
 
     def synchronize(self) -> None:
         """Wait until the stream is empty; errors of what ran on it are raised here."""

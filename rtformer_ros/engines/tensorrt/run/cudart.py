@@ -12,12 +12,14 @@ from typing import Any, TYPE_CHECKING
 import numpy as np
 from rtformer_ros.engines.tensorrt.run.cuda import MirroredMemory
 from rtformer_ros.engines.tensorrt.run.libcudart import LibCudart
+from rtformer_ros.engines.tensorrt.run.mapped_memory import uses_mapped_memory
 from rtformer_ros.errors import EngineError, EngineUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
+    import numpy.typing as npt
     from rtformer_ros.engines.tensorrt.run.cuda import CudaGraph
 
 # From cuda-python 12.8 on, and before.
@@ -36,6 +38,7 @@ class Cudart:
         self._calls = _Calls(runtime)
         self._index = index
         self._stream: Any = None
+        self.maps_memory = self._is_to_map()
         self.make_current()
         self._stream = self._calls('cudaStreamCreateWithFlags', runtime.cudaStreamNonBlocking)
 
@@ -65,8 +68,10 @@ class Cudart:
         """Make this device the calling thread's."""
         self._calls('cudaSetDevice', self._index)
 
-    def allocate(self, nbytes: int) -> MirroredMemory:
+    def allocate(self, nbytes: int, *, is_table: bool = False) -> MirroredMemory:
         """Return new memory."""
+        if self.maps_memory and not is_table:
+            return self._allocate_mapped(nbytes)
         on_device = self._calls('cudaMalloc', nbytes)
         try:
             flags = self._calls.runtime.cudaHostAllocDefault
@@ -74,9 +79,8 @@ class Cudart:
         except EngineError:
             self._calls('cudaFree', on_device)
             raise
-        host = np.ctypeslib.as_array((ctypes.c_uint8 * nbytes).from_address(int(pinned)))
-        host[:] = 0
-        return MirroredMemory(host, int(on_device), (int(pinned), int(on_device)))
+        owner = (int(pinned), int(on_device))
+        return MirroredMemory(_zeros_at(int(pinned), nbytes), int(on_device), owner)
 
     def reserve(self, nbytes: int) -> MirroredMemory:
         """Return new memory of the device alone."""
@@ -90,17 +94,22 @@ class Cudart:
             memory.owner, memory.host = None, np.empty(0, np.uint8)
             if pinned:
                 self._calls('cudaFreeHost', pinned)
-            self._calls('cudaFree', on_device)
+            if on_device:
+                self._calls('cudaFree', on_device)
 
     def upload(self, memory: MirroredMemory) -> None:
-        """Enqueue the copy from the host to the device."""
+        """Enqueue the copy from the host to the device, if they are two."""
         pinned, on_device = _addresses(memory)
+        if memory.is_mapped:
+            return
         kind = self._calls.runtime.cudaMemcpyKind.cudaMemcpyHostToDevice
         self._calls('cudaMemcpyAsync', on_device, pinned, memory.host.nbytes, kind, self._stream)
 
     def download(self, memory: MirroredMemory) -> None:
-        """Enqueue the copy from the device to the host."""
+        """Enqueue the copy from the device to the host, if they are two."""
         pinned, on_device = _addresses(memory)
+        if memory.is_mapped:
+            return
         kind = self._calls.runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost
         self._calls('cudaMemcpyAsync', pinned, on_device, memory.host.nbytes, kind, self._stream)
 
@@ -131,6 +140,34 @@ class Cudart:
         stream, self._stream = self._stream, None
         if stream is not None:
             self._calls('cudaStreamDestroy', stream)
+
+    def _is_to_map(self) -> bool:
+        names = self._calls.runtime.cudaDeviceAttr
+        is_integrated, can_map, major, minor = (
+            int(self._calls('cudaDeviceGetAttribute', attribute, self._index))
+            for attribute in (
+                names.cudaDevAttrIntegrated,
+                names.cudaDevAttrCanMapHostMemory,
+                names.cudaDevAttrComputeCapabilityMajor,
+                names.cudaDevAttrComputeCapabilityMinor,
+            )
+        )
+        return uses_mapped_memory(
+            is_integrated=bool(is_integrated),
+            can_map_host_memory=bool(can_map),
+            capability=(major, minor),
+        )
+
+    def _allocate_mapped(self, nbytes: int) -> MirroredMemory:
+        flags = self._calls.runtime.cudaHostAllocMapped
+        pinned = int(self._calls('cudaHostAlloc', nbytes, flags))
+        try:
+            # The same as the host's on most, which CUDA does not promise.
+            address = int(self._calls('cudaHostGetDevicePointer', pinned, 0))
+        except EngineError:
+            self._calls('cudaFreeHost', pinned)
+            raise
+        return MirroredMemory(_zeros_at(pinned, nbytes), address, (pinned, 0), is_mapped=True)
 
 
 class _CudartGraph:
@@ -184,6 +221,12 @@ def load_cudart() -> ModuleType:
         'CUDA here: pip install "cuda-python==12.6.*" (JetPack 6.1 and 6.2; 12.2.* on JetPack '
         '6.0; 13.0.* on 7, in a venv with --system-site-packages), or PyTorch with CUDA'
     )
+
+
+def _zeros_at(address: int, nbytes: int) -> npt.NDArray[np.uint8]:
+    host = np.ctypeslib.as_array((ctypes.c_uint8 * nbytes).from_address(address))
+    host[:] = 0
+    return host
 
 
 def _addresses(memory: MirroredMemory) -> tuple[int, int]:

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any, TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +14,13 @@ from rtformer_ros.engines.tensorrt.run.buffers import TensorForm, TransferBuffer
 from rtformer_ros.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
     from rtformer_ros.engines.tensorrt.run.cuda import Cuda, CudaGraph
+
+NOTHING_LENT: Mapping[TensorForm, int] = MappingProxyType({})
+"""For those who fill all inputs themselves."""
 
 # Share of equal bytes above which a replayed graph counts as doing the same as what it recorded.
 _SAME = 0.99
@@ -46,26 +51,33 @@ class Execution:
         inputs: Sequence[Sequence[TensorForm]],
         outputs: Sequence[Mapping[str, np.dtype[Any]]],
         prepare: Callable[[], None] = lambda: None,
+        tables: Sequence[TensorForm] = (),
+        lent: Mapping[TensorForm, int] = NOTHING_LENT,
     ) -> None:
         """
         Allocate memory for groups of tensors, and bind it.
 
-        prepare: called once TensorRT knows all shapes. Raises EngineError where TensorRT refuses a
-        shape or an address, or where memory is short.
+        prepare: called once TensorRT knows all shapes. tables: one more group of inputs, the last,
+        which is seldom written. lent: inputs that others fill, with their addresses.
+        Raises EngineError where TensorRT refuses a shape or an address, or where memory is short.
         """
-        for form in (form for group in inputs for form in group):
+        for form in (*(form for group in inputs for form in group), *tables, *lent):
             is_taken = self._context.set_input_shape(form.name, form.shape)
             self._check(is_taken, f'shape {form.shape}')
         prepare()
         for forms in inputs:
             self.inputs.append(TransferBuffer(self._cuda, forms))
+        if tables:
+            self.inputs.append(TransferBuffer(self._cuda, tables, is_table=True))
         for group in outputs:
             forms = [TensorForm(name, self._output_shape(name), group[name]) for name in group]
             self.outputs.append(TransferBuffer(self._cuda, forms))
+        addresses = {form.name: address for form, address in lent.items()}
         for buffer in (*self.inputs, *self.outputs):
-            for name, address in buffer.addresses.items():
-                is_taken = self._context.set_tensor_address(name, address)
-                self._check(is_taken, f'address of {name}')
+            addresses.update(buffer.addresses)
+        for name, address in addresses.items():
+            is_taken = self._context.set_tensor_address(name, address)
+            self._check(is_taken, f'address of {name}')
 
     def array(self, name: str) -> npt.NDArray[Any]:
         """Return a tensor's side of the host: of an input, to be filled, or of an output."""
@@ -102,8 +114,27 @@ class Execution:
         """
         Run on what is in the inputs; the results are in the outputs until the next call.
 
+        changed, read: as of enqueue.
+        """
+        try:
+            self.enqueue(changed, read)
+        except EngineError:
+            # What got as far as the stream may still read what the next call writes.
+            with suppress(EngineError):
+                self._cuda.synchronize()
+            raise
+        self._cuda.synchronize()
+
+    def enqueue(
+        self,
+        changed: Sequence[TransferBuffer] | None = None,
+        read: Sequence[TransferBuffer] | None = None,
+    ) -> None:
+        """
+        Do the same without waiting for the end: until then nobody may touch inputs and outputs.
+
         changed: the inputs that are copied to the device, read: the outputs that are copied from
-        there; None for all.
+        there; None for all. Those that the device shares with the host are not copied.
         """
         assert self.inputs, 'used after close()'
         for buffer in self.inputs if changed is None else changed:
@@ -114,7 +145,6 @@ class Execution:
             raise EngineError(f'TensorRT refuses to run the plan: {self._reason()}')
         for buffer in self.outputs if read is None else read:
             buffer.download()
-        self._cuda.synchronize()
 
     def close(self) -> None:
         """Wait for what runs, then free graph, context and memory, in this order."""

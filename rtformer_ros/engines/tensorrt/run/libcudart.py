@@ -30,6 +30,13 @@ class _CopyKind(enum.IntEnum):
     cudaMemcpyDeviceToHost = 2
 
 
+class _DeviceAttribute(enum.IntEnum):
+    cudaDevAttrIntegrated = 18
+    cudaDevAttrCanMapHostMemory = 19
+    cudaDevAttrComputeCapabilityMajor = 75
+    cudaDevAttrComputeCapabilityMinor = 76
+
+
 class _CaptureMode(enum.IntEnum):
     cudaStreamCaptureModeThreadLocal = 1
 
@@ -38,10 +45,12 @@ class _CaptureMode(enum.IntEnum):
 # through a pointer (None: no result), and those of the arguments.
 _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     'cudaGetDeviceCount': (c_int, ()),
+    'cudaDeviceGetAttribute': (c_int, (c_int, c_int)),
     'cudaSetDevice': (None, (c_int,)),
     'cudaMalloc': (c_void_p, (c_size_t,)),
     'cudaFree': (None, (c_void_p,)),
     'cudaHostAlloc': (c_void_p, (c_size_t, c_uint)),
+    'cudaHostGetDevicePointer': (c_void_p, (c_void_p, c_uint)),
     'cudaFreeHost': (None, (c_void_p,)),
     'cudaMemcpyAsync': (None, (c_void_p, c_void_p, c_size_t, c_int, c_void_p)),
     'cudaStreamCreateWithFlags': (c_void_p, (c_uint,)),
@@ -69,9 +78,11 @@ class LibCudart:
     __name__ = 'libcudart'
     cudaError_t = _Status
     cudaMemcpyKind = _CopyKind
+    cudaDeviceAttr = _DeviceAttribute
     cudaStreamCaptureMode = _CaptureMode
     cudaStreamNonBlocking = 1
     cudaHostAllocDefault = 0
+    cudaHostAllocMapped = 2
 
     def __init__(self, library: Any) -> None:
         """Take a loaded library."""

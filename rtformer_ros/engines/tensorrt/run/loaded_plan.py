@@ -28,15 +28,18 @@ class LoadedPlan:
     Not thread-safe.
     """
 
-    def __init__(self, content: bytes, cuda: Cuda) -> None:
+    def __init__(self, content: bytes, cuda: Cuda, *, is_guest: bool = False) -> None:
         """
         Load a plan for a device, which is taken over, also where this fails.
+
+        is_guest: the device stays another's to close.
 
         content: made by this very version of TensorRT for this GPU; it is executable, so let it
         come from a place that is trusted. Raises EngineUnavailable without TensorRT or GPU,
         PlanRefused with TensorRT's own words for a plan that does not load here.
         """
         self.cuda = cuda
+        self._is_guest = is_guest
         self._runtime: Any = None
         self._messages = MessageLog()
         try:
@@ -53,6 +56,11 @@ class LoadedPlan:
         """Keep what TensorRT says during the block, for `reason`."""
         with listening() as self._messages:
             yield
+
+    @property
+    def library(self) -> str:
+        """Return through what it runs, for people."""
+        return self.cuda.library + (', mapped memory' if self.cuda.maps_memory else '')
 
     def reason(self) -> str:
         """Return what TensorRT said last, in one line for people."""
@@ -104,6 +112,8 @@ class LoadedPlan:
         """Let go of the plan, of which no context is left, then of the device."""
         self.plan = None
         self._runtime = None
+        if self._is_guest:
+            return
         # After an error on the device every call fails; what can be given back still is.
         with suppress(EngineError):
             self.cuda.close()

@@ -89,7 +89,7 @@ class PlanRunner:
         try:
             with loaded.listening():
                 self._tensors = read_tensors(loaded.trt, loaded.plan, metadata, network_size)
-                self.how = f'{self._prepare(loaded, use_graph=use_graph)}, {loaded.cuda.library}'
+                self.how = f'{self._prepare(loaded, use_graph=use_graph)}, {loaded.library}'
         except BaseException:
             self.close()
             raise

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rtformer_ros.engines.tensorrt.run.cuda import MirroredMemory
+from rtformer_ros.engines.tensorrt.run.mapped_memory import uses_mapped_memory
 from rtformer_ros.errors import EngineError, EngineUnavailable
 import torch
 
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 class TorchCuda:
     """A CUDA device as PyTorch sees it, with a stream; see Cuda for what each method promises."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, *, maps_memory: bool = False) -> None:
         """Create the stream."""
         self.library = f'PyTorch {torch.__version__}'
+        self.maps_memory = maps_memory
         self._device = device
         with _translated('create a stream'):
             stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
@@ -41,7 +43,18 @@ class TorchCuda:
                 f'{torch.version.cuda}) sees {count} CUDA device(s); check the driver with '
                 'nvidia-smi, and that it is recent enough for this build of PyTorch'
             )
-        return cls(torch.device('cuda', index))
+        device = torch.device('cuda', index)
+        with _translated('look at the device'):
+            found = torch.cuda.get_device_properties(device)
+        return cls(
+            device,
+            maps_memory=uses_mapped_memory(
+                is_integrated=bool(found.is_integrated),
+                # All devices that PyTorch takes can: their addresses are the host's.
+                can_map_host_memory=True,
+                capability=(found.major, found.minor),
+            ),
+        )
 
     @property
     def stream(self) -> int:
@@ -53,13 +66,17 @@ class TorchCuda:
         with _translated('use the device'):
             torch.cuda.set_device(self._device)
 
-    def allocate(self, nbytes: int) -> MirroredMemory:
+    def allocate(self, nbytes: int, *, is_table: bool = False) -> MirroredMemory:
         """Return new memory."""
+        is_mapped = self.maps_memory and not is_table
         with _translated(f'allocate {nbytes} bytes'):
-            # Not zeros, which take a kernel: a PyTorch that has none for this GPU still copies.
-            on_device = torch.empty(nbytes, dtype=torch.uint8, device=self._device)
             # The CPU build used by tests can pin nothing.
             host = torch.zeros(nbytes, dtype=torch.uint8, pin_memory=self._device.type == 'cuda')
+            if is_mapped:
+                # With unified addresses pinned memory is mapped, and has one address for both.
+                return MirroredMemory(host.numpy(), host.data_ptr(), (host, host), is_mapped=True)
+            # Not zeros, which take a kernel: a PyTorch that has none for this GPU still copies.
+            on_device = torch.empty(nbytes, dtype=torch.uint8, device=self._device)
             # Who had this memory before may still write to it, on a stream of PyTorch's.
             torch.cuda.synchronize(self._device)
         return MirroredMemory(host.numpy(), on_device.data_ptr(), (host, on_device))
@@ -76,14 +93,18 @@ class TorchCuda:
         memory.owner = None
 
     def upload(self, memory: MirroredMemory) -> None:
-        """Enqueue the copy from the host to the device."""
+        """Enqueue the copy from the host to the device, if they are two."""
         host, on_device = _tensors(memory)
+        if memory.is_mapped:
+            return
         with _translated('copy to the device'), torch.cuda.stream(self._open_stream()):
             on_device.copy_(host, non_blocking=True)
 
     def download(self, memory: MirroredMemory) -> None:
-        """Enqueue the copy from the device to the host."""
+        """Enqueue the copy from the device to the host, if they are two."""
         host, on_device = _tensors(memory)
+        if memory.is_mapped:
+            return
         with _translated('copy from the device'), torch.cuda.stream(self._open_stream()):
             host.copy_(on_device, non_blocking=True)
 

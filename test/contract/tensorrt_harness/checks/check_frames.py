@@ -15,7 +15,7 @@ from rtformer_ros.errors import EngineError, ImageError, ModelError
 from rtformer_ros.imaging.encodings import decode_image
 from rtformer_ros.imaging.frame_sampling import frame_sampling
 from rtformer_ros.imaging.resize import from_network, place, to_network
-from simulated_cudart import SimulatedCudart, Status
+from simulated_cudart import DISCRETE, ORIN, SimulatedCudart, Status
 from tensorrt_harness.simulated_frame_plan import NETWORK, SimulatedFramePlan
 from tensorrt_harness.simulated_plan import SimulatedPlan
 
@@ -25,8 +25,11 @@ ONE_FRAME = ['cudaSetDevice', 'cudaMemcpyAsync', 'cudaGraphLaunch', 'cudaMemcpyA
 
 
 @pytest.fixture
-def cudart():
-    return SimulatedCudart()
+def cudart(request):
+    return SimulatedCudart(properties=getattr(request, 'param', DISCRETE))
+
+
+on_an_integrated_gpu = pytest.mark.parametrize('cudart', [ORIN], indirect=True, ids=['Orin'])
 
 
 @pytest.fixture
@@ -113,6 +116,26 @@ def test_a_frame_costs_one_upload_and_what_is_asked_for_comes_back(plan, cudart,
     assert unasked.confidence_hw.shape == (36, 48)
     assert not unasked.confidence_hw.any()
     assert len(plan.enqueued) == 4
+
+
+@on_an_integrated_gpu
+@pytest.mark.parametrize('encoding', ['bgr8', 'nv12'])
+def test_frames_are_not_copied_where_memory_is_mapped(plan_of, cudart, open_runner, encoding):
+    plan_of(encoding)
+    runner = open_runner()
+    assert runner.how == 'CUDA graph, cuda-python, mapped memory'
+    for size in ((24, 32), (36, 48)):
+        result = runner.run(frame_of(size, encoding))
+        assert_right(result, expected_maps(size, encoding))
+    # Tables alone, which the GPU caches in its own memory, once for each size.
+    uploads = cudart.count('cudaMemcpyAsync')
+    calls = ['cudaSetDevice', 'cudaGraphLaunch', 'cudaStreamSynchronize']
+    for size, seed in ((24, 32), 5), ((36, 48), 6), ((36, 48), 7):
+        frame = frame_of(size, encoding, seed=seed)
+        result, made = calls_of(cudart, lambda frame=frame: runner.run(frame))
+        assert_right(result, expected_maps(size, encoding, seed=seed))
+        assert made == calls
+    assert cudart.count('cudaMemcpyAsync') == uploads
 
 
 def test_tables_are_copied_when_they_change(plan, cudart, open_runner):

@@ -14,15 +14,18 @@ from rtformer_ros.engines.tensorrt.run.runner import PlanRunner
 from rtformer_ros.errors import ConfigError, EngineError, EngineUnavailable, ModelError
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.model_metadata import InputFormat, ModelMetadata
-from simulated_cudart import SimulatedCudart, Status
+from simulated_cudart import DISCRETE, ORIN, SimulatedCudart, Status
 from tensorrt_harness.simulated_plan import assert_ours, HEIGHT, images, SimulatedPlan, WIDTH
 
 OURS = ModelMetadata(labels=LabelSet.generic(5))
 
 
 @pytest.fixture
-def cudart():
-    return SimulatedCudart()
+def cudart(request):
+    return SimulatedCudart(properties=getattr(request, 'param', DISCRETE))
+
+
+on_an_integrated_gpu = pytest.mark.parametrize('cudart', [ORIN], indirect=True, ids=['Orin'])
 
 
 @pytest.fixture
@@ -66,6 +69,17 @@ def test_a_frame_costs_one_upload_and_one_download(plan, cudart, open_runner):
     assert len(plan.enqueued) == 4
 
 
+@on_an_integrated_gpu
+@pytest.mark.parametrize('use_graph', [True, False])
+def test_images_are_not_copied_where_memory_is_mapped(plan, cudart, open_runner, use_graph):
+    plan.install()
+    runner = open_runner(use_graph=use_graph)
+    assert runner.how.endswith(', mapped memory')
+    for seed, count in enumerate((1, 5, 4)):
+        assert_ours(runner.run(images(count, seed)), images(count, seed))
+    assert cudart.count('cudaMemcpyAsync') == 0
+
+
 def test_shapes_and_addresses_are_set_once(plan, stand_ins, open_runner):
     plan.install()
     runner = open_runner()
@@ -88,6 +102,7 @@ def test_a_refused_graph_is_not_replayed(plan, cudart, open_runner):
     assert cudart.count('cudaGraphLaunch') == 0
 
 
+@pytest.mark.parametrize('cudart', [DISCRETE, ORIN], indirect=True, ids=['copies', 'mapped'])
 def test_a_graph_that_does_nothing_is_not_replayed(plan, cudart, open_runner):
     plan.install()
     answer = plan.execute
