@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     import numpy.typing as npt
 
@@ -41,13 +43,15 @@ class Segmentation:
     small_class_map_hw: uint8 [h, w], what class_map_hw was enlarged from, where it is much larger:
     whoever paints it is quicker with this. None else.
     unseen: the pixels of class_map_hw that nobody looks at, which are unlabelled, too, with a
-    confidence of 0; None for none.
+    confidence of 0; None for none. pictures: those that the engine has painted, by the name of
+    their topic, RGB, uint8 [H, W, 3].
     """
 
     class_map_hw: npt.NDArray[np.uint8]
     confidence_hw: npt.NDArray[np.uint8]
     small_class_map_hw: npt.NDArray[np.uint8] | None = None
     unseen: UnseenPixels | None = None
+    pictures: Mapping[str, Pixels] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Literal, TYPE_CHECKING
 import cv2
 import numpy as np
 from rtformer_ros.engines.frames.camera_frame import CameraFrame
+from rtformer_ros.engines.frames.painting import OVERLAY
 from rtformer_ros.imaging.frame_sampling import frame_sampling
 from rtformer_ros.imaging.resize import (
     Buffers,
@@ -32,6 +33,7 @@ from rtformer_ros.segmentation import (
 if TYPE_CHECKING:
     import numpy.typing as npt
     from rtformer_ros.engines.base import Engine
+    from rtformer_ros.engines.frames.painting import Painting
     from rtformer_ros.imaging.roi import Roi
 
 # Below this many times as many pixels, enlarging colours costs more than looking them up saves.
@@ -119,19 +121,34 @@ class Segmenter:
         source: Size,
         *,
         with_confidence: bool = True,
+        pictures: frozenset[str] = frozenset(),
+        painting: Painting | None = None,
     ) -> Segmentation:
         """
         Return classes and confidences of a camera's frame as it came, at the output size.
 
         encoding: one that the engine takes; planes: as of frame_planes; source: height and width
-        of the frame; with_confidence: as of CameraFrame. The settings must have no roi and ignore
-        nothing. Raises EngineError and its kin when the engine fails.
+        of the frame; with_confidence, painting: as of CameraFrame; pictures: those that somebody
+        looks at, of which the result has what the engine can paint. The settings must have no roi
+        and ignore nothing. Raises EngineError and its kin when the engine fails.
         """
         placement = place(source, self._network_size, self._settings.resize)
         size = self.output_size(source)
         sampling = frame_sampling(source, placement, size)
         remap = self._remap if self._remap.size else np.arange(256, dtype=np.uint8)
-        frame = CameraFrame(encoding, planes, sampling, remap, self._threshold, with_confidence)
+        pictures &= self._engine.frame_pictures
+        if size != source:
+            pictures -= {OVERLAY}
+        frame = CameraFrame(
+            encoding,
+            planes,
+            sampling,
+            remap,
+            self._threshold,
+            with_confidence,
+            pictures,
+            painting if pictures else None,
+        )
         result = self._engine.infer_frame(frame)
         assert result.small_class_map_hw is not None
         small_hw = _small(result.small_class_map_hw, placement, size)

@@ -45,7 +45,8 @@ def run_checks(
     options: Sequence[str], output: int | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the checks in a process of their own; output: where it writes, as for Popen."""
-    paths = (ROOT, CHECKS / 'as_tensorrt', folder_of(RTX_WHEELS[0]), ROOT / 'scripts')
+    ours = (ROOT, ROOT / 'scripts', ROOT / 'test' / 'helpers' / 'plans')
+    paths = (*ours, CHECKS / 'as_tensorrt', folder_of(RTX_WHEELS[0]))
     pytest = [sys.executable, '-m', 'pytest', '-q', '-o', 'python_files=check_*.py']
     return subprocess.run(
         [*pytest, '-p', 'no:cacheprovider', f'--confcutdir={CHECKS}', *options, str(CHECKS)],

@@ -52,6 +52,21 @@ def hidden_pixels(
     return hidden if cv2.countNonZero(hidden) else None
 
 
+def overlay_opacity(
+    alpha: float, shown_ids: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.float32]:
+    """
+    Return the share of the class colour in an overlay by id, float32 [256]: alpha, 0 where hidden.
+
+    alpha: 0..1; shown_ids: as of hidden_pixels.
+    """
+    opacity = np.full(256, alpha, np.float32)
+    if shown_ids is not None:
+        opacity[~shown_ids] = 0
+    opacity[UNLABELED_ID] = 0
+    return opacity
+
+
 def blend_overlay(
     image_hwc: npt.NDArray[np.uint8],
     color_hwc: npt.NDArray[np.uint8],

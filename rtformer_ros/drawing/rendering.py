@@ -37,7 +37,7 @@ class RenderSettings:
 
 class Rendering:
     """
-    The pictures of one frame, each drawn when it is first asked for.
+    The pictures of one frame, each drawn when it is first asked for, unless the engine painted it.
 
     Every method writes into `out` where one is given: uint8, contiguous, [H, W] for ids and
     confidences and [H, W, 3] for RGB, of the segmentation's height and width.
@@ -57,7 +57,7 @@ class Rendering:
         self._settings = settings
         self._image_hwc = image_hwc
         self._segmentation = segmentation
-        self._color_hwc: Pixels | None = None
+        self._color_hwc: Pixels | None = segmentation.pictures.get('color_mask')
 
     @property
     def size(self) -> tuple[int, int]:
@@ -82,6 +82,10 @@ class Rendering:
 
     def overlay(self, out: Pixels) -> None:
         """Write the image with class colours over it; hidden classes leave it as it is."""
+        painted_hwc = self._segmentation.pictures.get('overlay')
+        if painted_hwc is not None:
+            np.copyto(out, painted_hwc)
+            return
         # Without a picture of the colours they are painted into the overlay, and blended there.
         color_hwc = self._paint(out) if self._color_hwc is None else self._color_hwc
         blend_overlay(

@@ -122,6 +122,11 @@ class Engine(ABC):
         """
         raise NotImplementedError
 
+    @property
+    def frame_pictures(self) -> frozenset[str]:
+        """Return the pictures that `infer_frame` paints quicker than the host; mostly none."""
+        return frozenset()
+
     def note_passed_over(self, why: str) -> None:
         """Keep in the description why better engines than this one were left out."""
         self._description = replace(self._description, passed_over=why)

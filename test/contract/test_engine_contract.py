@@ -6,14 +6,19 @@ from dataclasses import dataclass, replace
 import threading
 import warnings
 
+from frame_graphs import message_bytes, planes_of
+from host_pictures import assert_pictures, LOOKS, OTHER_LOOKS, painting_of
 import numpy as np
 import onnxruntime
 import pytest
 from rtformer_ros.engines import engine_names, EngineRequest, open_engine
 from rtformer_ros.engines.frames.camera_frame import CameraFrame
+from rtformer_ros.engines.frames.painting import PICTURES
 from rtformer_ros.engines.tensorrt.bindings import load_tensorrt
 from rtformer_ros.engines.tensorrt.device import find_gpu
 from rtformer_ros.errors import ConfigError, EngineClosed, EngineUnavailable, ImageError
+from rtformer_ros.imaging.encodings import decode_image
+from rtformer_ros.imaging.frame_encodings import FRAME_ENCODINGS
 from rtformer_ros.imaging.frame_sampling import frame_sampling
 from rtformer_ros.imaging.resize import from_network, place
 from rtformer_ros.labels.label_set import LabelSet
@@ -245,6 +250,39 @@ def test_a_frame_is_its_image_or_the_engine_takes_images_alone(case, open_one, i
     engine.close()
     with pytest.raises(EngineClosed):
         engine.infer_frame(frame)
+
+
+ODD, EVEN = (91, 251), (92, 250)
+
+
+@pytest.mark.parametrize('encoding', FRAME_ENCODINGS)
+def test_pictures_of_a_frame_are_those_of_the_host(case, open_one, encoding):
+    """Of frames whose sides are odd where their encoding has that, and of even ones."""
+    if not case.takes_frames:
+        return
+    engine = open_one(frame_encoding=encoding)
+    is_yuv = 'v' in encoding or 'y' in encoding
+    for seed, size in enumerate([EVEN if is_yuv else ODD, EVEN]):
+        data, step = message_bytes(encoding, *size, padding=3, seed=seed)
+        sampling = frame_sampling(size, place(size, (90, 120), 'stretch'), size)
+        planes = planes_of(data, encoding, size, step)
+        frame = CameraFrame(encoding, planes, sampling)
+        image_hwc = decode_image(data, encoding, *size, step, is_bigendian=False)
+        plain = engine.infer_frame(frame)
+        assert plain.pictures == {}
+        for looks in (LOOKS, OTHER_LOOKS):
+            asked = replace(frame, pictures=PICTURES, painting=painting_of(looks))
+            result = engine.infer_frame(asked)
+            assert np.array_equal(result.class_map_hw, plain.class_map_hw)
+            assert_pictures(result, image_hwc, looks)
+        one = replace(asked, pictures=frozenset({'overlay'}), with_confidence=False)
+        assert_pictures(engine.infer_frame(one), image_hwc, looks, ['overlay'])
+
+
+def test_pictures_are_asked_of_those_that_paint_quicker_than_the_host(case, open_one):
+    engine = open_one(frame_encoding='bgr8')
+    is_on_gpu = case.takes_frames and case.device == 'cuda'
+    assert engine.frame_pictures == (PICTURES if is_on_gpu else frozenset())
 
 
 def test_a_closed_engine_refuses_and_closes_again(engine, images, small_network, case):

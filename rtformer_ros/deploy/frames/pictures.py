@@ -22,6 +22,15 @@ _SIZE = ('n', 'height', 'width')
 _TABLE = 256
 
 
+def picture_graph(picture: str, encoding: str) -> onnx.ModelProto:
+    """
+    Return the graph of a picture by its name, for frames of one encoding.
+
+    Raises ConfigError for an encoding that no graph takes.
+    """
+    return overlay_graph(encoding) if picture == 'overlay' else color_mask_graph()
+
+
 def color_mask_graph() -> onnx.ModelProto:
     """
     Return a graph that paints class ids.

@@ -13,6 +13,7 @@ from rtformer_ros.model_metadata import InputFormat
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from rtformer_ros.engines.frames.painting import Painting
     from rtformer_ros.imaging.frame_sampling import FrameSampling
     from rtformer_ros.model_metadata import ModelMetadata
     from rtformer_ros.segmentation import Pixels
@@ -30,7 +31,9 @@ class CameraFrame:
     encoding, planes: as of frame_planes. sampling: the way to the network's size and to that of
     the mask. remap: uint8 [256], the id that is put for each id; threshold: confidence, 0..255,
     below which a pixel becomes unlabelled. with_confidence: False where nobody looks at the
-    confidence, which then is 0 everywhere.
+    confidence, which then is 0 everywhere. pictures: those of PICTURES that somebody looks at,
+    with an overlay only where the mask has the frame's size; painting: what they look like, None
+    where there are none.
     """
 
     encoding: str
@@ -39,6 +42,8 @@ class CameraFrame:
     remap: npt.NDArray[np.uint8] = field(default_factory=_all_ids)
     threshold: int = 0
     with_confidence: bool = True
+    pictures: frozenset[str] = frozenset()
+    painting: Painting | None = None
 
     @property
     def mask_size(self) -> tuple[int, int]:
@@ -49,6 +54,12 @@ class CameraFrame:
         """Return the frame itself, as inputs of the graph by name: views, also of padded rows."""
         names = ('frame', 'chroma')[: len(self.planes)]
         return {name: plane[np.newaxis] for name, plane in zip(names, self.planes, strict=True)}
+
+    def picture_tables(self, picture: str) -> dict[str, npt.NDArray[np.generic]]:
+        """Return the inputs of the graph of a picture, but for the pixels and `class_map`."""
+        assert self.painting is not None, 'pictures come with what they look like'
+        has_chroma = len(self.planes) > 1
+        return self.painting.tables(picture, len(self.planes[0]), has_chroma=has_chroma)
 
     def inputs(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return the inputs of the graph of with_frame_input by name."""

@@ -18,10 +18,13 @@ from rtformer_ros.imaging.resize import place
 from rtformer_ros.segmentation import Segmentation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    import numpy.typing as npt
     from rtformer_ros.engines.request import EngineRequest
     from rtformer_ros.model_metadata import ModelMetadata
+    from rtformer_ros.segmentation import Pixels
 
 _OUTPUTS, _CONFIDENCE = ('class_map', 'network_class_map'), 'confidence'
 
@@ -40,28 +43,52 @@ class OnnxFrameSession:
         EngineUnavailable without the onnx package.
         """
         check_takes_frames(request.model.name, metadata)
-        self.encoding = request.frame_encoding
-        content = _graph(request, model)
-        options = session_options(request.thread_count)
-        device = (CUDA, {'device_id': request.cuda_index})
+        self.encoding, self.provider = request.frame_encoding, provider
+        self._request = request
         with translated(f'{request.model} with frames as input cannot be loaded', ModelError):
-            self._session = onnxruntime.InferenceSession(
-                content,
-                options,
-                providers=[device, CPU] if provider == CUDA else [CPU],
-                enable_fallback=0,
-            )
+            self._session = self._load(_graph(request, model))
+        self._painters: dict[str, onnxruntime.InferenceSession] = {}
         self._options = onnxruntime.RunOptions()
         self._options.log_severity_level = LOG_FATAL_ONLY
         self.run(_black(self.encoding, (metadata.height, metadata.width)))
 
     def run(self, frame: CameraFrame) -> Segmentation:
-        """Return the segmentation of a frame, its small class map with any bars."""
+        """Return the segmentation of a frame, its small class map with any bars, and pictures."""
         wanted = [*_OUTPUTS, *([_CONFIDENCE] if frame.with_confidence else [])]
         with translated('ONNX Runtime failed on a frame', EngineError):
-            outputs = self._session.run(wanted, frame.inputs(), self._options)
-        ids, small, *rest = (each[0] for each in outputs)
-        return Segmentation(ids, rest[0] if rest else np.zeros_like(ids), small)
+            inputs = frame.inputs()
+            outputs = self._session.run(wanted, inputs, self._options)
+            ids, small, *rest = (each[0] for each in outputs)
+            inputs['class_map'] = ids[np.newaxis]
+            pictures = {name: self._paint(name, frame, inputs) for name in frame.pictures}
+        confidence = rest[0] if rest else np.zeros_like(ids)
+        return Segmentation(ids, confidence, small, pictures=pictures)
+
+    def _paint(
+        self, picture: str, frame: CameraFrame, inputs: Mapping[str, npt.NDArray[np.generic]]
+    ) -> Pixels:
+        """Run the graph of a picture, which is loaded when it is first asked for."""
+        if picture not in self._painters:
+            # Imports onnx, which whoever takes no frames does without.
+            from rtformer_ros.deploy.frames.pictures import picture_graph
+
+            content = picture_graph(picture, self.encoding).SerializeToString()
+            self._painters[picture] = self._load(content)
+        painter = self._painters[picture]
+        given = {**inputs, **frame.picture_tables(picture)}
+        taken = {each.name: given[each.name] for each in painter.get_inputs()}
+        [picture_nhwc] = painter.run([picture], taken, self._options)
+        painted: Pixels = picture_nhwc[0]
+        return painted
+
+    def _load(self, content: bytes) -> onnxruntime.InferenceSession:
+        device = (CUDA, {'device_id': self._request.cuda_index})
+        return onnxruntime.InferenceSession(
+            content,
+            session_options(self._request.thread_count),
+            providers=[device, CPU] if self.provider == CUDA else [CPU],
+            enable_fallback=0,
+        )
 
     def interrupt(self) -> None:
         """Make `run` fail, now or when it is called next, for good."""

@@ -102,6 +102,12 @@ class TensorRTEngine(Engine):
             self._frames = frames
             self._description = frames.described(self._description, self._detail)
 
+    @property
+    def frame_pictures(self) -> frozenset[str]:
+        """Return the pictures that there are plans for beside that for frames."""
+        runner = self._frames.runner
+        return runner.pictures if runner else frozenset()
+
     @classmethod
     def open(cls, request: EngineRequest) -> TensorRTEngine:
         """

@@ -12,7 +12,9 @@ import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
+from rtformer_ros.drawing.class_colors import overlay_opacity
 from rtformer_ros.drawing.rendering import RenderSettings
+from rtformer_ros.engines.frames.painting import Painting
 from rtformer_ros.errors import quoted
 from rtformer_ros.files.packaged_files import expanded_path
 from rtformer_ros.labels.class_options import (
@@ -78,6 +80,13 @@ class FrameConfig:
                     f'pixels at most, not {size[1]} x {size[0]}'
                 )
         return ''
+
+    @cached_property
+    def painting(self) -> Painting:
+        """Return what pictures look like, for engines that paint them."""
+        render = self.render
+        opacity = overlay_opacity(render.overlay_alpha, render.shown_ids)
+        return Painting(render.palette_rgb, opacity)
 
     @cached_property
     def group_by_id(self) -> dict[int, PlannerGroup]:

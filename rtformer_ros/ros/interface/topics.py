@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from rtformer_ros.engines.frames.painting import PICTURES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
@@ -100,6 +102,11 @@ def qos_topic(topic: str) -> str:
 def need_confidence(topics: AbstractSet[str]) -> bool:
     """Tell whether one of the frame topics reads the confidence."""
     return any(row.needs_confidence for row in _rows() if row.name in topics)
+
+
+def pictures_of(topics: AbstractSet[str]) -> frozenset[str]:
+    """Return the pictures that frame topics show, compressed or not, and an engine can paint."""
+    return PICTURES & {topic.removesuffix(COMPRESSED) for topic in topics}
 
 
 def reading_depth(topics: AbstractSet[str]) -> frozenset[str]:

@@ -24,7 +24,7 @@ from rtformer_ros.ros.frames.next_frame import CapturedFrame
 from rtformer_ros.ros.frames.result import FrameResult
 from rtformer_ros.ros.input.camera_pose import CameraPoseSource
 from rtformer_ros.ros.input.stamp import stamp_ns
-from rtformer_ros.ros.interface.topics import COSTMAP, need_confidence
+from rtformer_ros.ros.interface.topics import COSTMAP, need_confidence, pictures_of
 from rtformer_ros.ros.node.frame_job import FrameJob, prepare_job
 from rtformer_ros.stream.batch_gain import BatchGain
 from rtformer_ros.stream.message_throttle import MessageThrottle
@@ -132,6 +132,8 @@ class FrameWorker:
             job.planes,
             job.source,
             with_confidence=need_confidence(job.wanted),
+            pictures=pictures_of(job.wanted),
+            painting=config.painting,
         )
         job.clock.lap('infer')
         self.engine_error = ''

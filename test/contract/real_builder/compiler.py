@@ -12,6 +12,7 @@ from pathlib import Path
 import sys
 import tempfile
 
+from frames_by_onnxruntime import segmented
 import onnx
 import onnxruntime
 from rtformer_ros.engines import EngineRequest
@@ -20,6 +21,7 @@ from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine
 from rtformer_ros.engines.tensorrt.build.builder import build_plan
 from rtformer_ros.engines.tensorrt.build.child import serve
 from rtformer_ros.engines.tensorrt.build.steps import CompileSteps
+from rtformer_ros.engines.tensorrt.frames.frame_plans import FramePlans
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.model_metadata import HALF_QUANTISED
 
@@ -44,23 +46,28 @@ def run_graph(plan, graph, images_nhwc, num_classes):
 
 
 class Compiled:
-    """The graph that is compiled, for those who run it on frames."""
+    """The graphs that are compiled, for those who run them on frames."""
 
-    path = None
+    def __init__(self):
+        self.paths = []
 
     def build(self, onnx_path, *options):
-        self.path = onnx_path
+        self.paths.append(onnx_path)
         return build_plan(onnx_path, *options)
 
     def run_frames(self, plan, frames):
-        """Return the classes that ONNX Runtime sees with the compiled graph."""
-        assert plan
-        names = {entry.key for entry in onnx.load(self.path).metadata_props}
+        """Return what ONNX Runtime makes of frames with the compiled graphs."""
+        plans = FramePlans.from_bytes(plan)
+        assert all(plans.pictures.values())
+        masks, *painters = self.paths
+        assert [each.stem for each in painters] == list(plans.pictures)
+        names = {entry.key for entry in onnx.load(masks).metadata_props}
         # From half precision a CPU quantises wrongly.
         readable = without_half_quantisers if HALF_QUANTISED in names else nullcontext
-        with readable(self.path) as path:
+        with readable(masks) as path:
             session = onnxruntime.InferenceSession(str(path))
-        return [session.run(['class_map'], frame.inputs())[0][0] for frame in frames]
+        sessions = {each.stem: onnxruntime.InferenceSession(str(each)) for each in painters}
+        return [segmented(session, sessions, frame) for frame in frames]
 
 
 if __name__ == '__main__':

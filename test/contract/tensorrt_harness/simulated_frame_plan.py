@@ -8,7 +8,8 @@ from functools import cache
 from frame_graphs import seen_model, session
 import numpy as np
 from rtformer_ros.deploy.frames.frame_input import with_frame_input
-from rtformer_ros.engines.tensorrt.frames.frame_shapes import fix_single_frame
+from rtformer_ros.deploy.frames.pictures import picture_graph
+from rtformer_ros.engines.tensorrt.frames.frame_shapes import fix_single_frame, fix_single_picture
 
 NETWORK = (24, 32)
 SCRATCH_PER_PIXEL = 3
@@ -20,6 +21,13 @@ _ONNX_KINDS = {'tensor(uint8)': 'UINT8', 'tensor(int32)': 'INT32', 'tensor(float
 def _graph(encoding, network):
     model = with_frame_input(seen_model(*network), encoding)
     ranges = fix_single_frame(model)
+    return session(model), ranges
+
+
+@cache
+def _picture_graph(encoding, picture):
+    model = picture_graph(picture, encoding)
+    ranges = fix_single_picture(model)
     return session(model), ranges
 
 
@@ -36,7 +44,7 @@ class SimulatedFramePlan:
     def __init__(self, stand_ins, cudart, encoding, network=NETWORK):
         self.stand_ins, self.trt, self.cudart = stand_ins, stand_ins.module, cudart
         self.network = network
-        self.session, self.ranges = _graph(encoding, network)
+        self.session, self.ranges = self._graph(encoding)
         self.inputs = {
             each.name: (_ONNX_KINDS[each.type], self._dims(each.name, each.shape))
             for each in self.session.get_inputs()
@@ -44,6 +52,9 @@ class SimulatedFramePlan:
         self.outputs = [output.name for output in self.session.get_outputs()]
         self.contexts, self.is_refused_in_graph, self.most_contexts = {}, False, 99
         self.enqueued = []
+
+    def _graph(self, encoding):
+        return _graph(encoding, self.network)
 
     def _dims(self, name, shape):
         if name in self.ranges:
@@ -108,8 +119,9 @@ class SimulatedFramePlan:
     def _set_input_shape(self, context, name, shape):
         if name in self.ranges:
             each = self.ranges[name]
-            for low, length, high in zip(each.smallest, shape, each.largest, strict=True):
-                assert low <= length <= high, f'{name} {shape}'
+            ends = zip(each.smallest, shape, each.largest, strict=True)
+            if not all(low <= length <= high for low, length, high in ends):
+                return False
         else:
             assert tuple(shape) == self.inputs[name][1]
         self._of(context).shapes[name] = tuple(shape)
@@ -158,3 +170,21 @@ class SimulatedFramePlan:
             given[name] = np.frombuffer(content, dtype).reshape(shapes[name])
         for name, array in zip(self.outputs, self.session.run(self.outputs, given), strict=True):
             self.cudart.bytes_at(places[name], array.nbytes)[:] = array.tobytes()
+
+
+class SimulatedPicturePlan(SimulatedFramePlan):
+    """A plan that paints a picture of frames and their masks."""
+
+    def __init__(self, stand_ins, cudart, encoding, picture):
+        self.picture = picture
+        super().__init__(stand_ins, cudart, encoding)
+
+    def _graph(self, encoding):
+        return _picture_graph(encoding, self.picture)
+
+    def _scratch_bytes(self, shapes=None):
+        shape = shapes['class_map'] if shapes else self.ranges['class_map'].largest
+        return SCRATCH_PER_PIXEL * shape[1] * shape[2]
+
+    def _output_shape(self, context, name):
+        return (*self._of(context).shapes['class_map'], 3)

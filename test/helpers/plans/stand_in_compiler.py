@@ -32,6 +32,7 @@ import sys
 import tempfile
 import time
 
+from frames_by_onnxruntime import segmented
 import numpy as np
 import onnxruntime
 from rtformer_ros import errors
@@ -39,6 +40,7 @@ from rtformer_ros.engines import BuildProgress, EngineRequest
 from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine
 from rtformer_ros.engines.tensorrt.build.child import serve
 from rtformer_ros.engines.tensorrt.build.steps import CompileSteps
+from rtformer_ros.engines.tensorrt.frames.frame_plans import FramePlans
 
 HEADER = b'stand-in plan\n'
 TIMINGS = b'timings\n'
@@ -104,9 +106,13 @@ def main() -> int:
 
 
 def run_frames(plan, frames):
-    assert plan.startswith(HEADER)
-    session = onnxruntime.InferenceSession(plan[len(HEADER) :])
-    return [session.run(['class_map'], frame.inputs())[0][0] for frame in frames]
+    plans = FramePlans.from_bytes(plan)
+    assert plans.masks.startswith(HEADER)
+    masks, painters = (
+        {name: onnxruntime.InferenceSession(each[len(HEADER) :]) for name, each in group.items()}
+        for group in ({'': plans.masks}, plans.pictures)
+    )
+    return [segmented(masks[''], painters, frame) for frame in frames]
 
 
 if __name__ == '__main__':

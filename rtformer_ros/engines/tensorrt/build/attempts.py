@@ -114,7 +114,7 @@ def compile_safely(
             failure = _refusal(compiled.result)
             may_be_fp32 = not compiled.result.is_typed
             if not failure:
-                return Success(compiled, attempt, (*notes, *_shortage(compiled.result, job)))
+                return Success(compiled, attempt, (*notes, *_remarks(compiled.result, job)))
         notes.append(f'{attempt}: {failure}')
         _logger.warning('%s gave no plan that can be used: %s', attempt, failure)
     advice = _memory_advice() if kind is EngineBuildOutOfMemory else ''
@@ -133,8 +133,9 @@ def _refusal(result: CompileResult) -> str:
     )
 
 
-def _shortage(result: CompileResult, job: CompileJob) -> Iterator[str]:
-    """Say where a plan was built with less scratch memory than was asked for."""
+def _remarks(result: CompileResult, job: CompileJob) -> Iterator[str]:
+    """Give the compiler's own notes; say where it had less scratch memory than was asked for."""
+    yield from result.notes
     if 0 < result.workspace_mib < job.workspace_mib:
         note = (
             f'built with a workspace of {result.workspace_mib} MiB instead of '

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from rtformer_ros.engines.precision import BuilderPrecision
     from rtformer_ros.engines.request import BuildOptions
     from rtformer_ros.engines.tensorrt.build.graph import CompileGraph
+    from rtformer_ros.segmentation import Segmentation
 
 # The node goes first when there is too little memory.
 _OOM_SCORE = b'800'
@@ -171,10 +172,10 @@ def _run_plan(
         runner.close()
 
 
-def _run_frames(plan: bytes, frames: Sequence[CameraFrame]) -> list[npt.NDArray[np.uint8]]:
+def _run_frames(plan: bytes, frames: Sequence[CameraFrame]) -> list[Segmentation]:
     runner = FrameRunner(plan)
     try:
-        return [runner.run(frame).class_map_hw for frame in frames]
+        return [runner.run(frame) for frame in frames]
     finally:
         runner.close()
 

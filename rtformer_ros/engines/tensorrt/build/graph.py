@@ -8,9 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rtformer_ros.engines.frames.painting import PICTURES
 from rtformer_ros.engines.sidecar import metadata_of
 from rtformer_ros.engines.tensor_format import wanted_outputs
-from rtformer_ros.engines.tensorrt.frames.frame_shapes import fix_single_frame, ShapeRange
+from rtformer_ros.engines.tensorrt.frames.frame_shapes import (
+    fix_single_frame,
+    fix_single_picture,
+    ShapeRange,
+)
 from rtformer_ros.errors import EngineBuildError, ModelError
 from rtformer_ros.model_metadata import has_metadata, ModelMetadata
 
@@ -22,6 +27,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class PictureGraph:
+    """The file of a graph that paints a picture of frames, in FP32; shapes: of its inputs."""
+
+    path: Path
+    shapes: dict[str, ShapeRange]
+
+
+@dataclass(frozen=True)
 class CompileGraph:
     """
     A file to compile, and what is known of it.
@@ -29,7 +42,8 @@ class CompileGraph:
     path: the ONNX file; precision: what it computes in; is_typed: the model came with that
     precision, else it was brought to it; metadata: what the model says about itself;
     is_self_described: in the file, not in a YAML file beside it. shapes: of the inputs that are
-    free in more than the number of images.
+    free in more than the number of images. pictures: by name, what is compiled beside it to paint
+    pictures of frames.
     """
 
     path: Path
@@ -38,6 +52,7 @@ class CompileGraph:
     metadata: ModelMetadata
     is_self_described: bool
     shapes: dict[str, ShapeRange] = field(default_factory=dict)
+    pictures: dict[str, PictureGraph] = field(default_factory=dict)
 
 
 def compile_graph(
@@ -77,7 +92,24 @@ def compile_graph(
         path = folder / model.name
         onnx.save(compiled, path)
     computed = own if is_typed else precision
-    return CompileGraph(path, computed, is_typed, metadata, has_metadata(properties), shapes)
+    pictures = _picture_graphs(frame_encoding, folder) if frame_encoding else {}
+    return CompileGraph(
+        path, computed, is_typed, metadata, has_metadata(properties), shapes, pictures
+    )
+
+
+def _picture_graphs(encoding: str, folder: Path) -> dict[str, PictureGraph]:
+    import onnx
+    from rtformer_ros.deploy.frames.pictures import picture_graph
+
+    graphs = {}
+    for picture in sorted(PICTURES):
+        model = picture_graph(picture, encoding)
+        shapes = fix_single_picture(model)
+        path = folder / f'{picture}.onnx'
+        onnx.save(model, path)
+        graphs[picture] = PictureGraph(path, shapes)
+    return graphs
 
 
 def _with_frame_input(model: onnx.ModelProto, encoding: str) -> onnx.ModelProto:

@@ -9,6 +9,8 @@ import json
 from typing import Any, TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rtformer_ros.deploy.operators.tables import Release
     from rtformer_ros.engines.precision import CompilePrecision
 
@@ -61,7 +63,8 @@ class CompileResult:
     plan_sha256, plan_bytes: of the plan that was written; precision: what it computes in;
     is_typed: the file carries its own precision, no other can be had from it; agreement: share of
     pixels, 0..1, on which the plan agrees with ONNX Runtime; properties, is_self_described: see
-    PlanRecord; workspace_mib: that there was memory for, 0 for what was asked.
+    PlanRecord; workspace_mib: that there was memory for, 0 for what was asked. notes: what else is
+    to be known of the plan.
     """
 
     plan_sha256: str
@@ -72,3 +75,4 @@ class CompileResult:
     properties: dict[str, str]
     is_self_described: bool
     workspace_mib: int = 0
+    notes: Sequence[str] = ()

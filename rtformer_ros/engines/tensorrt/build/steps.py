@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 import os
 from typing import Protocol, TYPE_CHECKING
 
 from rtformer_ros.engines.request import BuildOptions, BuildProgress, BuildWatch
 from rtformer_ros.engines.tensorrt.build.job import CompileJob, CompileResult
-from rtformer_ros.engines.tensorrt.build.preparation import Preparation, prepare_in_child
-from rtformer_ros.engines.tensorrt.build.verification import FrameReference
+from rtformer_ros.engines.tensorrt.build.preparation import prepare_in_child
+from rtformer_ros.engines.tensorrt.build.verification import FrameReference, Reference
+from rtformer_ros.engines.tensorrt.frames.frame_plans import FramePlans
 from rtformer_ros.engines.tensorrt.frames.frame_shapes import NO_SHAPES, ShapeRange
 from rtformer_ros.engines.tensorrt.memory import fitting_workspace_mib
 from rtformer_ros.engines.tensorrt.messages import OUT_OF_MEMORY
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from rtformer_ros.engines.precision import BuilderPrecision
     from rtformer_ros.engines.tensorrt.build.builder import BuiltPlan
     from rtformer_ros.engines.tensorrt.build.graph import CompileGraph
+    from rtformer_ros.segmentation import Segmentation
 
 _MOST_FINDINGS = 3
 
@@ -69,10 +72,10 @@ class PlanRunnerFn(Protocol):
 
 
 class FrameRunnerFn(Protocol):
-    """The step that runs a plan once that takes frames."""
+    """The step that runs the plans for frames once."""
 
-    def __call__(self, plan: bytes, frames: Sequence[CameraFrame]) -> list[npt.NDArray[np.uint8]]:
-        """Return class ids, uint8 [H, W], of each frame."""
+    def __call__(self, plan: bytes, frames: Sequence[CameraFrame]) -> list[Segmentation]:
+        """Return what comes of each frame; plan: as FramePlans writes it."""
 
 
 @dataclass(frozen=True)
@@ -103,15 +106,23 @@ def compile_model(job: CompileJob, watch: BuildWatch, steps: CompileSteps) -> Co
         built = steps.build_plan(graph.path, precision, options, watch, timings, graph.shapes)
     except EngineBuildError as error:
         raise type(error)(f'{error}{_findings(graph, job.release)}') from error
-    _write_fd(job.plan_fd, built.plan)
-    _write_fd(job.timing_fd, built.timing_cache)
+    pictures, faults = _build_pictures(graph, options, watch, built.timing_cache, steps)
     watch.report(BuildProgress('comparing the plan with ONNX Runtime', -1, 0))
+    with _running():
+        if isinstance(prepared.reference, FrameReference):
+            tried = _try_frames(built.plan, pictures, prepared.reference, steps)
+        else:
+            tried = _try_images(built.plan, job, graph, prepared.reference, steps)
+    faults = {**tried.faults, **faults}
+    _write_fd(job.plan_fd, tried.plan)
+    _write_fd(job.timing_fd, built.timing_cache)
     return CompileResult(
-        plan_sha256=sha256_of_bytes(built.plan),
-        plan_bytes=len(built.plan),
+        plan_sha256=sha256_of_bytes(tried.plan),
+        plan_bytes=len(tried.plan),
         precision=graph.precision,
         is_typed=graph.is_typed,
-        agreement=_agreement(built.plan, job, prepared, steps),
+        agreement=tried.agreement,
+        notes=[f'the host draws {picture}: {fault}' for picture, fault in faults.items()],
         properties=graph.metadata.to_properties(),
         is_self_described=graph.is_self_described,
         workspace_mib=workspace_mib,
@@ -141,16 +152,71 @@ def _findings(graph: CompileGraph, release: Release) -> str:
     return f' TensorRT is known to refuse of this model: {"; ".join(findings)}' if findings else ''
 
 
-def _agreement(plan: bytes, job: CompileJob, prepared: Preparation, steps: CompileSteps) -> float:
-    reference = prepared.reference
+def _build_pictures(
+    graph: CompileGraph,
+    options: BuildOptions,
+    watch: BuildWatch,
+    timings: bytes,
+    steps: CompileSteps,
+) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Return the plans of pictures by name, and why there is none of the others."""
+    plans, faults = {}, {}
+    for picture, each in graph.pictures.items():
+        heard = replace(watch, report=_naming(picture, watch))
+        try:
+            built = steps.build_plan(each.path, 'fp32', options, heard, timings, each.shapes)
+            plans[picture] = built.plan
+        except EngineBuildError as error:
+            faults[picture] = str(error)
+    return plans, faults
+
+
+def _naming(picture: str, watch: BuildWatch) -> Callable[[BuildProgress], None]:
+    def report(progress: BuildProgress) -> None:
+        watch.report(replace(progress, phase=f'{picture}: {progress.phase}'))
+
+    return report
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """
+    A plan that was run.
+
+    plan: what is kept of it; agreement: share of pixels, 0..1. faults: by the name of a picture,
+    why its plan is not kept.
+    """
+
+    plan: bytes
+    agreement: float
+    faults: Mapping[str, str]
+
+
+def _try_frames(
+    masks: bytes, pictures: Mapping[str, bytes], reference: FrameReference, steps: CompileSteps
+) -> _Tried:
+    plans = FramePlans(masks, pictures)
+    results = steps.run_frames(plans.to_bytes(), reference.frames)
+    agreement = reference.agreement_of([each.class_map_hw for each in results])
+    faults = reference.wrong_pictures(results)
+    right = {name: plan for name, plan in pictures.items() if name not in faults}
+    return _Tried(FramePlans(masks, right).to_bytes(), agreement, faults)
+
+
+def _try_images(
+    plan: bytes, job: CompileJob, graph: CompileGraph, reference: Reference, steps: CompileSteps
+) -> _Tried:
+    # One image more than a call holds: so the smallest call is made, too.
+    reference = reference.repeated(job.max_batch + 1)
+    found = steps.run_plan(plan, graph, reference.images_nhwc, reference.num_classes)
+    return _Tried(plan, reference.agreement_of(found), {})
+
+
+@contextmanager
+def _running() -> Iterator[None]:
+    """Say of what goes wrong that it did so with a plan that was built."""
     try:
-        if isinstance(reference, FrameReference):
-            return reference.agreement_of(steps.run_frames(plan, reference.frames))
-        # One image more than a call holds: so the smallest call is made, too.
-        reference = reference.repeated(job.max_batch + 1)
-        return reference.agreement_of(
-            steps.run_plan(plan, prepared.graph, reference.images_nhwc, reference.num_classes)
-        )
+        yield
     except EngineUnavailable:
         raise
     except (EngineError, ModelError) as error:

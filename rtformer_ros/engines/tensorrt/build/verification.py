@@ -13,11 +13,13 @@ import numpy as np
 from rtformer_ros.engines.bundled_images import bundled_images
 from rtformer_ros.engines.fp32_model import fp32_model
 from rtformer_ros.engines.frames.camera_frame import CameraFrame
+from rtformer_ros.engines.frames.painting import OVERLAY, Painting, PICTURES
 from rtformer_ros.errors import ModelError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     from rtformer_ros.engines.request import EngineRequest
+    from rtformer_ros.segmentation import Segmentation
 
 LEAST_AGREEMENT = {'fp32': 0.99, 'fp16': 0.99, 'int8': 0.95}
 """Below this share of equal pixels a plan of that precision is refused."""
@@ -62,11 +64,13 @@ class FrameReference:
     """
     Frames of a camera with real images, and the classes that ONNX Runtime sees there.
 
-    class_maps_hw: uint8 [H, W] of each, at the frame's size.
+    class_maps_hw: uint8 [H, W] of each, at the frame's size; images_hwc: uint8 [H, W, 3], what the
+    host makes of each, RGB. The frames ask for all pictures.
     """
 
     frames: tuple[CameraFrame, ...]
     class_maps_hw: tuple[npt.NDArray[np.uint8], ...]
+    images_hwc: tuple[npt.NDArray[np.uint8], ...] = ()
 
     def agreement_of(self, class_maps_hw: Sequence[npt.NDArray[np.uint8]]) -> float:
         """
@@ -84,6 +88,50 @@ class FrameReference:
             shares.append(float((found == expected).mean()))
         return min(shares)
 
+    def wrong_pictures(self, results: Sequence[Segmentation]) -> dict[str, str]:
+        """
+        Return why a picture cannot be used, by its name; nothing where all are right.
+
+        results: of the frames. Each is compared with what the host makes of the mask that came
+        with it: colours are equal, overlays within one grey level.
+        """
+        found = {}
+        for picture in sorted(PICTURES):
+            for frame, image_hwc, result in zip(
+                self.frames, self.images_hwc, results, strict=True
+            ):
+                reason = _fault(picture, frame, image_hwc, result)
+                if reason:
+                    found[picture] = reason
+        return found
+
+
+def _fault(
+    picture: str, frame: CameraFrame, image_hwc: npt.NDArray[np.uint8], result: Segmentation
+) -> str:
+    """Return what is wrong with a picture, '' for nothing."""
+    painting, painted_hwc = frame.painting, result.pictures.get(picture)
+    assert painting is not None
+    if painted_hwc is None:
+        return 'it cannot be painted'
+    expected = painting.palette_rgb[result.class_map_hw].astype(np.float32)
+    if picture == OVERLAY:
+        opacity = painting.opacity[result.class_map_hw][..., np.newaxis]
+        expected = image_hwc + opacity * (expected - image_hwc)
+    if painted_hwc.shape != expected.shape:
+        return f'it is {list(painted_hwc.shape)}; expected {list(expected.shape)}'
+    # Half a level more, as this is not rounded.
+    most = 1.5 if picture == OVERLAY else 0.0
+    worst = float(np.abs(painted_hwc - expected).max())
+    return f'it is off by up to {worst:.0f} grey levels' if worst > most else ''
+
+
+def _reference_painting() -> Painting:
+    """Return colours that differ in all channels, and opacities that differ, too."""
+    ids = np.arange(256)
+    palette = np.stack([ids, 255 - ids, ids * 37 % 256], axis=1).astype(np.uint8)
+    return Painting(palette, (ids % 5 / 4).astype(np.float32))
+
 
 def frame_reference_of(request: EngineRequest) -> FrameReference:
     """
@@ -94,9 +142,11 @@ def frame_reference_of(request: EngineRequest) -> FrameReference:
     for a model that takes no frames.
     """
     # Both import libraries, which a process that only runs plans does without.
-    from rtformer_ros.engines.frames.picture_frame import picture_frame
+    from rtformer_ros.engines.frames.picture_frame import encoded_picture, picture_frame
     from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine
+    from rtformer_ros.imaging.encodings import decode_image
 
+    encoding, painting = request.frame_encoding, _reference_painting()
     with (
         fp32_model(request.model) as model,
         closing(OnnxRuntimeEngine.open(replace(request, model=model))) as engine,
@@ -106,13 +156,15 @@ def frame_reference_of(request: EngineRequest) -> FrameReference:
         network = engine.description.height, engine.description.width
         # Even, as YUV has it.
         height, width = (length * 3 // 4 * 2 for length in network)
-        frames = tuple(
-            picture_frame(image_hwc, request.frame_encoding, network)
-            for image_hwc in bundled_images((height, width))
-        )
-        return FrameReference(
-            frames, tuple(engine.infer_frame(frame).class_map_hw for frame in frames)
-        )
+        pictures = bundled_images((height, width))
+        frames = tuple(picture_frame(image_hwc, encoding, network) for image_hwc in pictures)
+        class_maps_hw = tuple(engine.infer_frame(frame).class_map_hw for frame in frames)
+    images_hwc = tuple(
+        decode_image(data, encoding, height, width, step, is_bigendian=False)
+        for data, step in (encoded_picture(image_hwc, encoding) for image_hwc in pictures)
+    )
+    asked = tuple(replace(each, pictures=PICTURES, painting=painting) for each in frames)
+    return FrameReference(asked, class_maps_hw, images_hwc)
 
 
 def reference_of(request: EngineRequest) -> Reference:

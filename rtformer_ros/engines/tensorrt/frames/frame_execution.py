@@ -4,20 +4,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+import logging
+from types import MappingProxyType
 from typing import Any, TYPE_CHECKING
 
 import numpy as np
+from rtformer_ros.engines.tensorrt.frames.picture_execution import PictureExecution
 from rtformer_ros.engines.tensorrt.run.buffers import TensorForm
 from rtformer_ros.engines.tensorrt.run.execution import Execution
+from rtformer_ros.errors import EngineError
 from rtformer_ros.segmentation import Segmentation
 
 if TYPE_CHECKING:
     from rtformer_ros.engines.frames.camera_frame import CameraFrame
     from rtformer_ros.engines.tensorrt.run.buffers import TransferBuffer
-    from rtformer_ros.engines.tensorrt.run.cuda import MirroredMemory
-    from rtformer_ros.engines.tensorrt.run.loaded_plan import LoadedPlan
+    from rtformer_ros.engines.tensorrt.run.loaded_plan import LoadedPlan, Scratch
     from rtformer_ros.imaging.frame_sampling import FrameSampling
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -26,25 +30,19 @@ Shapes = Mapping[str, tuple[int, ...]]
 OUTPUTS = ('class_map', 'network_class_map', 'confidence')
 """What a plan that takes frames returns, as bytes."""
 
+NO_PAINTERS: Mapping[str, LoadedPlan] = MappingProxyType({})
+"""Where the host draws all pictures."""
+
+_logger = logging.getLogger(__name__)
 _PIXELS = ('frame', 'chroma')
-
-
-@dataclass(frozen=True, eq=False)
-class Scratch:
-    """Memory for intermediate results, on the device alone, and its size in bytes."""
-
-    memory: MirroredMemory
-    nbytes: int
 
 
 class FrameExecution:
     """
     Frames of one size: the frame is copied to the device each time, its tables when they change.
 
-    scratch: what it borrows; nbytes: on the device, without scratch.
+    A picture is painted with a context of its own, which is made when it is first asked for.
     """
-
-    scratch: Scratch
 
     def __init__(
         self,
@@ -52,11 +50,13 @@ class FrameExecution:
         shapes: Shapes,
         dtypes: Mapping[str, np.dtype[Any]],
         lend: Callable[[int], Scratch],
+        painters: Mapping[str, LoadedPlan] = NO_PAINTERS,
     ) -> None:
         """
         Make a context for inputs of these shapes and allocate their memory.
 
-        lend: returns memory of so many bytes or more for as long as this is open.
+        lend: returns memory of so many bytes or more for as long as this is open. painters: the
+        plans of pictures by name, on the same device.
         Raises EngineError where TensorRT refuses that, or where memory is short.
         """
         rows, columns = shapes['mask_rows'][0], shapes['mask_columns'][0]
@@ -64,11 +64,14 @@ class FrameExecution:
         context = loaded.new_context(use, has_scratch=False)
         self._execution = Execution(context, loaded.cuda, loaded.reason, use)
         self._tables: _Tables | None = None
+        self._loaded, self._lend, self._plans = loaded, lend, painters
+        self._painters: dict[str, PictureExecution | None] = {}
+        self._use_graph = True
 
         def borrow() -> None:
             nbytes = loaded.scratch_bytes(context)
-            self.scratch = lend(nbytes)
-            loaded.give_scratch(context, self.scratch.memory, nbytes)
+            self._scratch = lend(nbytes)
+            loaded.give_scratch(context, self._scratch.memory, nbytes)
 
         forms = [TensorForm(name, shape, dtypes[name]) for name, shape in shapes.items()]
         pixels, tables = (
@@ -81,16 +84,35 @@ class FrameExecution:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def scratches(self) -> list[Scratch]:
+        """Return what it borrows."""
+        return [self._scratch, *(each.scratch for each in self._open_painters())]
+
+    @property
+    def nbytes(self) -> int:
+        """Return how much it takes of the device, without scratch."""
         buffers = (*self._execution.inputs, *self._execution.outputs)
-        self.nbytes = sum(buffer.nbytes for buffer in buffers)
+        own = sum(buffer.nbytes for buffer in buffers)
+        return own + sum(each.nbytes for each in self._open_painters())
 
     def warm_up(self, *, use_graph: bool) -> str:
         """Run once and record the CUDA graph; return '' or why it runs without one."""
+        self._use_graph = use_graph
         return self._execution.warm_up(use_graph=use_graph)
 
     def run(self, frame: CameraFrame) -> Segmentation:
-        """Segment a frame of this size; raises EngineError where TensorRT or CUDA fails."""
+        """
+        Segment a frame of this size, and paint what is asked for.
+
+        A picture that cannot be painted is left out. Raises EngineError where TensorRT or CUDA
+        fails.
+        """
         execution = self._execution
+        # They run once when they are made, so before anything is under way.
+        painters = {name: self._painter(name, frame) for name in sorted(frame.pictures)}
+        painting = {name: each for name, each in painters.items() if each is not None}
         pixels, tables = execution.inputs
         maps, confidence = execution.outputs
         _fill(pixels, frame.pixels())
@@ -102,19 +124,68 @@ class FrameExecution:
         self._tables = None
         if known != wanted:
             _fill(tables, frame.tables())
-        execution.run(
-            [pixels] if known == wanted else [pixels, tables],
-            [maps, confidence] if frame.with_confidence else [maps],
-        )
+        with self._finished():
+            execution.enqueue(
+                [pixels] if known == wanted else [pixels, tables],
+                [maps, confidence] if frame.with_confidence else [maps],
+            )
+            for painter in painting.values():
+                painter.enqueue(frame)
         self._tables = wanted
+        pictures = {name: painter.picture(frame) for name, painter in painting.items()}
         ids_hw, small_hw = (execution.array(name)[0].copy() for name in OUTPUTS[:2])
-        if not frame.with_confidence:
-            return Segmentation(ids_hw, np.zeros_like(ids_hw), small_hw)
-        return Segmentation(ids_hw, execution.array(OUTPUTS[2])[0].copy(), small_hw)
+        confidence_hw = (
+            execution.array(OUTPUTS[2])[0].copy()
+            if frame.with_confidence
+            else np.zeros_like(ids_hw)
+        )
+        return Segmentation(ids_hw, confidence_hw, small_hw, pictures=pictures)
 
     def close(self) -> None:
         """Free everything but the scratch memory, which then nothing uses; safe repeatedly."""
+        # Theirs first, which read what the frame's own have.
+        for painter in self._open_painters():
+            painter.close()
+        self._painters = {}
         self._execution.close()
+
+    def _painter(self, picture: str, frame: CameraFrame) -> PictureExecution | None:
+        """Return what paints a picture, made if need be; None where that failed before."""
+        if picture not in self._painters:
+            self._painters[picture] = self._open_painter(picture, frame)
+        return self._painters[picture]
+
+    def _open_painter(self, picture: str, frame: CameraFrame) -> PictureExecution | None:
+        loaded = self._plans.get(picture)
+        if loaded is None:
+            return None
+        pixels, maps = self._execution.inputs[0], self._execution.outputs[0]
+        lent = {
+            form: buffer.addresses[form.name] for buffer in (pixels, maps) for form in buffer.forms
+        }
+        try:
+            with loaded.listening():
+                painter = PictureExecution(picture, loaded, frame, lent, self._lend)
+                painter.warm_up(use_graph=self._use_graph)
+        except EngineError as error:
+            _logger.warning('the host draws %s of frames of this size: %s', picture, error)
+            return None
+        return painter
+
+    def _open_painters(self) -> list[PictureExecution]:
+        return [each for each in self._painters.values() if each is not None]
+
+    @contextmanager
+    def _finished(self) -> Iterator[None]:
+        """Wait for what the block enqueues; where that fails, for what came before, too."""
+        cuda = self._loaded.cuda
+        try:
+            yield
+        except EngineError:
+            with suppress(EngineError):
+                cuda.synchronize()
+            raise
+        cuda.synchronize()
 
 
 @dataclass(frozen=True)

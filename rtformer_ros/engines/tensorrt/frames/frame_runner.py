@@ -13,10 +13,10 @@ import numpy as np
 from rtformer_ros.engines.tensorrt.frames.frame_execution import (
     FrameExecution,
     OUTPUTS,
-    Scratch,
     Shapes,
 )
-from rtformer_ros.engines.tensorrt.run.loaded_plan import LoadedPlan
+from rtformer_ros.engines.tensorrt.frames.frame_plans import FramePlans
+from rtformer_ros.engines.tensorrt.run.loaded_plan import LoadedPlan, Scratch
 from rtformer_ros.engines.tensorrt.run.open_cuda import open_cuda
 from rtformer_ros.engines.tensorrt.run.tensors import numpy_dtype
 from rtformer_ros.errors import EngineError, ImageError, ModelError
@@ -45,13 +45,15 @@ class FrameRunner:
     """
     A plan on the GPU for frames of one encoding.
 
-    largest_frame: (height, width) of frames and masks, at most; how: in what way it runs, for
-    people. What was made for a size, a CUDA graph among it, stays for its next frame: of the
-    MOST_SIZES that were used last, as long as they take less than 256 MiB of the device.
+    largest_frame: (height, width) of frames and masks, at most; pictures: those that it paints;
+    how: in what way it runs, for people. What was made for a size, a CUDA graph among it, stays
+    for its next frame: of the MOST_SIZES that were used last, as long as they take less than 256
+    MiB of the device.
     It is not thread-safe; what `run` returns belongs to the caller.
     """
 
     largest_frame: tuple[int, int]
+    pictures: frozenset[str]
     how: str
 
     def __init__(
@@ -64,9 +66,11 @@ class FrameRunner:
         most_bytes: int = _MOST_BYTES,
     ) -> None:
         """
-        Load a plan and run it once, at its smallest size.
+        Load the plans of a file and run that of masks once, at its smallest size.
 
-        plan, cuda: as of PlanRunner. most_bytes: of the device, for all sizes but the one in use.
+        plan: as FramePlans writes it; as with cuda, see PlanRunner. A plan of a picture that does
+        not load is left out, under a warning. most_bytes: of the device, for all sizes but the one
+        in use.
         Raises EngineUnavailable without TensorRT or GPU, PlanRefused for a plan that does not load
         here, ModelError for one that takes no frames, EngineError for one that does not run.
         """
@@ -74,7 +78,9 @@ class FrameRunner:
         self._executions: OrderedDict[_Key, FrameExecution] = OrderedDict()
         self._known: OrderedDict[_Form, Shapes] = OrderedDict()
         self._scratches: list[Scratch] = []
-        self._loaded: LoadedPlan | None = LoadedPlan(plan, cuda or open_cuda(device_index))
+        self._painters: dict[str, LoadedPlan] = {}
+        plans = FramePlans.from_bytes(plan)
+        self._loaded: LoadedPlan | None = LoadedPlan(plans.masks, cuda or open_cuda(device_index))
         try:
             with self._loaded.listening():
                 self._ranges, self._dtypes = _read_inputs(self._loaded)
@@ -83,9 +89,11 @@ class FrameRunner:
                     self._ranges['mask_columns'][1][0],
                 )
                 self.how = self._try_out()
+            self._load_painters(plans)
         except BaseException:
             self.close()
             raise
+        self.pictures = frozenset(self._painters)
 
     def run(self, frame: CameraFrame) -> Segmentation:
         """
@@ -102,7 +110,11 @@ class FrameRunner:
         with self._loaded.listening():
             execution = self._executions.get(key) or self._open_beside(key, shapes)
             self._executions.move_to_end(key)
-            return execution.run(frame)
+            try:
+                return execution.run(frame)
+            finally:
+                # Pictures, too, are made while frames run.
+                self._keep_within_bound()
 
     def close(self) -> None:
         """Free everything on the GPU, in the order that TensorRT asks for; safe repeatedly."""
@@ -114,7 +126,21 @@ class FrameRunner:
             loaded.cuda.make_current()
         self._close_but(0)
         self._loaded = None
+        for painter in self._painters.values():
+            painter.close()
         loaded.close()
+
+    def _load_painters(self, plans: FramePlans) -> None:
+        assert self._loaded is not None
+        for picture, content in plans.pictures.items():
+            try:
+                painter = LoadedPlan(content, self._loaded.cuda, is_guest=True)
+            except EngineError as error:
+                _logger.warning('the host draws %s: %s', picture, error)
+            else:
+                self._painters[picture] = painter
+        if self._painters:
+            self.how += f', paints {" and ".join(sorted(self._painters))}'
 
     def _try_out(self) -> str:
         """Run the smallest frame, which is black, and return how."""
@@ -136,8 +162,6 @@ class FrameRunner:
             _logger.info('other sizes of frames make room for a new one: %s', error)
             self._close_but(0)
             why_plain = self._open(key, shapes)
-        while len(self._executions) > 1 and self._nbytes() > self._most_bytes:
-            self._close_but(len(self._executions) - 1)
         _logger.info(
             'frames of a new size, masks of %d x %d pixels: %s',
             *(shapes[name][0] for name in ('mask_columns', 'mask_rows')),
@@ -149,7 +173,9 @@ class FrameRunner:
         """Make an execution, the newest, and run it once; return why without a CUDA graph."""
         assert self._loaded is not None
         try:
-            execution = FrameExecution(self._loaded, shapes, self._dtypes, self._lend)
+            execution = FrameExecution(
+                self._loaded, shapes, self._dtypes, self._lend, self._painters
+            )
             # Before it runs: whatever comes, it is closed with the others.
             self._executions[key] = execution
             return execution.warm_up(use_graph=self._use_graph)
@@ -169,6 +195,10 @@ class FrameRunner:
             self._scratches.append(largest)
         return largest
 
+    def _keep_within_bound(self) -> None:
+        while len(self._executions) > 1 and self._nbytes() > self._most_bytes:
+            self._close_but(len(self._executions) - 1)
+
     def _close_but(self, count: int) -> None:
         """Close the sizes that were not used for longest, until so many are left."""
         while len(self._executions) > count:
@@ -178,7 +208,7 @@ class FrameRunner:
 
     def _free_unused(self) -> None:
         assert self._loaded is not None
-        used = {id(execution.scratch) for execution in self._executions.values()}
+        used = {id(each) for open_ in self._executions.values() for each in open_.scratches}
         for scratch in [each for each in self._scratches if id(each) not in used]:
             self._scratches.remove(scratch)
             with suppress(EngineError):

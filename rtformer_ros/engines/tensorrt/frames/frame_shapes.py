@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 _LARGEST, _USUAL = (2160, 3840), (1080, 1920)
 """Height and width of frames and masks: at most, and what plans are tuned for."""
 
+_Limits = tuple[int, int, int]
+_SIZES: Mapping[str, _Limits] = MappingProxyType(
+    {
+        'height': (2, 1080, 2160),
+        'width': (2, 1920, 3840),
+        'pairs': (1, 960, 1920),
+        'chroma_height': (1, 540, 1080),
+        'mask_height': (1, 1080, 2160),
+        'mask_width': (1, 1920, 3840),
+    }
+)
+"""The smallest, usual and largest length by the name of the dimension."""
+
 
 @dataclass(frozen=True)
 class ShapeRange:
@@ -38,7 +51,17 @@ def fix_single_frame(model: onnx.ModelProto) -> dict[str, ShapeRange]:
     """
     inputs = {value.name: value.type.tensor_type.shape.dim for value in model.graph.input}
     network = inputs['rows'][1].dim_value, inputs['columns'][1].dim_value
-    limits = _limits(network)
+    return _fix(model, {**_SIZES, **_network_limits(network)})
+
+
+def fix_single_picture(model: onnx.ModelProto) -> dict[str, ShapeRange]:
+    """Do the same to the graph of a picture, whose sizes are those of frames."""
+    return _fix(model, _SIZES)
+
+
+def _fix(model: onnx.ModelProto, limits: Mapping[str, _Limits]) -> dict[str, ShapeRange]:
+    """Fix a graph to one frame a call; return the ranges of its inputs by limits of dimensions."""
+    inputs = {value.name: value.type.tensor_type.shape.dim for value in model.graph.input}
     for value in (*model.graph.input, *model.graph.output):
         for dim in value.type.tensor_type.shape.dim:
             if dim.dim_param == 'n':
@@ -51,25 +74,19 @@ def fix_single_frame(model: onnx.ModelProto) -> dict[str, ShapeRange]:
     return ranges
 
 
-def _limits(network: tuple[int, int]) -> Mapping[str, tuple[int, int, int]]:
-    """Return the smallest, usual and largest length by the name of the dimension."""
+def _network_limits(network: tuple[int, int]) -> Mapping[str, _Limits]:
+    """Return the limits of what depends on the size of the network."""
     # Both import cv2, which a process that only compiles does without.
     from rtformer_ros.imaging.frame_sampling import frame_sampling
     from rtformer_ros.imaging.resize import place
 
-    (height, width), (usual_height, usual_width) = _LARGEST, _USUAL
+    height, width = _LARGEST
     # A frame of the largest width may be brought to a letterbox as wide as the network.
     most = _most_taps(max(height / network[0], width / network[1]))
     usual = frame_sampling(_USUAL, place(_USUAL, network, 'stretch'), _USUAL)
     return {
-        'height': (2, usual_height, height),
-        'width': (2, usual_width, width),
-        'pairs': (1, usual_width // 2, width // 2),
-        'chroma_height': (1, usual_height // 2, height // 2),
         'row_taps': (1, len(usual.rows.indices), most),
         'column_taps': (1, len(usual.columns.indices), most),
-        'mask_height': (1, usual_height, height),
-        'mask_width': (1, usual_width, width),
     }
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rtformer_ros.engines.request import EngineRequest
 
 # Raise it when the same model and options would be compiled to another plan than before.
-_RECIPE = 3
+_RECIPE, _FRAMES_RECIPE = 3, 4
 _DIGEST_LETTERS = 16
 
 
@@ -84,6 +84,7 @@ def key_of(request: EngineRequest, target: Target) -> PlanKey:
         network_size=request.network_size or (described.height, described.width),
         output_name=described.output_name,
         frame_encoding=request.frame_encoding,
+        recipe=_FRAMES_RECIPE if request.frame_encoding else _RECIPE,
     )
 
 

@@ -38,9 +38,11 @@ class TransferBuffer:
     """
     Tensors in pinned host memory and, laid out alike, in device memory; one of both if mapped.
 
-    arrays: the host's side by name, views of its memory; addresses: the device's side by name;
-    nbytes: on each side.
+    forms: of the tensors; arrays: the host's side by name, views of its memory; addresses: the
+    device's side by name; nbytes: on each side.
     """
+
+    forms: Sequence[TensorForm]
 
     arrays: Mapping[str, npt.NDArray[Any]]
     addresses: Mapping[str, int]
@@ -52,6 +54,7 @@ class TransferBuffer:
         is_table: as of Cuda.allocate.
         """
         self._cuda = cuda
+        self.forms = tuple(forms)
         starts, total = _layout(forms)
         self.nbytes = total
         self._memory: MirroredMemory | None = cuda.allocate(total, is_table=is_table)

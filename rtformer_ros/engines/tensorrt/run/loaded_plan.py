@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, TYPE_CHECKING
 
 from rtformer_ros.engines.tensorrt.bindings import load_tensorrt, version_text
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 
 class PlanRefused(EngineError):
     """Report a plan that TensorRT does not take, as it was made elsewhere or is broken."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scratch:
+    """Memory for intermediate results, on the device alone, and its size in bytes."""
+
+    memory: MirroredMemory
+    nbytes: int
 
 
 class LoadedPlan:

@@ -7,8 +7,12 @@ import itertools
 import onnx
 from rtformer_ros.deploy.frames.frame_input import with_sizes
 from rtformer_ros.deploy.frames.pictures import color_mask_graph, overlay_graph
+from rtformer_ros.engines.frames.painting import PICTURES
 from rtformer_ros.engines.request import BuildOptions, BuildWatch
 from rtformer_ros.engines.tensorrt.build.builder import build_plan
+from rtformer_ros.engines.tensorrt.frames.frame_plans import FramePlans
+from rtformer_ros.engines.tensorrt.frames.frame_shapes import fix_single_picture
+from rtformer_ros.imaging.frame_encodings import FRAME_ENCODINGS
 
 PIXELS = {
     'bgr8': {'width': 1920},
@@ -40,10 +44,13 @@ def test_a_plan_for_frames_of_any_size_is_built_at_the_first_attempt(bench, expo
     assert prepared.is_new
     assert prepared.record.notes == ()
     assert prepared.record.key.frame_encoding == encoding
+    plans = FramePlans.from_bytes(prepared.plan)
+    assert plans.masks
+    assert plans.pictures.keys() == PICTURES
     assert not bench.prepare(request).is_new
 
 
-def test_pictures_become_plans(tmp_path):
+def test_pictures_become_plans_of_one_size(tmp_path):
     models = {'color_mask': with_sizes(color_mask_graph(), SIZE)}
     for encoding, pixels in PIXELS.items():
         models[encoding] = with_sizes(overlay_graph(encoding), {**SIZE, **pixels})
@@ -51,3 +58,12 @@ def test_pictures_become_plans(tmp_path):
         path = tmp_path / f'{name}.onnx'
         onnx.save(model, path)
         assert build_plan(path, 'fp32', BuildOptions(), BuildWatch()).plan
+
+
+def test_pictures_of_all_encodings_become_plans_for_all_sizes(tmp_path):
+    for encoding in FRAME_ENCODINGS:
+        model = overlay_graph(encoding)
+        shapes = fix_single_picture(model)
+        path = tmp_path / f'{encoding}.onnx'
+        onnx.save(model, path)
+        assert build_plan(path, 'fp32', BuildOptions(), BuildWatch(), b'', shapes).plan
