@@ -17,11 +17,13 @@ with ONNX Runtime. Each build appends a line to `log`. The other keys, each opti
     sidecar: the YAML file of a foreign model
     says, times: text that is printed to standard output and standard error, how often
     deaf: true to ignore SIGTERM
+    no_picture, wrong_picture: the name of one that is not built, or whose plan paints wrongly
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 import json
 import os
 from pathlib import Path
@@ -76,9 +78,7 @@ def main() -> int:
             time.sleep(0.05)
         if settings in script.get('dies', {}):
             os.kill(os.getpid(), getattr(signal, script['dies'][settings]))
-        if 'raises' in script:
-            name, message = script['raises']
-            raise getattr(errors, name)(message)
+        raise_what_is_scripted(script, onnx_path)
         return Built(HEADER + onnx_path.read_bytes(), timing_cache + TIMINGS)
 
     def run_plan(plan, graph, images_nhwc, num_classes):
@@ -102,17 +102,29 @@ def main() -> int:
         class_map_nhw[most:] += np.uint8('alone' in wrong)
         return class_map_nhw
 
-    return serve(CompileSteps(build_plan, run_plan, run_frames))
+    return serve(CompileSteps(build_plan, run_plan, partial(run_frames, script)))
 
 
-def run_frames(plan, frames):
+def raise_what_is_scripted(script, onnx_path):
+    if script.get('no_picture') == onnx_path.stem:
+        raise errors.EngineBuildError('no picture')
+    if 'raises' in script:
+        name, message = script['raises']
+        raise getattr(errors, name)(message)
+
+
+def run_frames(script, plan, frames):
     plans = FramePlans.from_bytes(plan)
     assert plans.masks.startswith(HEADER)
     masks, painters = (
         {name: onnxruntime.InferenceSession(each[len(HEADER) :]) for name, each in group.items()}
         for group in ({'': plans.masks}, plans.pictures)
     )
-    return [segmented(masks[''], painters, frame) for frame in frames]
+    results = [segmented(masks[''], painters, frame) for frame in frames]
+    for result in results:
+        for name in {script.get('wrong_picture')} & result.pictures.keys():
+            result.pictures[name][0, 0] ^= 8
+    return results
 
 
 if __name__ == '__main__':

@@ -3,6 +3,12 @@
 import cv2
 import numpy as np
 import pytest
+from rtformer_ros.drawing.class_colors import (
+    blend_overlay,
+    colorize,
+    hidden_pixels,
+    overlay_opacity,
+)
 from rtformer_ros.drawing.rendering import Rendering, RenderSettings
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.labels.palette import palette_rgb
@@ -27,6 +33,39 @@ def test_mask_and_confidence_are_copied():
     )
     np.testing.assert_array_equal(drawn(rendering.mask, 1), IDS)
     np.testing.assert_array_equal(drawn(rendering.confidence, 1), CONFIDENCE)
+
+
+@pytest.mark.parametrize('painted', [('color_mask',), ('overlay',), ('color_mask', 'overlay')])
+def test_what_the_engine_painted_is_not_drawn_again(painted):
+    settings = RenderSettings(palette_rgb(LABELS), overlay_alpha=0.4)
+    theirs = {name: RANDOM.integers(0, 256, (20, 30, 3), np.uint8) for name in painted}
+    plain = Rendering(settings, IMAGE, Segmentation(IDS, CONFIDENCE))
+
+    def read_image():
+        assert 'overlay' not in painted, 'the frame is decoded for an overlay that is there'
+        return IMAGE
+
+    rendering = Rendering(settings, read_image, Segmentation(IDS, CONFIDENCE, pictures=theirs))
+    for name in ('overlay', 'color_mask', 'overlay'):
+        if name in painted:
+            np.testing.assert_array_equal(drawn(getattr(rendering, name)), theirs[name])
+    if 'overlay' not in painted:
+        own = blend_overlay(IMAGE, theirs['color_mask'], 0.4, hidden_pixels(IDS))
+        np.testing.assert_array_equal(drawn(rendering.overlay), own)
+    if 'color_mask' not in painted:
+        np.testing.assert_array_equal(drawn(rendering.color_mask), drawn(plain.color_mask))
+
+
+@pytest.mark.parametrize('alpha', [0.0, 0.4, 1.0])
+def test_opacities_say_what_an_overlay_does(alpha):
+    shown = np.arange(256) % 2 > 0
+    opacity = overlay_opacity(alpha, shown)
+    assert opacity.dtype == np.float32
+    colors = colorize(IDS, palette_rgb(LABELS))
+    overlay = blend_overlay(IMAGE, colors, alpha, hidden_pixels(IDS, shown))
+    share = opacity[IDS][..., np.newaxis]
+    assert np.abs(overlay - (IMAGE * (1 - share) + colors * share)).max() <= 0.51
+    assert list(np.flatnonzero(overlay_opacity(1.0) < 1)) == [255]
 
 
 @pytest.mark.parametrize('color_mask_first', [True, False])

@@ -117,7 +117,7 @@ def _fault(
     expected = painting.palette_rgb[result.class_map_hw].astype(np.float32)
     if picture == OVERLAY:
         opacity = painting.opacity[result.class_map_hw][..., np.newaxis]
-        expected = image_hwc + opacity * (expected - image_hwc)
+        expected = np.asarray(expected * opacity + image_hwc * (1 - opacity), np.float32)
     if painted_hwc.shape != expected.shape:
         return f'it is {list(painted_hwc.shape)}; expected {list(expected.shape)}'
     # Half a level more, as this is not rounded.

@@ -6,13 +6,16 @@ from pathlib import Path
 import threading
 
 import cv2
+from host_pictures import assert_pictures, LOOKS, painting_of
 import numpy as np
 import pytest
 from rtformer_ros.engines import BuildWatch, EngineRequest, needs_build, open_engine
+from rtformer_ros.engines.frames.painting import PICTURES
 from rtformer_ros.engines.frames.picture_frame import encoded_picture
 from rtformer_ros.engines.tensorrt.build import find_or_build
 from rtformer_ros.engines.tensorrt.device import Gpu
 from rtformer_ros.engines.tensorrt.frames import frame_runner
+from rtformer_ros.engines.tensorrt.frames.frame_plans import FramePlans
 from rtformer_ros.engines.tensorrt.plans.key import PlanKey, Target
 from rtformer_ros.engines.tensorrt.plans.record import PlanRecord
 from rtformer_ros.engines.tensorrt.run import runner
@@ -33,19 +36,19 @@ from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.model_metadata import ModelMetadata
 from rtformer_ros.segmenter import Segmenter, SegmentSettings
 from simulated_cudart import SimulatedCudart, Status
-from tensorrt_harness.simulated_frame_plan import SimulatedFramePlan
+from tensorrt_harness.simulated_frame_plan import SimulatedFramePlan, SimulatedPicturePlan
 from tensorrt_harness.simulated_plan import assert_ours, HEIGHT, images, SimulatedPlan, WIDTH
 
 FIVE = LabelSet.generic(5, 'five')
 TARGET = Target('10.3.0.26', Gpu('Orin', '8.7', 16))
 
 
-def prepared(request, *, is_new):
+def prepared(request, *, is_new, frames=b'frames'):
     encoding = request.frame_encoding
     key = PlanKey('0' * 64, TARGET, 'fp16', 1024, 3, 1, frame_encoding=encoding)
     record = PlanRecord(key, 'm.onnx', '0' * 64, 4, 'fp16', 3, 1.0, 12.3, '', {}, True)
     metadata = ModelMetadata(labels=FIVE, height=HEIGHT, width=WIDTH)
-    content = b'frames' if encoding else b'plan'
+    content = frames if encoding else b'plan'
     return find_or_build.PreparedPlan(content, None, record, metadata, is_new)
 
 
@@ -53,12 +56,14 @@ class Preparations:
     """
     Takes the place of the builder and the cache.
 
-    is_new: which of them gives the plan; failure: what comes of that for frames instead.
+    is_new: which of them gives the plan; failure: what comes of that for frames instead; frames:
+    what the plan for these is.
     """
 
     def __init__(self):
         self.is_new = False
         self.failure = None
+        self.frames = b'frames'
         self.forced, self.discarded = [], 0
 
     def discard_plan(self, plan):
@@ -70,7 +75,7 @@ class Preparations:
         if self.failure and request.frame_encoding:
             raise self.failure
         self.forced.append(force)
-        return prepared(request, is_new=self.is_new or force)
+        return prepared(request, is_new=self.is_new or force, frames=self.frames)
 
 
 @pytest.fixture
@@ -167,7 +172,7 @@ def yuyv_frame(size, seed=3):
 def test_settings_do_to_frames_what_they_do_to_images(model, settings):
     engine = open_engine(EngineRequest(model, 'tensorrt', frame_encoding='yuyv'))
     assert engine.frame_encodings == {'yuyv'}
-    assert engine.largest_frame == (2160, 3840)
+    assert (engine.largest_frame, engine.frame_pictures) == ((2160, 3840), frozenset())
     assert 'frames of yuyv as they come (CUDA graph, ' in engine.description.detail
     segmenter = Segmenter(engine, settings)
     for size in ((24, 40), (18, 62), (24, 40)):
@@ -186,6 +191,33 @@ def test_settings_do_to_frames_what_they_do_to_images(model, settings):
     engine.close()
     with pytest.raises(EngineClosed):
         segmenter.segment_frame('yuyv', planes, size)
+
+
+def test_pictures_have_plans_beside_that_for_frames(
+    frame_plan, plan, model, stand_ins, cudart, preparations
+):
+    pictures = {name: name.encode() for name in sorted(PICTURES)}
+    preparations.frames = FramePlans(b'frames', pictures).to_bytes()
+    answers = {b'plan': lambda: stand_ins.make('ICudaEngine'), b'frames': frame_plan.engine}
+    for name, content in pictures.items():
+        answers[content] = SimulatedPicturePlan(stand_ins, cudart, 'yuyv', name).engine
+    stand_ins.answer(
+        'Runtime.deserialize_cuda_engine', lambda runtime, content, *_: answers[content]()
+    )
+    engine = open_engine(EngineRequest(model, 'tensorrt', frame_encoding='yuyv'))
+    assert engine.frame_pictures == PICTURES
+    assert engine.description.detail.endswith(', paints color_mask and overlay)')
+    asked = {'pictures': PICTURES, 'painting': painting_of(LOOKS)}
+    size = (26, 38)
+    data, planes = yuyv_frame(size)
+    image = decode_image(data, 'yuyv', *size, 2 * size[1], is_bigendian=False)
+    result = Segmenter(engine, SegmentSettings()).segment_frame('yuyv', planes, size, **asked)
+    assert_pictures(result, image)
+    # No overlay where the mask has not the frame's size.
+    settings = SegmentSettings('letterbox', (13, 31), bytes(range(255, -1, -1)))
+    result = Segmenter(engine, settings).segment_frame('yuyv', planes, size, **asked)
+    assert_pictures(result, image, names=['color_mask'])
+    engine.close()
 
 
 @pytest.mark.usefixtures('frame_plan')

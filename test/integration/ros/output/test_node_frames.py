@@ -2,16 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames that go into the engine as they came give the outputs that prepared ones give."""
 
+import re
+
 from closed_form_models import expected_class_map, RGB_LABELS
 import cv2
 import numpy as np
 from ros_peer import noise, number_of
 from rtformer_ros.ros.input.image_messages import image_array
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
 PALETTE = np.array([label.color_rgb for label in RGB_LABELS.classes], np.uint8)
 FRAMES = {'engine': 'onnxruntime', 'frame_encoding': 'bgr8'}
 ON_THE_HOST = 'they are prepared on the host: '
+
+
+def painted(node):
+    """Return what the engine painted of each frame, as the node prints it."""
+    return re.findall('^painted: (.*)$', node.output, re.MULTILINE)
 
 
 def picture():
@@ -34,6 +41,48 @@ def test_frames_that_the_engine_takes_give_every_picture(peer, camera, start_nod
     assert np.abs(pixels['overlay'] - mixed).max() <= 1
     assert 'frames of bgr8 as they come' in node.output
     assert ON_THE_HOST not in node.output
+
+
+def test_the_engine_paints_what_somebody_looks_at(peer, camera, start_node, connect):
+    node = start_node(
+        module='painting_node',
+        **FRAMES,
+        overlay_alpha=0.25,
+        class_filter=[RGB_LABELS.classes[0].name],
+    )
+    masks = connect('mask')
+    image, expected = picture(), expected_class_map(picture())
+    camera.publish(image[..., ::-1], 'bgr8')
+    peer.wait_for(lambda: masks, 'a mask')
+    assert painted(node) == ['[]']
+    overlays = connect('overlay')
+    camera.publish(image[..., ::-1], 'bgr8')
+    peer.wait_for(lambda: overlays, 'an overlay')
+    assert painted(node)[1:] == ["['overlay']"]
+    color_masks, packed = connect('color_mask'), connect('overlay/compressed', CompressedImage)
+    camera.publish(image[..., ::-1], 'bgr8')
+    peer.wait_for(lambda: color_masks and packed, 'all pictures')
+    assert painted(node)[2:] == ["['color_mask', 'overlay']"]
+    is_shown = (expected == 0)[..., np.newaxis]
+    colors = PALETTE[expected] * is_shown
+    assert np.array_equal(image_array(color_masks[0]), colors)
+    mixed = np.where(is_shown, 0.75 * image + 0.25 * colors, image)
+    assert np.abs(image_array(overlays[0]) - mixed).max() <= 1
+
+
+def test_the_host_draws_what_the_engine_cannot(peer, camera, start_node, connect):
+    """An overlay of a mask that has not the frame's size, and all of a frame that it prepared."""
+    node = start_node(module='painting_node', **FRAMES, output_size='30x20')
+    received = {topic: connect(topic) for topic in ('color_mask', 'overlay', 'mask')}
+    camera.publish(picture()[..., ::-1], 'bgr8')
+    peer.wait_for(lambda: all(received.values()), 'all pictures')
+    assert painted(node) == ["['color_mask']"]
+    pixels = {topic: image_array(messages[0]) for topic, messages in received.items()}
+    assert pixels['overlay'].shape == (20, 30, 3)
+    assert np.array_equal(pixels['color_mask'], PALETTE[pixels['mask']])
+    camera.publish(picture(), 'rgb8')
+    peer.wait_for(lambda: len(received['overlay']) == 2, 'an overlay of another encoding')
+    assert painted(node) == ["['color_mask']"]
 
 
 def test_other_frames_and_settings_are_served_on_the_host(peer, camera, start_node, connect):

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='ROS 2 is not installed')
 
+from rtformer_ros.engines.frames.painting import PICTURES
 from rtformer_ros.ros.interface.topics import (
     CLASS_OUTPUTS,
     COMPRESSED_TOPIC,
@@ -13,6 +14,7 @@ from rtformer_ros.ros.interface.topics import (
     frame_topics,
     need_confidence,
     output_topics,
+    pictures_of,
     qos_topic,
     tunable_topics,
 )
@@ -22,6 +24,17 @@ from rtformer_ros.ros.output.converters import IMAGE_OUTPUTS, MESSAGE_OUTPUTS
 
 def test_each_topic_of_a_frame_has_one_converter():
     assert sorted([*IMAGE_OUTPUTS, *MESSAGE_OUTPUTS]) == sorted(FRAME_OUTPUTS)
+
+
+def test_pictures_are_asked_for_by_their_topics():
+    assert pictures_of({'mask', 'points', 'camera_info', 'confidence'}) == frozenset()
+    assert pictures_of({'overlay', 'mask'}) == {'overlay'}
+    assert pictures_of({'overlay/compressed', 'color_mask', 'overlay'}) == {
+        'overlay',
+        'color_mask',
+    }
+    assert IMAGE_OUTPUTS.keys() >= PICTURES
+    assert {IMAGE_OUTPUTS[picture].encoding for picture in PICTURES} == {'rgb8'}
 
 
 def test_each_topic_about_the_classes_has_what_makes_it():

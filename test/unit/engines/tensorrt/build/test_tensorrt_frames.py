@@ -10,9 +10,12 @@ import onnx
 from plan_workbench import TARGET
 import pytest
 from rtformer_ros.deploy.frames.frame_input import with_frame_input
+from rtformer_ros.engines.frames.camera_frame import CameraFrame
+from rtformer_ros.engines.frames.painting import Painting, PICTURES
 from rtformer_ros.engines.tensorrt.build import find_or_build
 from rtformer_ros.engines.tensorrt.build.verification import FrameReference
 from rtformer_ros.engines.tensorrt.engine import TensorRTEngine
+from rtformer_ros.engines.tensorrt.frames.frame_plans import FramePlans
 from rtformer_ros.engines.tensorrt.frames.frame_shapes import fix_single_frame
 from rtformer_ros.engines.tensorrt.plans.cache import PlanCache
 from rtformer_ros.errors import EngineBuildError, ModelError
@@ -20,6 +23,7 @@ from rtformer_ros.imaging.frame_sampling import frame_sampling
 from rtformer_ros.imaging.resize import place
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.model_metadata import ModelMetadata
+from rtformer_ros.segmentation import Segmentation
 
 NETWORK = (24, 32)
 ODD = ['EngineBuildError', 'odd']
@@ -76,6 +80,58 @@ def test_who_takes_frames_later_waits_for_the_plan_of_images_alone(bench, monkey
     bench.prepare()
     assert not needs_build(bench, monkeypatch, **later)
     assert needs_build(bench, monkeypatch, frame_encoding='nv12')
+
+
+def test_plans_of_pictures_lie_in_the_same_file(bench):
+    request = bench.request(frame_encoding='yuyv')
+    prepared = bench.prepare(request)
+    assert FramePlans.from_bytes(prepared.plan).pictures.keys() == PICTURES
+    assert prepared.record.notes == ()
+    assert [path.stem for path in bench.compiled_paths()] == ['model', *sorted(PICTURES)]
+    stored = bench.prepare(request)
+    assert not stored.is_new
+    assert stored.plan == prepared.plan
+
+
+@pytest.mark.parametrize(
+    ('script', 'note'),
+    [
+        ({'no_picture': 'overlay'}, 'the host draws overlay: no picture'),
+        ({'wrong_picture': 'overlay'}, 'the host draws overlay: it is off by up to 8 grey levels'),
+    ],
+)
+def test_a_picture_that_is_not_right_is_left_to_the_host(bench, script, note):
+    prepared = bench.prepare(bench.request(frame_encoding='bgr8'), **script)
+    plans = FramePlans.from_bytes(prepared.plan)
+    assert plans.masks
+    assert plans.pictures.keys() == {'color_mask'}
+    assert prepared.record.notes == (note,)
+    # As it says when it comes from the cache.
+    assert bench.prepare(bench.request(frame_encoding='bgr8')).record.notes == (note,)
+
+
+def test_pictures_are_wrong_where_they_differ_in_any_frame():
+    painting = Painting(np.full((256, 3), 200, np.uint8), np.full(256, 0.5, np.float32))
+    frame = CameraFrame('rgb8', (), None, pictures=PICTURES, painting=painting)
+    maps, images = np.zeros((4, 5), np.uint8), np.full((4, 5, 3), 101, np.uint8)
+    reference = FrameReference((frame, frame), (maps, maps), (images, images))
+
+    def result(color=200, overlay=150, size=(4, 5, 3)):
+        pictures = {'color_mask': np.full(size, color, np.uint8)}
+        pictures['overlay'] = np.full(size, overlay, np.uint8)
+        return Segmentation(maps, maps, maps, pictures=pictures)
+
+    assert reference.wrong_pictures([result(), result(overlay=151)]) == {}
+    assert reference.wrong_pictures([result(color=201), result(overlay=153)]) == {
+        'color_mask': 'it is off by up to 1 grey levels',
+        'overlay': 'it is off by up to 2 grey levels',
+    }
+    assert reference.wrong_pictures([result(), result(size=(5, 4, 3))]) == dict.fromkeys(
+        PICTURES, 'it is [5, 4, 3]; expected [4, 5, 3]'
+    )
+    assert reference.wrong_pictures([result(), Segmentation(maps, maps)]) == dict.fromkeys(
+        PICTURES, 'it cannot be painted'
+    )
 
 
 def test_a_plan_for_frames_that_failed_is_not_tried_at_each_start(bench):
