@@ -57,8 +57,8 @@ class Engine(ABC):
     thread, in any state and repeatedly; a call of `infer` that is running is cut short where the
     engine can do that. Subclasses implement `open`, `_run`, `_release` and, where they can,
     `_interrupt`; one that compiles models implements `needs_build`, one that takes frames
-    `frame_encodings` and `_run_frame`, and one that compiles for frames `awaited_frames` and
-    `add_frames`, too.
+    `frame_encodings`, `_run_frame` and, where it paints pictures well, `frame_pictures`, and one
+    that compiles for frames `awaited_frames` and `add_frames`, too.
     """
 
     def __init__(self, description: EngineDescription) -> None:
@@ -150,7 +150,8 @@ class Engine(ABC):
         Segment a camera's frame as it came: its masks have the size that its tables say.
 
         The small class map of the result has the network's size, remapped as the large one, bars
-        included. Raises ImageError for an encoding that is not in `frame_encodings` and a size
+        included. It has those of the pictures that the frame asks for which the engine painted;
+        any may be missing, and is the caller's to draw. Raises ImageError for an encoding that is not in `frame_encodings` and a size
         beyond `largest_frame`, else what `infer` raises.
         """
         with self._turn():

@@ -66,8 +66,9 @@ class Cuda(Protocol):
         """
         Return new memory, all zero on the host; its address is a multiple of 256.
 
-        is_table: the device reads it again for every pixel, and the host seldom writes it: it has
-        a side in the device's own memory in any case, which alone is cached there.
+        is_table: the device reads it again for every pixel, and the host seldom writes it. It is
+        never mapped: the GPU of a Jetson may read mapped memory past its caches, which costs
+        little for a frame, that is read once, but not here.
         """
 
     def reserve(self, nbytes: int) -> MirroredMemory:
