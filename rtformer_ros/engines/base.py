@@ -150,9 +150,9 @@ class Engine(ABC):
         Segment a camera's frame as it came: its masks have the size that its tables say.
 
         The small class map of the result has the network's size, remapped as the large one, bars
-        included. It has those of the pictures that the frame asks for which the engine painted;
-        any may be missing, and is the caller's to draw. Raises ImageError for an encoding that is not in `frame_encodings` and a size
-        beyond `largest_frame`, else what `infer` raises.
+        included. Of the pictures that the frame asks for it has those that the engine painted; the
+        others are the caller's to draw.
+        Raises ImageError for an encoding that is not in `frame_encodings` and a size beyond `largest_frame`, else what `infer` raises.
         """
         with self._turn():
             if frame.encoding not in self.frame_encodings:
