@@ -152,7 +152,8 @@ class Engine(ABC):
         The small class map of the result has the network's size, remapped as the large one, bars
         included. Of the pictures that the frame asks for it has those that the engine painted; the
         others are the caller's to draw.
-        Raises ImageError for an encoding that is not in `frame_encodings` and a size beyond `largest_frame`, else what `infer` raises.
+        Raises ImageError for an encoding that is not in `frame_encodings` and a size beyond
+        `largest_frame`, else what `infer` raises.
         """
         with self._turn():
             if frame.encoding not in self.frame_encodings:
