@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 import logging
-from types import MappingProxyType
 from typing import Any, TYPE_CHECKING
 
 import numpy as np
@@ -30,9 +29,6 @@ Shapes = Mapping[str, tuple[int, ...]]
 OUTPUTS = ('class_map', 'network_class_map', 'confidence')
 """What a plan that takes frames returns, as bytes."""
 
-NO_PAINTERS: Mapping[str, LoadedPlan] = MappingProxyType({})
-"""Where the host draws all pictures."""
-
 _logger = logging.getLogger(__name__)
 _PIXELS = ('frame', 'chroma')
 
@@ -50,7 +46,7 @@ class FrameExecution:
         shapes: Shapes,
         dtypes: Mapping[str, np.dtype[Any]],
         lend: Callable[[int], Scratch],
-        painters: Mapping[str, LoadedPlan] = NO_PAINTERS,
+        painters: Mapping[str, LoadedPlan],
     ) -> None:
         """
         Make a context for inputs of these shapes and allocate their memory.
