@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from rtformer_ros.errors import ConfigError, quoted
 from rtformer_ros.network.architecture import Architecture
 from torch import nn, Tensor
 
@@ -18,6 +19,31 @@ Logits = Tensor | tuple[Tensor, Tensor]
 NetworkTask = Literal['segmentation', 'classification']
 """Whether a network classifies each pixel, or an image as a whole."""
 
+GROUP_BITS = (2, 4)
+GROUP_COUNTS = (1, 2, 3, 4, 5, 6, 7, 8)
+
+
+@dataclass(frozen=True)
+class GroupPrecision:
+    """
+    What parallel groups of low precision are: how many, and the bits of weights and inputs.
+
+    Raises ConfigError for others than 2 or 4 bits and 1 to 8 groups.
+    """
+
+    bits: int = 4
+    groups: int = 2
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for the first value out of range."""
+        for name, choices in (('bits', GROUP_BITS), ('groups', GROUP_COUNTS)):
+            value = getattr(self, name)
+            if value not in choices:
+                raise ConfigError(
+                    f'{name} of parallel groups is {quoted(value)}; expected one of '
+                    f'{", ".join(map(str, choices))}'
+                )
+
 
 class Network(nn.Module):
     """A network of one of the families, which reads RGB normalised with MEAN_RGB and STD_RGB."""
@@ -25,6 +51,8 @@ class Network(nn.Module):
     architecture: Architecture
     bit_widths: tuple[int, ...] = ()
     """Precisions of a layered network, in bits, the highest first; none of others."""
+    group_precision: GroupPrecision | None = None
+    """What the parallel groups of the network are, where it has some."""
 
     @property
     def family(self) -> NetworkFamily:
@@ -102,7 +130,8 @@ class NetworkFamily:
     training_only: modules that inference does not run, None where a network lacks them.
     norms_after: norms that read a convolution which nothing else reads. norms_before_softmax:
     norms in front of a 1x1 kernel whose products go through a softmax over space, which loses
-    the shift. Neighbours in an nn.Sequential fold without being named.
+    the shift. Neighbours in an nn.Sequential fold without being named. parallel: modules that
+    can be made of parallel groups of low precision; see parallelise.
     """
 
     name: str
@@ -121,6 +150,7 @@ class NetworkFamily:
     training_only: tuple[str, ...] = ()
     norms_after: tuple[NormPlace, ...] = ()
     norms_before_softmax: tuple[NormPlace, ...] = ()
+    parallel: tuple[str, ...] = ()
 
     def has_head(self, state: Mapping[str, Tensor]) -> bool:
         """Tell whether weights, by our names, are of a whole network, not of a backbone alone."""

@@ -230,6 +230,12 @@ def build_rtformer(
 
 _FIRST_LAYER, _LAST_LAYER = 'conv1.0', 'seghead.conv2'
 _NECK = 'sdn.'
+_BLOCK_PARTS = ('attn_shortcut_l', 'mlp_l', 'compression', 'mlp_h', 'down')
+_CONTEXT_PARTS = (
+    *(f'scale{index}' for index in range(5)),
+    *(f'process{index}' for index in range(1, 5)),
+    *('compression', 'shortcut'),
+)
 
 
 def _settings_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -290,4 +296,9 @@ RTFORMER = NetworkFamily(
         NormPlace(SegmentationHead, norm='bn2', weights='conv1'),
     ),
     norms_before_softmax=(NormPlace(GpuFriendlyAttention, norm='norm', weights='k'),),
+    parallel=(
+        *('layer1', 'layer2', 'layer3', 'compression3', 'layer3_'),
+        *(f'{block}.{part}' for block in ('layer4', 'layer5') for part in _BLOCK_PARTS),
+        *(f'spp.{part}' for part in _CONTEXT_PARTS),
+    ),
 )

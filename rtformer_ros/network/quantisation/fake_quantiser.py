@@ -33,7 +33,7 @@ def fake_quantised_weight(weight: Tensor, log_step: Tensor, bits: int) -> Tensor
         cell = 2.0 ** (CODE_BITS - bits)
         signs = torch.from_numpy(signs_of(weight.shape)).to(values)
         values = ((values * signs).div(cell).floor() + 0.5) * cell * signs
-    return _straight_through(scaled, values) * step
+    return straight_through(scaled, values) * step
 
 
 def fake_quantised_input(x: Tensor, log_step: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ def fake_quantised_input(x: Tensor, log_step: Tensor) -> Tensor:
     """
     step = _learned_step(log_step, x[0].numel())
     scaled = (x.float() / step).clamp(-LARGEST_CODE - 1, LARGEST_CODE)
-    return _straight_through(scaled, scaled.detach().round()) * step
+    return straight_through(scaled, scaled.detach().round()) * step
 
 
 def weight_codes(weight: Tensor, log_step: Tensor) -> Tensor:
@@ -62,13 +62,14 @@ def _learned_step(log_step: Tensor, count: int) -> Tensor:
     return step
 
 
-def _straight_through(scaled: Tensor, values: Tensor) -> Tensor:
+def straight_through(scaled: Tensor, values: Tensor) -> Tensor:
+    """Return `values`, whose gradient goes to `scaled`, which they were rounded from."""
     rounded: Tensor = _StraightThrough.apply(scaled, values)  # type: ignore[no-untyped-call]
     return rounded
 
 
 class _StraightThrough(torch.autograd.Function):
-    """Return `values`, but hand the gradient on to `scaled`, which they were rounded from."""
+    """The function that straight_through applies."""
 
     @staticmethod
     def forward(_ctx: Any, _scaled: Tensor, values: Tensor) -> Tensor:
