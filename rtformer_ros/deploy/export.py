@@ -26,6 +26,7 @@ from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.model_metadata import ModelMetadata
 from rtformer_ros.network.image_segmenter import ImageSegmenter
 from rtformer_ros.network.quantisation.layered_checkpoint import PRECISION_NOTE
+from rtformer_ros.network.quantisation.parallel.parallel_checkpoint import ParallelCheckpoint
 from rtformer_ros.network.registry import FAMILIES, Families
 from rtformer_ros.network.weights.checkpoint import Checkpoint
 from rtformer_ros.network.weights.class_prior import with_class_prior
@@ -64,7 +65,7 @@ def export_onnx(
     *,
     labels: LabelSet | None = None,
     opset: int = 17,
-    precision: WeightPrecision = 'fp32',
+    precision: WeightPrecision | None = None,
     prior_tau: float = 0.0,
     class_shares: Sequence[float] | None = None,
     families: Families = FAMILIES,
@@ -75,8 +76,9 @@ def export_onnx(
     Its input `image` is uint8 [n, height, width, 3], RGB; its outputs `class_map` and
     `confidence` are uint8 [n, height, width] as ImageSegmenter returns them; n is free.
     labels: the classes, where the checkpoint does not name them or names them badly.
-    precision: 'fp16' makes a file of half the size, for TensorRT; see to_fp16. 'int8' and lower
-    are for layered weights and make symmetric INT8 with quantisers, the rest FP32. prior_tau,
+    precision: None is FP32, or what parallel groups have. 'fp16' makes a file of half the size,
+    for TensorRT; see to_fp16. 'int8' and lower are for layered weights and parallel groups and
+    make symmetric INT8 with quantisers, the rest FP32. prior_tau,
     class_shares: see with_class_prior; it goes into the bias of the last layer. families: the
     known ones.
     Returns what the file says about itself. Raises CheckpointError for a bad checkpoint,
@@ -128,6 +130,9 @@ def _metadata(
         described.append(f'class prior with tau {checkpoint.notes["prior_tau"]}')
     if PRECISION_NOTE in checkpoint.notes:
         described.append(f'layered weights of {checkpoint.notes[PRECISION_NOTE]} bits as INT8')
+    if isinstance(checkpoint, ParallelCheckpoint):
+        groups = checkpoint.precision
+        described.append(f'{groups.groups} parallel groups of {groups.bits} bits as INT8')
     return ModelMetadata(
         labels=labels,
         variant=checkpoint.variant,

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rtformer_ros.errors import ConfigError, quoted
 from rtformer_ros.network.architecture import Architecture
+from rtformer_ros.network.quantisation.group_precision import GroupPrecision
 from torch import nn, Tensor
 
 Logits = Tensor | tuple[Tensor, Tensor]
@@ -18,31 +18,6 @@ Logits = Tensor | tuple[Tensor, Tensor]
 
 NetworkTask = Literal['segmentation', 'classification']
 """Whether a network classifies each pixel, or an image as a whole."""
-
-GROUP_BITS = (2, 4)
-GROUP_COUNTS = (1, 2, 3, 4, 5, 6, 7, 8)
-
-
-@dataclass(frozen=True)
-class GroupPrecision:
-    """
-    What parallel groups of low precision are: how many, and the bits of weights and inputs.
-
-    Raises ConfigError for others than 2 or 4 bits and 1 to 8 groups.
-    """
-
-    bits: int = 4
-    groups: int = 2
-
-    def __post_init__(self) -> None:
-        """Raise ConfigError for the first value out of range."""
-        for name, choices in (('bits', GROUP_BITS), ('groups', GROUP_COUNTS)):
-            value = getattr(self, name)
-            if value not in choices:
-                raise ConfigError(
-                    f'{name} of parallel groups is {quoted(value)}; expected one of '
-                    f'{", ".join(map(str, choices))}'
-                )
 
 
 class Network(nn.Module):

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from rtformer_ros.network.family import ClassificationNetwork, SegmentationNetwork
 from rtformer_ros.network.quantisation.layered_file import load_layered
+from rtformer_ros.network.quantisation.parallel.parallel_file import load_parallel
 from rtformer_ros.network.registry import FAMILIES, Families
 from rtformer_ros.network.weights.checkpoint import load_checkpoint
-from rtformer_ros.network.weights.weights_file import is_layered
+from rtformer_ros.network.weights.weights_file import quantised_kind
 
 
 def build_from_checkpoint(
@@ -19,11 +20,14 @@ def build_from_checkpoint(
     """
     Return the network of a checkpoint file in eval mode, be it to segment or to classify.
 
-    Of layered weights, the network is fake-quantised and at its highest precision; use_bits brings
-    it to another. Raises as load_checkpoint does.
+    Of quantised weights, the network is fake-quantised, and of layered ones at its highest
+    precision; use_bits brings it to another. Raises as load_checkpoint does.
     """
-    if is_layered(Path(path)):
+    kind = quantised_kind(Path(path))
+    if kind == 'layered':
         return load_layered(path, families=families).build()
+    if kind == 'parallel':
+        return load_parallel(path, families=families).build()
     checkpoint = load_checkpoint(path, task=None, families=families)
     is_classifier = checkpoint.family.task == 'classification'
     return checkpoint.build_classifier() if is_classifier else checkpoint.build()

@@ -27,11 +27,11 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    metadata = _export(arguments)
+    metadata, precision = _export(arguments)
     classes = len(metadata.labels) if metadata.labels else 0
     print(
         f'wrote {arguments.output}: {metadata.variant}, {metadata.width} x {metadata.height} '
-        f'pixels, {classes} classes, {arguments.precision}'
+        f'pixels, {classes} classes, {precision}'
     )
     if arguments.frame_input:
         for path in _write_frame_graphs(arguments.output, arguments.frame_input):
@@ -53,9 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--precision',
         choices=('fp32', 'fp16', 'int8', 'int6', 'int4', 'int2'),
-        default='fp32',
         help='fp16: half the size, for TensorRT; int8 and lower: of weights that were trained '
-        "with 'train --qat layered' (default: %(default)s)",
+        "with 'train --qat layered' (default: fp32, or the only one that weights of 'train --qat "
+        "parallel' have)",
     )
     parser.add_argument(
         '--prior-tau',
@@ -95,18 +95,18 @@ def _write_frame_graphs(model: Path, encoding: str) -> list[Path]:
     return list(paths.values())
 
 
-def _export(arguments: argparse.Namespace) -> ModelMetadata:
+def _export(arguments: argparse.Namespace) -> tuple[ModelMetadata, str]:
+    """Write the graph; return what it says of itself, and the precision of its weights."""
     # Imported here, so that a machine without PyTorch gets an answer and --help works.
     from rtformer_ros.deploy.export import export_onnx, labels_of
     from rtformer_ros.deploy.layered.exported_weights import exported_weights
 
     labels = load_labels(arguments.labels) if arguments.labels else None
-    shares = None
+    shares, weights = None, exported_weights(arguments.checkpoint, arguments.precision)
     if arguments.prior_tau and arguments.class_shares:
-        weights = exported_weights(arguments.checkpoint, arguments.precision)
         own = labels_of(weights.checkpoint, labels)
         shares = read_class_shares(arguments.class_shares, own)
-    return export_onnx(
+    metadata = export_onnx(
         arguments.checkpoint,
         arguments.output,
         arguments.height,
@@ -117,6 +117,7 @@ def _export(arguments: argparse.Namespace) -> ModelMetadata:
         prior_tau=arguments.prior_tau,
         class_shares=shares,
     )
+    return metadata, weights.precision
 
 
 if __name__ == '__main__':

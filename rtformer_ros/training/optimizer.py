@@ -10,10 +10,13 @@ from typing import Generic, TypeVar
 
 from rtformer_ros.network.family import Network
 from rtformer_ros.network.quantisation.layered_network import LOG_STEPS
+from rtformer_ros.network.quantisation.parallel.parallel_convolution import QUANTISER_VALUES
 from rtformer_ros.training.recipe import OptimizerRecipe, ScheduleRecipe
 import torch
 from torch import nn
 from torch.optim import AdamW
+
+_UNDECAYED = (*LOG_STEPS, *QUANTISER_VALUES)
 
 
 def build_optimizer(network: Network, recipe: OptimizerRecipe) -> AdamW:
@@ -22,12 +25,12 @@ def build_optimizer(network: Network, recipe: OptimizerRecipe) -> AdamW:
 
     What the network's family calls a head (with RTFormer, DAPPM too) learns `head_lr_factor` times
     as fast as the rest; batch norms and biases are left without weight decay where the recipe
-    says so, and steps of quantisers always.
+    says so, and steps, ranges and scales of quantisers always.
     """
     heads = network.family.head_prefixes
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, weight in network.named_parameters():
-        decays = weight.ndim > 1 or (recipe.decay_norms and not name.endswith(LOG_STEPS))
+        decays = weight.ndim > 1 or (recipe.decay_norms and not name.endswith(_UNDECAYED))
         groups.setdefault((name.startswith(heads), decays), []).append(weight)
     return AdamW(
         [

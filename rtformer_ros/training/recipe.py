@@ -14,10 +14,11 @@ from typing import Literal
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.network.quantisation.bit_planes import BIT_WIDTHS, CODE_BITS
+from rtformer_ros.network.quantisation.group_precision import GroupPrecision
 
 ScheduleKind = Literal['poly', 'cosine', 'stable']
 TrainingPrecision = Literal['auto', 'fp32', 'bf16', 'fp16']
-QuantisationKind = Literal['none', 'layered']
+QuantisationKind = Literal['none', 'layered', 'parallel']
 
 
 @dataclass(frozen=True)
@@ -229,13 +230,21 @@ class QuantisationRecipe:
     Whether weights are trained to be quantised.
 
     kind: 'layered' trains one set of codes of 8 bits for all precisions of `bits` at once, with
-    the sum of their losses; 8 has to be among them. observed_crops: training crops that steps of
-    inputs are measured on at the start.
+    the sum of their losses; 8 has to be among them. 'parallel' trains `groups` parallel groups
+    with weights and inputs of `group_bits` bits. observed_crops: training crops that steps and
+    ranges of inputs are measured on at the start.
     """
 
     kind: QuantisationKind = 'none'
     bits: tuple[int, ...] = BIT_WIDTHS
+    group_bits: int = 4
+    groups: int = 2
     observed_crops: int = 8
+
+    @property
+    def group_precision(self) -> GroupPrecision:
+        """Return what parallel groups are to be; raises ConfigError for values out of range."""
+        return GroupPrecision(self.group_bits, self.groups)
 
 
 @dataclass(frozen=True)
@@ -290,6 +299,7 @@ class Recipe:
         bits, known = self.quantisation.bits, {*BIT_WIDTHS}
         is_widths = CODE_BITS in bits and len({*bits} & known) == len(bits)
         _require(is_widths, 'quantisation.bits', list(bits), '8, and 6, 4 and 2 as you like')
+        _ = self.quantisation.group_precision
         crops = self.quantisation.observed_crops
         _require(crops >= 1, 'quantisation.observed_crops', crops, '1 or more')
 

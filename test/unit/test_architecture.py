@@ -48,7 +48,6 @@ SMALL_BUT_APART = {
     'training.datasets.image_label_folders': 'a reader, one row of a table',
     'training.run.curves': 'a concept',
     'training.run.initial_weights': 'a concept',
-    'training.run.layered_start': 'a concept',
     'training.run.step_clock': 'a concept',
     'training.run.stop_request': 'a concept',
     'training.tasks.validation': 'a concept',

@@ -24,11 +24,13 @@ class ConvolutionCodes:
     What a convolution of a graph is to hold in place of its weights.
 
     codes: symmetric INT8 [out, in, h, w]; the weights in the graph are these times a number for
-    each channel of the output. input_scale: of the INT8 codes of what it reads.
+    each channel of the output. input_scale: of the INT8 codes of what it reads. input_limits: the
+    first and the last of these codes, where they are not all of INT8.
     """
 
     codes: Codes
     input_scale: float
+    input_limits: tuple[int, int] | None = None
 
 
 def quantise_convolutions(
@@ -55,8 +57,8 @@ def quantise_convolutions(
     for index, node in enumerate(graph.node):
         if node.op_type == 'Conv' and node.input[1] in made:
             name = node.input[1]
-            scale = np.float32(convolutions[name].input_scale)
-            nodes += _quantised_input(graph, node, f'{node.name or index}/input', scale)
+            prefix = f'{node.name or index}/input'
+            nodes += _quantised_input(graph, node, prefix, convolutions[name])
             node.input[1] = made[name].output
         nodes.append(node)
     kept = [each for each in graph.initializer if each.name not in made]
@@ -110,24 +112,30 @@ class _Weights:
 
 
 def _quantised_input(
-    graph: onnx.GraphProto, conv: onnx.NodeProto, prefix: str, scale: np.float32
+    graph: onnx.GraphProto, conv: onnx.NodeProto, prefix: str, convolution: ConvolutionCodes
 ) -> list[onnx.NodeProto]:
     """Let a convolution read quantised features; return the nodes that make them."""
+    scale = np.float32(convolution.input_scale)
     parts: dict[str, npt.NDArray[Any]] = {
         'scale': np.asarray(scale),
         'zero_point': np.zeros((), np.int8),
     }
+    quantised = [f'{prefix}_{part}' for part in parts]
+    read, codes, features = conv.input[0], f'{prefix}_codes', f'{prefix}_dequantised'
+    nodes = []
+    if convolution.input_limits is not None:
+        limits = ('least', 'most')
+        for part, code in zip(limits, convolution.input_limits, strict=True):
+            parts[part] = np.asarray(np.float32(code) * scale)
+        inputs, read = [read, *(f'{prefix}_{part}' for part in limits)], f'{prefix}_clipped'
+        nodes.append(helper.make_node('Clip', inputs, [read], f'{prefix}/Clip'))
     for part, array in parts.items():
         graph.initializer.append(numpy_helper.from_array(array, f'{prefix}_{part}'))
-    names = [f'{prefix}_{part}' for part in parts]
-    codes, features = f'{prefix}_codes', f'{prefix}_dequantised'
-    nodes = [
-        helper.make_node(
-            'QuantizeLinear', [conv.input[0], *names], [codes], f'{prefix}/QuantizeLinear'
-        ),
-        helper.make_node(
-            'DequantizeLinear', [codes, *names], [features], f'{prefix}/DequantizeLinear'
-        ),
-    ]
+    for operator, reads, makes in (
+        ('QuantizeLinear', read, codes),
+        ('DequantizeLinear', codes, features),
+    ):
+        name = f'{prefix}/{operator}'
+        nodes.append(helper.make_node(operator, [reads, *quantised], [makes], name))
     conv.input[0] = features
     return nodes

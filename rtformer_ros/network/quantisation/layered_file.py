@@ -20,6 +20,7 @@ from rtformer_ros.network.quantisation.bit_planes import (
     signs_of,
 )
 from rtformer_ros.network.quantisation.layered_checkpoint import LayeredCheckpoint, LayeredWeights
+from rtformer_ros.network.quantisation.stored_parts import check_part, read_shapes
 from rtformer_ros.network.registry import FAMILIES, Families
 from rtformer_ros.network.weights.checkpoint import checkpoint_header, checkpoint_of
 from rtformer_ros.network.weights.weights_file import (
@@ -30,8 +31,6 @@ from rtformer_ros.network.weights.weights_file import (
 )
 import torch
 from torch import Tensor
-
-_MOST_WEIGHTS = 1 << 28
 
 
 def save_layered(checkpoint: LayeredCheckpoint, path: Path | str) -> None:
@@ -88,22 +87,18 @@ def load_layered(path: Path | str, *, families: Families = FAMILIES) -> LayeredC
 
 def _described(described: Any) -> tuple[tuple[int, ...], dict[str, tuple[int, ...]]]:
     """Return the precisions and the shape of each convolution's weights that a header names."""
+    shapes = read_shapes(described, LAYERED, ('bits',))
     try:
         widths = tuple(described['bits'])
-        shapes = {str(name): tuple(shape) for name, shape in described['shapes'].items()}
-    except (LookupError, TypeError, AttributeError) as error:
+    except TypeError as error:
         raise CheckpointError(
-            f"its header's '{LAYERED}' does not name bits and shapes: {quoted(described)}"
+            f"its header's '{LAYERED}' names no bits: {quoted(described['bits'])}"
         ) from error
     if not set(widths) <= {*BIT_WIDTHS} or CODE_BITS not in widths:
         raise CheckpointError(
             f'its header names the precisions {quoted(widths)}; expected {CODE_BITS} and some of '
             f'{", ".join(map(str, BIT_WIDTHS))}'
         )
-    for name, shape in shapes.items():
-        is_shape = len(shape) == 4 and all(isinstance(n, int) and n > 0 for n in shape)
-        if not is_shape or math.prod(shape) > _MOST_WEIGHTS:
-            raise CheckpointError(f'its header gives {quoted(name)} the shape {quoted(shape)}')
     return widths, shapes
 
 
@@ -145,12 +140,7 @@ def _check_parts(
     dtype: torch.dtype,
 ) -> None:
     for part, shape in expected.items():
-        tensor = parts.get(part)
-        if tensor is None or tensor.shape != shape or tensor.dtype != dtype:
-            came = None if tensor is None else (tensor.dtype, *tensor.shape)
-            raise CheckpointError(
-                f"'{group}/{part}' is {quoted(came)}; expected {dtype} of shape {list(shape)}"
-            )
+        check_part(parts.get(part), f'{group}/{part}', shape, dtype)
 
 
 def _check_statistics(statistics: Mapping[int, Mapping[str, Tensor]]) -> None:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 import math
 from pathlib import Path
@@ -135,15 +135,19 @@ def checkpoint_of(
     cross_size: int | None = None,
     task: NetworkTask | None = 'segmentation',
     families: Families = FAMILIES,
+    expected: Callable[[NetworkFamily, Architecture], Mapping[str, Tensor]] = expected_weights,
 ) -> Checkpoint:
-    """Return the checkpoint in a file's content; as load_checkpoint, raises ConfigError too."""
+    """
+    Return the checkpoint in a file's content; as load_checkpoint, raises ConfigError too.
+
+    expected: returns tensors without content for all weights, by name.
+    """
     family = family_of(file, families)
     state = family.own_weights(file.state)
     check_task(state, family, task)
     changes = {} if cross_size is None else {'cross_size': cross_size}
     architecture = _architecture(file, family, changes)
-    expected = expected_weights(family, architecture)
-    check_weights(state, expected, f'{family.title} {architecture.variant}')
+    check_weights(state, expected(family, architecture), f'{family.title} {architecture.variant}')
     return Checkpoint(
         state,
         family,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, Literal
 
 from rtformer_ros.errors import CheckpointError, ConfigError, quoted, shown
 from rtformer_ros.files.atomic_file import write_atomically
@@ -24,8 +24,10 @@ import torch
 from torch import Tensor
 
 _HEADER = 'rtformer_ros'
-LAYERED = 'layered'
-"""What the header of a file of layered weights has that those of others lack."""
+LAYERED, PARALLEL = 'layered', 'parallel'
+"""What the header of a file of quantised weights has: of several precisions, or of groups."""
+
+QuantisedKind = Literal['layered', 'parallel']
 
 UNUSED_SUFFIX = 'num_batches_tracked'
 """Of the names of a state dict's counters, which no network here reads."""
@@ -38,6 +40,17 @@ _MOST_HEADER_BYTES = 1 << 23
 _MOST_KEY_CHARACTERS = 200
 _FLOAT_KINDS = frozenset({'F64', 'F32', 'F16', 'BF16'})
 _PLANE_KIND = 'U8'
+_INSTEAD: dict[QuantisedKind, str] = {
+    'layered': (
+        'holds quantised weights for several precisions, which are run as ONNX: '
+        "'ros2 run rtformer_ros export {name} MODEL.onnx --precision int8', or a lower one of its "
+        'precisions'
+    ),
+    'parallel': (
+        'holds parallel groups of quantised weights, which are run as ONNX: '
+        "'ros2 run rtformer_ros export {name} MODEL.onnx'"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -64,18 +77,15 @@ def read_weights(path: Path) -> WeightsFile:
     Read a .safetensors file, .pdparams of PaddleSeg or PaddleClas, or PyTorch's .pth, .pt or .tar.
 
     Prefixes that all names have in common ('module.', 'model.', 'state_dict.') are left out.
-    Raises CheckpointError for a file that is missing, broken or of another kind, and for layered
-    weights, whose reader is load_layered.
+    Raises CheckpointError for a file that is missing, broken or of another kind, and for
+    quantised weights, whose readers are load_layered and load_parallel.
     """
     if path.suffix == '.pdparams':
         state, text = read_pdparams(path), None
     elif path.suffix == '.safetensors':
-        if is_layered(path):
-            raise CheckpointError(
-                f'{path} holds quantised weights for several precisions, which are run as ONNX: '
-                f"'ros2 run rtformer_ros export {path.name} MODEL.onnx --precision int8', or a "
-                'lower one of its precisions'
-            )
+        kind = quantised_kind(path)
+        if kind:
+            raise CheckpointError(f'{path} {_INSTEAD[kind].format(name=path.name)}')
         state, text = _read_safetensors(path)
     elif path.suffix in _TORCH_SUFFIXES:
         state, text = read_torch_file(path, UNUSED_SUFFIX), None
@@ -89,17 +99,18 @@ def read_weights(path: Path) -> WeightsFile:
     return WeightsFile(used, {} if text is None else _parsed(text, path))
 
 
-def is_layered(path: Path) -> bool:
+def quantised_kind(path: Path) -> QuantisedKind | None:
     """
-    Return whether a file holds vertical-layered weights.
+    Return which kind of quantised weights a file holds, None for a file of others.
 
     Raises CheckpointError for a .safetensors file that is missing or broken.
     """
     if path.suffix != '.safetensors':
-        return False
+        return None
     with _translated(path), safetensors.safe_open(path, framework='pt') as file:
         text = (file.metadata() or {}).get(_HEADER)
-    return text is not None and LAYERED in _parsed(text, path)
+    header = {} if text is None else _parsed(text, path)
+    return next((kind for kind in get_args(QuantisedKind) if kind in header), None)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

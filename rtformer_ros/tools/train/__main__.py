@@ -172,7 +172,14 @@ def _check_quantisation(options: TrainOptions, before: RunSetup, recipe: Recipe)
         raise ConfigError(
             'quantisation cannot be changed by --resume; leave --set quantisation... out'
         )
-    if recipe.quantisation.kind == 'none':
+    kind = recipe.quantisation.kind
+    for name, value in (('bits', options.bits), ('groups', options.groups)):
+        if value is not None and kind != 'parallel':
+            raise ConfigError(
+                f'--{name} is for --qat parallel, and this run has {kind}; leave it out'
+                + (' (--set quantisation.bits=[8,4] for layered)' if kind == 'layered' else '')
+            )
+    if kind == 'none':
         return
     if not (options.resume or options.init):
         raise ConfigError(
@@ -204,6 +211,8 @@ def _recipe(options: TrainOptions, recipe: Recipe, sample_count: int) -> Recipe:
         'precision': options.precision,
         'seed': options.seed,
         'quantisation.kind': options.qat,
+        'quantisation.group_bits': options.bits,
+        'quantisation.groups': options.groups,
     }
     changes.update({name: value for name, value in direct.items() if value is not None})
     if options.crop:

@@ -30,6 +30,8 @@ class TrainOptions:
     network: str | None
     init: str | None
     qat: str | None
+    bits: int | None
+    groups: int | None
     output: Path
     resume: bool
     recipe: str | None
@@ -97,9 +99,16 @@ def _add_subject(what: Any) -> None:
     )
     what.add_argument(
         '--qat',
-        choices=('layered',),
+        choices=('layered', 'parallel'),
         help='train quantised weights, from those of --init: layered ones are INT8 of which the '
-        'upper 6, 4 and 2 bits are a network, too (quantisation.bits of the recipe)',
+        'upper 6, 4 and 2 bits are a network, too (quantisation.bits of the recipe); parallel '
+        'ones are groups of few bits, in weights and features, of which each computes the whole',
+    )
+    what.add_argument(
+        '--bits', type=int, choices=(2, 4), help='of --qat parallel (default: 4, or the recipe)'
+    )
+    what.add_argument(
+        '--groups', type=int, metavar='G', help='of --qat parallel, 1 to 8 (default: 2, as above)'
     )
     what.add_argument('--output', type=Path, required=True, help='folder of the run')
     what.add_argument('--resume', action='store_true', help='continue the run in --output')

@@ -15,6 +15,8 @@ from rtformer_ros.network.family import Network
 from rtformer_ros.network.quantisation.layered_checkpoint import LayeredCheckpoint
 from rtformer_ros.network.quantisation.layered_file import save_layered
 from rtformer_ros.network.quantisation.layered_network import each_precision
+from rtformer_ros.network.quantisation.parallel.parallel_checkpoint import ParallelCheckpoint
+from rtformer_ros.network.quantisation.parallel.parallel_file import save_parallel
 from rtformer_ros.network.weights.checkpoint import save_checkpoint
 from rtformer_ros.training.data.batches import BatchOrder, Crops, load_batches
 from rtformer_ros.training.learner import Learner
@@ -22,7 +24,7 @@ from rtformer_ros.training.metrics import Scores, ValidationScores
 from rtformer_ros.training.process_group import ProcessGroup
 from rtformer_ros.training.recipe_file import recipe_to_dict
 from rtformer_ros.training.run.initial_weights import initialize
-from rtformer_ros.training.run.layered_start import first_crops, prepare_layers
+from rtformer_ros.training.run.quantised_start import first_crops, prepare_quantisers
 from rtformer_ros.training.run.run_log import RunLog
 from rtformer_ros.training.run.run_setup import RunSetup
 from rtformer_ros.training.run.run_state import load_state, RunState
@@ -76,9 +78,9 @@ class TrainingRun:
         network = task.fresh_network(setup.network)
         self.initial_weights = None if init is None else initialize(network, init)
         self._crops = task.crops
-        if setup.recipe.quantisation.kind == 'layered':
+        if setup.recipe.quantisation.kind != 'none':
             crops = None if resume else first_crops(self._crops, task.sample_count, setup.recipe)
-            prepare_layers(network, setup.recipe.quantisation, crops)
+            prepare_quantisers(network, setup.recipe.quantisation, crops)
         self.learner = Learner(network, setup.recipe, task, group)
         self.steps_taken, self.best_score = 0, -1.0
         if resume:
@@ -178,6 +180,8 @@ class TrainingRun:
         checkpoint = self.task.checkpoint(network, notes)
         if network.bit_widths:
             save_layered(LayeredCheckpoint.of(network, checkpoint), path)
+        elif network.group_precision is not None:
+            save_parallel(ParallelCheckpoint.quantised(network, checkpoint), path)
         else:
             save_checkpoint(checkpoint, path)
 

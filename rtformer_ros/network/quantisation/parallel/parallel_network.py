@@ -13,8 +13,9 @@ from typing import cast
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.network.blocks import BasicBlock
-from rtformer_ros.network.family import GroupPrecision, Network
+from rtformer_ros.network.family import Network
 from rtformer_ros.network.image_segmenter import ImageSegmenter
+from rtformer_ros.network.quantisation.group_precision import GroupPrecision
 from rtformer_ros.network.quantisation.parallel.cyclic_shuffle import CyclicShuffle
 from rtformer_ros.network.quantisation.parallel.parallel_block import ParallelBlock
 from rtformer_ros.network.quantisation.parallel.parallel_convolution import (
@@ -110,9 +111,9 @@ def _make_parallel(stage: nn.Module, precision: GroupPrecision) -> None:
     for block in [each for each in stage.modules() if isinstance(each, BasicBlock)]:
         ParallelBlock.convert(block, groups, None)
     if isinstance(stage, nn.Sequential):
-        for block in list(stage)[1:]:
-            if isinstance(block, ParallelBlock):
-                block.shuffle = _shuffle(block, groups)
+        for follower in list(stage)[1:]:
+            if isinstance(follower, ParallelBlock):
+                follower.shuffle = _shuffle(follower, groups)
     for module in list(stage.modules()):
         if isinstance(module, nn.Conv2d):
             ParallelConvolution.convert(module, levels, groups)
