@@ -6,20 +6,20 @@ from __future__ import annotations
 
 from typing import cast
 
-from rtformer_ros.network.blocks import BatchNorm
+from rtformer_ros.network.blocks import BatchNorm, spatial_size
 import torch
 from torch import nn, Tensor
 
 
 def turned_groups(x: Tensor, groups: int) -> Tensor:
     """Return [n, c, h, w] whose groups of channels are each in the place of the one before."""
-    first = x.shape[1] // groups
+    first = int(x.shape[1]) // groups
     return torch.cat([x[:, first:], x[:, :first]], dim=1)
 
 
 def shuffled_channels(x: Tensor, groups: int) -> Tensor:
     """Return [n, c, h, w] with the first channel of each group first, then the second ones."""
-    channels, (height, width) = int(x.shape[1]), (int(x.shape[2]), int(x.shape[3]))
+    channels, (height, width) = int(x.shape[1]), spatial_size(x)
     split = x.reshape(-1, groups, channels // groups, height * width)
     return split.transpose(1, 2).reshape(-1, channels, height, width)
 

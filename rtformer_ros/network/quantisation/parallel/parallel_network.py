@@ -37,7 +37,9 @@ class ParallelStage(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return NCHW as the stage does."""
         wide = super().forward(torch.cat([x] * self.groups, dim=1))
-        return cast('Tensor', sum(wide.chunk(self.groups, dim=1)) / self.groups)
+        channels = int(wide.shape[1]) // self.groups
+        parts = [wide[:, k * channels : (k + 1) * channels] for k in range(self.groups)]
+        return cast('Tensor', sum(parts[1:], parts[0]) * (1 / self.groups))
 
 
 def parallelise(network: Network, precision: GroupPrecision) -> None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Train quantised weights with the tool, stop, resume, and export each precision of the file."""
+"""Train quantised weights with the tool, stop, resume, and export what the file holds."""
 
 from collections.abc import Iterator
 import csv
@@ -13,8 +13,15 @@ import numpy as np
 import onnx
 import pytest
 from rtformer_ros.deploy.export import export_onnx
-from rtformer_ros.network import build_rtformer, Checkpoint, save_checkpoint
+from rtformer_ros.network import (
+    build_network,
+    build_rtformer,
+    Checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from rtformer_ros.network.quantisation.layered_file import load_layered
+from rtformer_ros.network.quantisation.parallel.parallel_file import load_parallel
 from rtformer_ros.tools.train import __main__ as train
 import torch
 from training_scenes import SCENES, write_scenes
@@ -96,8 +103,63 @@ def test_one_training_serves_every_precision_and_resumes(
     onnx.checker.check_model(onnx.load(target), full_check=True)
 
 
-def test_it_needs_weights_to_start_from(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_parallel_groups_are_trained_and_resumed(
+    data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert train.main(arguments(data, tmp_path / 'run', '--qat', 'layered')) == 1
+    start = ('--qat', 'parallel', '--bits', 2, '--groups', 3)
+    start += ('--init', tmp_path / 'start.safetensors')
+    assert train.main(arguments(data, tmp_path / 'a', *start)) == 0
+    assert train.main(arguments(data, tmp_path / 'b', *start, '--steps', 2)) == 0
+    resume = ['--output', str(tmp_path / 'b'), '--resume', *HERE]
+    assert train.main([*resume, '--bits', '4']) == 1
+    assert 'quantisation cannot be changed by --resume' in capfd.readouterr().err
+    assert train.main([*resume, '--steps', '4']) == 0
+    assert losses(tmp_path / 'b') == pytest.approx(losses(tmp_path / 'a'), rel=1e-6)
+    first, second = (load_parallel(tmp_path / each / 'last.safetensors') for each in 'ab')
+    assert (first.precision.bits, first.precision.groups) == (2, 3)
+    assert first.labels == SCENES
+    assert first.state.keys() == second.state.keys()
+    for key, value in first.state.items():
+        torch.testing.assert_close(second.state[key], value, rtol=1e-5, atol=1e-6)
+    begun = load_checkpoint(tmp_path / 'start.safetensors').state
+    key = 'layer1.0.conv1.output_scale'
+    assert not torch.equal(first.state[key], torch.ones_like(first.state[key]))
+    assert not torch.equal(first.state['conv1.0.weight'], begun['conv1.0.weight'])
+    target = tmp_path / 'groups.onnx'
+    export_onnx(tmp_path / 'a' / 'best.safetensors', target, 48, 64)
+    onnx.checker.check_model(onnx.load(target), full_check=True)
+
+
+@pytest.mark.parametrize('kind', ['layered', 'parallel'])
+def test_it_needs_weights_to_start_from(
+    kind: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train.main(arguments(data, tmp_path / 'run', '--qat', kind)) == 1
     assert 'train: --qat trains weights further' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        (('--bits', 4), '--bits is for --qat parallel, and this run has none; leave it out'),
+        (('--qat', 'layered', '--groups', 2), '--groups is for --qat parallel'),
+        (('--qat', 'parallel', '--groups', 9), 'groups of parallel groups is'),
+        (
+            ('--qat', 'parallel', '--network', 'ddrnet23_slim'),
+            'DDRNet has no form of parallel groups',
+        ),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(
+    options: tuple[object, ...],
+    words: str,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    network = build_network('ddrnet23_slim', len(SCENES), base_channels=8, head_channels=8)
+    save_checkpoint(Checkpoint.of(network), tmp_path / 'ddrnet.safetensors')
+    name = 'ddrnet' if 'ddrnet23_slim' in options else 'start'
+    start = ('--init', tmp_path / f'{name}.safetensors')
+    assert train.main(arguments(data, tmp_path / 'run', *options, *start)) == 1
+    assert words in capsys.readouterr().err
