@@ -14,11 +14,11 @@ import onnx
 import rtformer_ros
 from rtformer_ros.deploy.exportable import exportable, weights_in_graph
 from rtformer_ros.deploy.graph_precision import to_fp16
-from rtformer_ros.deploy.layered.exported_weights import exported_weights, WeightPrecision
-from rtformer_ros.deploy.layered.quantised_graph import quantise_convolutions
 from rtformer_ros.deploy.onnx_file import check_onnx, fold_shapes
 from rtformer_ros.deploy.operators.check import check_operators
 from rtformer_ros.deploy.operators.tables import OPSETS as TENSORRT_OPSETS
+from rtformer_ros.deploy.quantised.exported_weights import exported_weights, WeightPrecision
+from rtformer_ros.deploy.quantised.quantised_graph import quantise_convolutions
 from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.sha256 import sha256_of

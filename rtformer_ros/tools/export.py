@@ -99,7 +99,7 @@ def _export(arguments: argparse.Namespace) -> tuple[ModelMetadata, str]:
     """Write the graph; return what it says of itself, and the precision of its weights."""
     # Imported here, so that a machine without PyTorch gets an answer and --help works.
     from rtformer_ros.deploy.export import export_onnx, labels_of
-    from rtformer_ros.deploy.layered.exported_weights import exported_weights
+    from rtformer_ros.deploy.quantised.exported_weights import exported_weights
 
     labels = load_labels(arguments.labels) if arguments.labels else None
     shares, weights = None, exported_weights(arguments.checkpoint, arguments.precision)

@@ -24,7 +24,7 @@ MAX_FOLDER_MODULES = 12
 SMALL_FILE_LINES = 62  # the two of the header among them
 # Small files with a single importer (or none) that stay apart.
 SMALL_BUT_APART = {
-    'deploy.layered.quantisable_convolutions': 'a concept',
+    'deploy.quantised.quantisable_convolutions': 'a concept',
     'engines.openvino.preference': 'asked without loading the library',
     'files.fastdds_profile': 'set by launch files, too',
     'network.families.boundary.semantic_diffusion': 'a concept',

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 """
-Vertical-layered weights: codes of 8 bits of which the upper 6, 4 or 2 are a network as well.
+Quantised weights: layered codes of 8 bits of which the upper 6, 4 or 2 are a network as well.
 
-Imports the registry and the weights of network; training learns such weights, deploy exports them.
+`parallel/`: groups of few bits instead, in weights and features. Imports the registry and the weights of network; training learns such weights, deploy exports them.
 """

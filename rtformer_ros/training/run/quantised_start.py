@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from rtformer_ros.deploy.layered.quantisable_convolutions import quantisable_convolutions
+from rtformer_ros.deploy.quantised.quantisable_convolutions import quantisable_convolutions
 from rtformer_ros.network.family import Network, SegmentationNetwork
 from rtformer_ros.network.quantisation.layered_network import largest_inputs, layer_network
 from rtformer_ros.network.quantisation.parallel.parallel_network import (

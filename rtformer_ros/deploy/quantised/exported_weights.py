@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args, Literal
 
-from rtformer_ros.deploy.layered.quantised_graph import ConvolutionCodes
+from rtformer_ros.deploy.quantised.quantised_graph import ConvolutionCodes
 from rtformer_ros.errors import CheckpointError, ConfigError
 from rtformer_ros.network.quantisation.bit_planes import odd_codes
 from rtformer_ros.network.quantisation.layered_checkpoint import LayeredCheckpoint

@@ -9,9 +9,9 @@ import onnxruntime
 import pytest
 from rtformer_ros.deploy.export import export_onnx
 from rtformer_ros.deploy.graph_precision import precision_of
-from rtformer_ros.deploy.layered.quantisable_convolutions import quantisable_convolutions
-from rtformer_ros.deploy.layered.quantised_graph import ConvolutionCodes, quantise_convolutions
 from rtformer_ros.deploy.operators.check import check_operators
+from rtformer_ros.deploy.quantised.quantisable_convolutions import quantisable_convolutions
+from rtformer_ros.deploy.quantised.quantised_graph import ConvolutionCodes, quantise_convolutions
 from rtformer_ros.errors import CheckpointError, ConfigError, ModelError
 from rtformer_ros.network import build_from_checkpoint, build_network, ImageSegmenter
 from rtformer_ros.network.quantisation.layered_checkpoint import LayeredCheckpoint
