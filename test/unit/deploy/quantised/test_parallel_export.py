@@ -13,6 +13,7 @@ from rtformer_ros.deploy.graph_precision import precision_of
 from rtformer_ros.deploy.operators.check import check_operators
 from rtformer_ros.errors import CheckpointError
 from rtformer_ros.network import build_from_checkpoint, ImageSegmenter
+from rtformer_ros.network.quantisation.parallel.group_quantiser import input_codes
 from rtformer_ros.network.quantisation.parallel.parallel_file import load_parallel
 from rtformer_ros.network.quantisation.parallel.parallel_network import parallel_convolutions
 from rtformer_ros.tools import check_model, export
@@ -31,6 +32,14 @@ def exported(request, tmp_path_factory):
     return path, target, export_onnx(path, target, *parallel_groups.SIZE)
 
 
+def as_written(model):
+    """A session of a file, or of what it holds, that changes nothing in the graph."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(model, options, providers=['CPUExecutionProvider'])
+
+
 def test_onnx_runtime_computes_what_the_quantised_network_does(exported):
     """
     Beside features at the very border of two codes, which sums in another order may turn.
@@ -38,12 +47,8 @@ def test_onnx_runtime_computes_what_the_quantised_network_does(exported):
     As the graph says: ONNX Runtime by itself rounds the biases of such a graph as well.
     """
     path, target, _ = exported
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(target, options, providers=['CPUExecutionProvider'])
     images = parallel_groups.scenes(IMAGES)
-    came = session.run(['class_map', 'confidence'], {'image': images.numpy()})
+    came = as_written(target).run(['class_map', 'confidence'], {'image': images.numpy()})
     with torch.inference_mode():
         expected = [each.numpy() for each in ImageSegmenter(build_from_checkpoint(path))(images)]
     assert len(np.unique(expected[0])) > 1
@@ -80,6 +85,31 @@ def test_the_graph_holds_grouped_symmetric_codes_and_passes_all_checks(exported,
     assert 'Gather' not in {node.op_type for node in model.graph.node if 'shuffle' in node.name}
     assert check_model.main([str(target)]) == 0
     capsys.readouterr()
+
+
+def test_given_the_same_features_every_code_is_that_of_pytorch(exported):
+    path, target, _ = exported
+    convolutions, model = parallel_convolutions(build_from_checkpoint(path)), onnx.load(target)
+    makers = {node.output[0]: node for node in model.graph.node}
+    pairs = {}
+    for name in convolutions:
+        weights = f'network.{name}.weight_dequantised'
+        [conv] = [node for node in model.graph.node if weights in node.input]
+        quantise = makers[makers[conv.input[0]].input[0]]
+        pairs[name] = (makers[quantise.input[0]].input[0], quantise.output[0])
+    for tensor in {tensor for pair in pairs.values() for tensor in pair}:
+        model.graph.output.append(onnx.helper.make_empty_tensor_value_info(tensor))
+    session = as_written(model.SerializeToString())
+    names = [each.name for each in session.get_outputs()]
+    images = parallel_groups.scenes(2).numpy()
+    found = dict(zip(names, session.run(None, {'image': images}), strict=True))
+    for name, (features, codes) in pairs.items():
+        conv = convolutions[name]
+        arguments = (conv.input_offset, conv.input_span, conv.input_below, conv.levels)
+        with torch.no_grad():
+            expected = input_codes(torch.from_numpy(found[features]), *arguments).numpy()
+        assert len(np.unique(expected)) > 1
+        np.testing.assert_array_equal(found[codes], expected)
 
 
 def check_input(makers, arrays, name, conv):

@@ -55,9 +55,7 @@ def test_a_network_is_built_anew_from_its_file(bits, groups, tmp_path):
 
 
 def test_other_readers_say_what_to_do_with_it(path, network):
-    with pytest.raises(
-        CheckpointError, match=r'which are run as ONNX: .ros2 run rtformer_ros exp'
-    ):
+    with pytest.raises(CheckpointError, match=r'are run as ONNX: .ros2 run rtformer_ros exp'):
         load_checkpoint(path)
     with pytest.raises(CheckpointError, match='holds parallel groups'):
         initialize(network, path)
