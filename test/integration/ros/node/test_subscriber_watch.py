@@ -5,7 +5,7 @@
 import threading
 
 import pytest
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.exceptions import InvalidHandle
 from ros_peer import RosPeer
 from rtformer_ros.ros.node.subscriber_watch import MatchedWatch, PollingWatch
 from std_msgs.msg import String
@@ -24,16 +24,24 @@ class Watched:
             self.watch = MatchedWatch(self.peer.node, call)
         else:
             self.watch = PollingWatch(call, lambda *error: self.errors.append(error))
-        executor: SingleThreadedExecutor = self.peer.executor
-        self._thread = threading.Thread(target=executor.spin, daemon=True)
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
+
+    def _spin(self) -> None:
+        while not self._is_closed:
+            try:
+                self.peer.executor.spin_once(timeout_sec=0.05)
+            except InvalidHandle:
+                # Another thread has just ceased to watch; the node's executor goes on, too.
+                continue
 
     def counts(self):
         return [publisher.get_subscription_count() for publisher in self.publishers]
 
     def close(self) -> None:
         self.watch.close()
-        self.peer.executor.shutdown()
+        self._is_closed = True
         self._thread.join()
         self.peer.close()
 
