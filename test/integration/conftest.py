@@ -16,6 +16,13 @@ from ros_peer import Camera, NODE, RosPeer
 from vision_msgs_package import NoMessages, vision_msgs_variables
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests that may have to compile messages first, or wait for that, the time for it."""
+    for item in items:
+        if 'vision_msgs' in getattr(item, 'fixturenames', ()):
+            item.add_marker(pytest.mark.timeout(900))
+
+
 @pytest.fixture(scope='session')
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """

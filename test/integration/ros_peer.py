@@ -23,7 +23,7 @@ from rtformer_ros.ros.input.image_messages import image_array, new_image
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 NODE = '/segmentation_node'
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 RESEND_S = 5.0
 
 

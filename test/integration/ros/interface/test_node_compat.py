@@ -75,7 +75,7 @@ def test_the_semantic_costmap_layer_gets_what_it_checks(
     camera = Camera(peer)
     depths = peer.node.create_publisher(Image, 'depth/image', 5)
     peer.wait_for(camera.images.get_subscription_count, 'the node to hear the camera')
-    peer.wait_for(depths.get_subscription_count, 'the node to hear the depth')
+    peer.wait_until_heard(depths)
     peer.wait_for(lambda: peer.node.count_subscribers('/segmentation/label_info'), 'the listener')
     peer.spin_for(0.5)
     height, width = 60, 101

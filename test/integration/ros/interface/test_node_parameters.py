@@ -394,6 +394,6 @@ def test_the_parameter_file_is_read_as_the_defaults(peer, models, start_node):
 )
 def test_bad_start_value_ends_the_process_with_one_clear_line(parameters, message, start_node):
     node = start_node(wait='', **parameters)
-    assert node.process.wait(20) == 1
+    assert node.process.wait(60) == 1
     assert message in node.output
     assert 'Traceback' not in node.output

@@ -29,7 +29,7 @@ def test_no_frame_is_lost_or_mixed_while_models_are_exchanged(
             path = models / f'{wanted[seed // 12 % len(wanted)]}.onnx'
             pending = peer.set_future('model', str(path))
         camera.publish(noise(seed=seed))
-        peer.wait_for(lambda n=seed + 1: len(masks) == n, f'mask {seed}', patience_s=10)
+        peer.wait_for(lambda n=seed + 1: len(masks) == n, f'mask {seed}')
     answers.append(pending())
     assert all(answer.successful for answer in answers), answers
     used = [model_of(mask, camera.sent[number_of(mask)]) for mask in masks]

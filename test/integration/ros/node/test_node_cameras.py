@@ -293,6 +293,6 @@ def test_an_empty_list_in_a_file_is_one_camera_without_a_name(peer, tmp_path, st
 
 def test_bad_start_value_ends_the_process_with_one_clear_line(start_node):
     node = start_node(wait='', cameras=['front', '2nd'])
-    assert node.process.wait(20) == 1
+    assert node.process.wait(60) == 1
     assert "'2nd'" in node.output
     assert 'Traceback' not in node.output

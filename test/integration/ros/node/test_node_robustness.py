@@ -184,7 +184,8 @@ def test_signal_ends_the_node_cleanly(number, when, peer, camera, models, start_
     peer.wait_for(
         lambda: not peer.node.count_publishers('/segmentation_node/mask'),
         'the publishers to leave the graph',
-        patience_s=2.0,
+        # One that says nothing stays in it for 20 s.
+        patience_s=10.0,
     )
 
 

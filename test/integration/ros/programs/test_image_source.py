@@ -188,7 +188,7 @@ def test_too_few_subscribers_hold_it_up_only_for_a_while(peer, start_source, fol
 )
 def test_what_cannot_be_played_is_said_in_one_line(start_source, parameters, reason):
     source = start_source(**parameters)
-    assert source.process.wait(20) == 1
+    assert source.process.wait(60) == 1
     lines = [line for line in source.output.splitlines() if 'image_source' in line]
     assert len(lines) == 1
     assert reason in lines[0]

@@ -78,7 +78,7 @@ def test_a_port_that_is_taken_is_told(start_page, start_child):
     assert f'cannot serve on 127.0.0.1 port {page.port}' in second.output
     assert '0 for any that is free' in second.output
     page.child.process.send_signal(signal.SIGTERM)
-    assert page.child.process.wait(20) == 0
+    assert page.child.process.wait(60) == 0
 
 
 def test_pictures_and_classes_come_while_somebody_asks_and_the_node_rests_after(
