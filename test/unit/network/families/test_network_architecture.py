@@ -184,6 +184,8 @@ def test_cross_resolution_attention_follows_its_formula():
 
 
 def test_image_segmenter_normalises_and_decides_as_a_softmax_does():
+    # Some weights are so steep that rounding of float32 alone exceeds the tolerance below.
+    torch.manual_seed(0)
     network = build_rtformer('slim', 11, **TINY).eval()
     torch.nn.init.normal_(network.seghead.conv2.weight, std=0.5)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 65, 97, 3), dtype=np.uint8)
