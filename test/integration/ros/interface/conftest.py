@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from node_process import NodeProcess
@@ -15,20 +15,51 @@ from ros_peer import NODE, RosPeer
 from rtformer_ros.ros.interface.parameters import SPECS
 
 
+class SharedNode:
+    """A node that does not rest, so that it hears the camera of each test at once."""
+
+    def __init__(self, model: Path, folder: Path) -> None:
+        self._model, self._folder = model, folder
+        self._starts = 0
+        self._process: NodeProcess | None = None
+
+    def running(self) -> NodeProcess:
+        """Return the node, started where it does not run."""
+        if self._process is None:
+            self._starts += 1
+            self._process = NodeProcess(
+                self._folder / f'node_{self._starts}.log',
+                {'model': self._model, 'diagnostics_period_s': 0.2, 'lazy': False},
+            )
+        return self._process
+
+    def stop(self) -> None:
+        """Let it leave ROS's graph, and end."""
+        if self._process is not None:
+            self._process.end()
+            self._process = None
+
+
 @pytest.fixture(scope='module')
-def process(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
-    """Return a node that does not rest, so that it hears the camera of each test at once."""
-    log = tmp_path_factory.mktemp('shared') / 'node.log'
-    node = NodeProcess(
-        log, {'model': models / 'rgb.onnx', 'diagnostics_period_s': 0.2, 'lazy': False}
-    )
-    yield node
-    node.kill()
+def shared(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedNode]:
+    shared = SharedNode(models / 'rgb.onnx', tmp_path_factory.mktemp('shared'))
+    yield shared
+    shared.stop()
 
 
 @pytest.fixture
-def shared_node(process: NodeProcess, peer: RosPeer) -> Iterator[NodeProcess]:
+def start_node(
+    shared: SharedNode, start_node: Callable[..., NodeProcess]
+) -> Callable[..., NodeProcess]:
+    """Return the function that starts a node; the shared one, of the same name, has ended."""
+    shared.stop()
+    return start_node
+
+
+@pytest.fixture
+def shared_node(shared: SharedNode, peer: RosPeer) -> Iterator[NodeProcess]:
     """Return the node, active; when the test ends, its parameters get the values of before."""
+    process = shared.running()
     said = len(process.output)
     peer.wait_for(lambda: peer.state() == 'active', 'the node to be active')
     before = _values(peer)
