@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 import json
 
+from rtformer_ros.files.json_text import parse_json
+
 _MAGIC = b'rtformer_ros plans for frames 1\n'
 
 
@@ -36,8 +38,9 @@ class FramePlans:
         if not content.startswith(_MAGIC):
             return cls(content)
         start = content.index(b'\n', len(_MAGIC)) + 1
+        sizes = parse_json(content[len(_MAGIC) : start].decode(), 'the head of plans for frames')
         plans = {}
-        for name, size in json.loads(content[len(_MAGIC) : start]).items():
+        for name, size in sizes.items():
             plans[name] = content[start : start + size]
             start += size
         return cls(plans.pop(''), plans)

@@ -120,7 +120,8 @@ def test_views_pointer_pause_and_snapshot_with_the_keyboard_and_a_closed_page_co
     page.wait_for_function(f'() => ({PURE})() > 0.8')
     page.focus('#picture')
     page.keyboard.press('ArrowLeft')
-    page.wait_for_selector('#pixel:has-text("confidence")')
+    # The hint that stands there before ends with "confidence".
+    page.wait_for_selector('#pixel:has-text(", confidence ")')
     assert page.inner_text('#pixel').split(',')[0] in ('red', 'green', 'blue')
 
     page.focus('#snapshot:enabled')
