@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 import logging
 from typing import Any, TYPE_CHECKING
@@ -13,7 +12,7 @@ from typing import Any, TYPE_CHECKING
 import numpy as np
 from rtformer_ros.engines.tensorrt.frames.picture_execution import PictureExecution
 from rtformer_ros.engines.tensorrt.run.buffers import TensorForm
-from rtformer_ros.engines.tensorrt.run.execution import Execution
+from rtformer_ros.engines.tensorrt.run.execution import Execution, finished
 from rtformer_ros.errors import EngineError
 from rtformer_ros.segmentation import Segmentation
 
@@ -65,9 +64,7 @@ class FrameExecution:
         self._use_graph = True
 
         def borrow() -> None:
-            nbytes = loaded.scratch_bytes(context)
-            self._scratch = lend(nbytes)
-            loaded.give_scratch(context, self._scratch.memory, nbytes)
+            self._scratch = loaded.borrow_scratch(context, lend)
 
         forms = [TensorForm(name, shape, dtypes[name]) for name, shape in shapes.items()]
         pixels, tables = (
@@ -120,7 +117,7 @@ class FrameExecution:
         self._tables = None
         if known != wanted:
             _fill(tables, frame.tables())
-        with self._finished():
+        with finished(self._loaded.cuda):
             execution.enqueue(
                 [pixels] if known == wanted else [pixels, tables],
                 [maps, confidence] if frame.with_confidence else [maps],
@@ -170,18 +167,6 @@ class FrameExecution:
 
     def _open_painters(self) -> list[PictureExecution]:
         return [each for each in self._painters.values() if each is not None]
-
-    @contextmanager
-    def _finished(self) -> Iterator[None]:
-        """Wait for what the block enqueues; where that fails, for what came before, too."""
-        cuda = self._loaded.cuda
-        try:
-            yield
-        except EngineError:
-            with suppress(EngineError):
-                cuda.synchronize()
-            raise
-        cuda.synchronize()
 
 
 @dataclass(frozen=True)

@@ -52,9 +52,7 @@ class PictureExecution:
         self._execution = Execution(context, loaded.cuda, loaded.reason, f'the picture {picture}')
 
         def borrow() -> None:
-            nbytes = loaded.scratch_bytes(context)
-            self.scratch = lend(nbytes)
-            loaded.give_scratch(context, self.scratch.memory, nbytes)
+            self.scratch = loaded.borrow_scratch(context, lend)
 
         tables = [
             TensorForm(name, table.shape, table.dtype)

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import Any, TYPE_CHECKING
 
@@ -24,6 +24,19 @@ NOTHING_LENT: Mapping[TensorForm, int] = MappingProxyType({})
 
 # Share of equal bytes above which a replayed graph counts as doing the same as what it recorded.
 _SAME = 0.99
+
+
+@contextmanager
+def finished(cuda: Cuda) -> Iterator[None]:
+    """Wait for what the block enqueues; where that fails, for what came before, too."""
+    try:
+        yield
+    except EngineError:
+        # What got as far as the stream may still read what the next call writes.
+        with suppress(EngineError):
+            cuda.synchronize()
+        raise
+    cuda.synchronize()
 
 
 class Execution:
@@ -116,14 +129,8 @@ class Execution:
 
         changed, read: as of enqueue.
         """
-        try:
+        with finished(self._cuda):
             self.enqueue(changed, read)
-        except EngineError:
-            # What got as far as the stream may still read what the next call writes.
-            with suppress(EngineError):
-                self._cuda.synchronize()
-            raise
-        self._cuda.synchronize()
 
     def enqueue(
         self,

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TYPE_CHECKING
@@ -116,6 +116,13 @@ class LoadedPlan:
             context.set_device_memory(scratch.address, nbytes)
         else:
             context.device_memory = scratch.address
+
+    def borrow_scratch(self, context: Any, lend: Callable[[int], Scratch]) -> Scratch:
+        """Give a context memory that `lend` returns for so many bytes; returns that memory."""
+        nbytes = self.scratch_bytes(context)
+        scratch = lend(nbytes)
+        self.give_scratch(context, scratch.memory, nbytes)
+        return scratch
 
     def close(self) -> None:
         """Let go of the plan, of which no context is left, then of the device."""
