@@ -77,20 +77,27 @@ def blend_overlay(
     """
     Return the image mixed with class colours: image * (1 - alpha) + color * alpha, rounded.
 
-    image_hwc, color_hwc: uint8 [H, W, 3] in the same channel order; alpha: 0 (image) to 1
-    (colours); hidden_hw: uint8 [H, W], not 0 where the image stays exactly (see hidden_pixels);
-    out: uint8 [H, W, 3], contiguous, not the image itself, written to and returned where given.
+    image_hwc: uint8 [H, W, 3]; color_hwc: uint8 [h, W, 3] in the same channel order, each row of
+    which counts for H / h rows of the image; alpha: 0 (image) to 1 (colours); hidden_hw: uint8
+    [h, W], not 0 where the image stays exactly (see hidden_pixels); out: uint8 [H, W, 3],
+    contiguous, not the image itself, written to and returned where given.
     Raises ImageError for arrays of other shapes.
     """
-    if image_hwc.shape != color_hwc.shape or image_hwc.ndim != 3:
+    rows = color_hwc.shape[0] if color_hwc.ndim == 3 else 0
+    is_fitting = rows > 0 and image_hwc.ndim == 3 and image_hwc.shape[0] % rows == 0
+    if not is_fitting or image_hwc.shape[1:] != color_hwc.shape[1:]:
         raise ImageError(
             f'an image of shape {list(image_hwc.shape)} and colours of shape '
-            f'{list(color_hwc.shape)}; expected both to be [H, W, 3]'
+            f'{list(color_hwc.shape)}; expected [H, W, 3] and [h, W, 3], H a multiple of h'
         )
     target = _target_image(image_hwc.shape, out)
-    cv2.addWeighted(image_hwc, 1.0 - alpha, color_hwc, alpha, 0.0, target)
-    if hidden_hw is not None:
-        cv2.copyTo(image_hwc, hidden_hw, target)
+    repeats = image_hwc.shape[0] // rows
+    for first in range(repeats):
+        # Every so manyth row: as views, so that the colours need not be written out at H rows.
+        image_rows, target_rows = image_hwc[first::repeats], target[first::repeats]
+        cv2.addWeighted(image_rows, 1.0 - alpha, color_hwc, alpha, 0.0, target_rows)
+        if hidden_hw is not None:
+            cv2.copyTo(image_rows, hidden_hw, target_rows)
     return target
 
 

@@ -86,29 +86,33 @@ class Rendering:
         if painted_hwc is not None:
             np.copyto(out, painted_hwc)
             return
-        # Without a picture of the colours they are painted into the overlay, and blended there.
-        color_hwc = self._paint(out) if self._color_hwc is None else self._color_hwc
-        blend_overlay(
-            self._resized_image_hwc, color_hwc, self._settings.overlay_alpha, self._hidden(), out
-        )
+        settings = self._settings
+        if self._color_hwc is not None:
+            ids_hw, color_hwc = self._segmentation.class_map_hw, self._color_hwc
+        elif self.size[0] % len(self._row_ids_hw) == 0:
+            ids_hw = self._row_ids_hw
+            color_hwc = colorize(ids_hw, settings.palette_rgb)
+        else:
+            # Without a place of their own, the colours are painted into the overlay, and blended.
+            ids_hw = self._segmentation.class_map_hw
+            color_hwc = colorize(ids_hw, settings.palette_rgb, out)
+        hidden_hw = hidden_pixels(ids_hw, settings.shown_ids)
+        blend_overlay(self._resized_image_hwc, color_hwc, settings.overlay_alpha, hidden_hw, out)
 
     def _paint(self, out: Pixels) -> Pixels:
-        """Write the colours of all pixels; looked up for as few as possible, then enlarged."""
-        segmentation, palette = self._segmentation, self._settings.palette_rgb
-        small_hw = segmentation.small_class_map_hw
-        if small_hw is None:
-            return colorize(segmentation.class_map_hw, palette, out)
-        return enlarge(colorize(small_hw, palette), out)
+        """Write the colours of all pixels; looked up in few rows, which are then repeated."""
+        ids_hw, palette = self._row_ids_hw, self._settings.palette_rgb
+        if len(ids_hw) == self.size[0]:
+            return colorize(ids_hw, palette, out)
+        return enlarge(colorize(ids_hw, palette), out)
 
-    def _hidden(self) -> Pixels | None:
-        segmentation, shown_ids = self._segmentation, self._settings.shown_ids
-        small_hw = segmentation.small_class_map_hw
+    @cached_property
+    def _row_ids_hw(self) -> Pixels:
+        """Class ids at full width, but with as few rows as they were enlarged from."""
+        small_hw = self._segmentation.small_class_map_hw
         if small_hw is None:
-            return hidden_pixels(segmentation.class_map_hw, shown_ids)
-        hidden_hw = hidden_pixels(small_hw, shown_ids)
-        if hidden_hw is None:
-            return None
-        return enlarge(hidden_hw, np.empty(self.size, np.uint8))
+            return self._segmentation.class_map_hw
+        return enlarge(small_hw, np.empty((len(small_hw), self.size[1]), np.uint8))
 
     @cached_property
     def _resized_image_hwc(self) -> Pixels:

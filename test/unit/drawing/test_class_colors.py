@@ -39,6 +39,25 @@ def test_hidden_pixels_keep_the_image(given_out):
     np.testing.assert_array_equal(blended[~keep], blend_overlay(image, color, 0.4)[~keep])
 
 
+@pytest.mark.parametrize('rows', [1, 5, 10])
+@pytest.mark.parametrize('has_hidden', [False, True])
+def test_each_row_of_colours_counts_for_several_of_the_image(rows, has_hidden):
+    image, color = random_pair((20, 23, 3))
+    color = color[:rows]
+    hidden = (np.arange(rows * 23).reshape(rows, 23) % 3 == 0).astype(np.uint8) * 255
+    hidden = hidden if has_hidden else None
+    repeated = [None if few is None else few.repeat(20 // rows, 0) for few in (color, hidden)]
+    expected = blend_overlay(image, repeated[0], 0.4, repeated[1])
+    np.testing.assert_array_equal(blend_overlay(image, color, 0.4, hidden), expected)
+
+
+@pytest.mark.parametrize('shape', [(6, 23, 3), (0, 23, 3), (20, 22, 3), (20, 23)])
+def test_colours_of_another_shape(shape):
+    image, _ = random_pair((20, 23, 3))
+    with pytest.raises(ImageError, match='expected'):
+        blend_overlay(image, np.zeros(shape, np.uint8), 0.4)
+
+
 def test_image_with_row_padding():
     image, color = random_pair()
     wide = np.zeros((17, 30, 3), np.uint8)

@@ -105,8 +105,11 @@ def test_overlay_takes_an_image_of_another_size():
 
 @pytest.mark.parametrize('shown_ids', [None, np.isin(np.arange(256), [1, 3])])
 @pytest.mark.parametrize('color_mask_first', [True, False])
-def test_ids_that_were_enlarged_are_painted_before_and_look_the_same(color_mask_first, shown_ids):
-    small = IDS[:7, :11]
+@pytest.mark.parametrize('rows', [7, 5, 20])
+def test_ids_that_were_enlarged_are_painted_before_and_look_the_same(
+    rows, color_mask_first, shown_ids
+):
+    small = IDS[:rows, :11]
     enlarged = cv2.resize(small, (30, 20), interpolation=cv2.INTER_NEAREST_EXACT)
     settings = RenderSettings(palette_rgb(LABELS), shown_ids, overlay_alpha=0.4)
     pictures = []

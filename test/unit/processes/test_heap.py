@@ -86,3 +86,39 @@ def test_threads_share_one_arena_unless_the_environment_says_more(by_hand):
     assert output.split()[-1] == str(not by_hand)
     # malloc_info(3) has an element for each arena.
     assert output.count('<heap nr=') == int(by_hand or 1)
+
+
+FRAMES = """
+import resource
+import numpy as np
+from rtformer_ros.processes.heap import keep_frame_memory
+
+def frame():
+    # In, mask and overlay, all held at once as in a node.
+    return [np.ones((1080, 1920, 3), np.uint8) for _ in range(3)]
+
+kept = keep_frame_memory()
+for _ in range(5):
+    frame()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    frame()
+print(kept, (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 10)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='the C library is not glibc')
+@pytest.mark.parametrize('by_hand', ['', '65536'])
+def test_the_next_frame_finds_its_memory_there_unless_the_environment_says_more(by_hand):
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
+    environment.pop('MALLOC_TRIM_THRESHOLD_', None)
+    environment.pop('MALLOC_MMAP_THRESHOLD_', None)
+    if by_hand:
+        environment['MALLOC_TRIM_THRESHOLD_'] = by_hand
+    output = subprocess.run(
+        [sys.executable, '-c', FRAMES], check=True, capture_output=True, text=True, env=environment
+    ).stdout
+    is_kept, fresh_pages = output.split()
+    assert is_kept == str(not by_hand)
+    # Three pictures are 4,560 pages of 4 KiB; huge pages would be fewer.
+    assert (float(fresh_pages) < 10) == (not by_hand)
