@@ -22,7 +22,7 @@ from rtformer_ros.files.known_models import (
     models_folder,
     record_path,
 )
-from rtformer_ros.files.packaged_files import find_labels
+from rtformer_ros.files.packaged_files import find_labels, find_weights
 from rtformer_ros.files.sha256 import sha256_of
 from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.tools.download import download_with_bar
@@ -43,15 +43,13 @@ def fetch(model: KnownModel, size: tuple[int, int], precision: ExportPrecision) 
     Download, convert, export and try a model; return what to type next.
 
     size: (height, width) in pixels; precision: 'fp32' or 'fp16'. What is here already and has the
-    recorded sha256 is not downloaded again. Raises ConfigError for a packaged model, DownloadError
-    where the file cannot be had or is not the one that was fetched before, ModelError for one that
-    cannot be used.
+    recorded sha256 is not downloaded again; packaged weights are exported at another size or
+    precision than the packaged files have. Raises ConfigError for a packaged model as it is,
+    DownloadError where the file cannot be had or is not the one that was fetched before,
+    ModelError for one that cannot be used.
     """
     if model.file:
-        raise ConfigError(
-            f'{model.name} comes with the package; it is used by name: '
-            f'{_launch_command(model.name)}'
-        )
+        return _export_packaged(model, size, precision)
     source = _downloaded(model)
     _convert(model, source)
     if model.is_backbone:
@@ -60,13 +58,32 @@ def fetch(model: KnownModel, size: tuple[int, int], precision: ExportPrecision) 
             f'  ros2 run rtformer_ros train --init {model.name} --variant {model.variant} '
             '--dataset folder --root DATA --labels LABELS.yaml --output runs/mine'
         )
-    target = _export(model, size, precision)
+    target = _export(weights_path(model), model.name, size, precision)
     _record(model, target.name)
+    return _next_step(target, model.name, model.licence)
+
+
+def _export_packaged(model: KnownModel, size: tuple[int, int], precision: ExportPrecision) -> str:
+    if (*size, precision) == (model.height, model.width, 'fp32'):
+        raise ConfigError(
+            f'{model.name} comes with the package; it is used by name: '
+            f'{_launch_command(model.name)}'
+        )
+    if Path(model.file).suffix != '.safetensors':
+        raise ConfigError(
+            f'{model.name} is a file of {model.height}x{model.width}; other sizes and precisions '
+            'are made from weights: take a name that `models` lists without a size'
+        )
+    target = _export(find_weights(model.name), model.name, size, precision)
+    return _next_step(target, target.stem, model.licence)
+
+
+def _next_step(target: Path, name: str, licence: str) -> str:
     return (
-        f'{target} is here; licence: {model.licence}. Run it:\n'
-        f'  {_launch_command(model.name)}\n'
+        f'{target} is here; licence: {licence}. Run it:\n'
+        f'  {_launch_command(name)}\n'
         f'or, while the node runs:\n'
-        f'  ros2 param set /segmentation_node model {model.name}'
+        f'  ros2 param set /segmentation_node model {name}'
     )
 
 
@@ -138,17 +155,20 @@ def _unpacked(archive: Path, folder: Path) -> Path:
     return target
 
 
-def _export(model: KnownModel, size: tuple[int, int], precision: ExportPrecision) -> Path:
+def _export(
+    weights: Path, model_name: str, size: tuple[int, int], precision: ExportPrecision
+) -> Path:
     """Write the ONNX file under its final name once it was tried."""
     from rtformer_ros.deploy.export import export_onnx
 
     height, width = size
     ending = '' if precision == 'fp32' else f'_{precision}'
-    name = f'{model.name}_{height}x{width}{ending}.onnx'
+    name = f'{model_name}_{height}x{width}{ending}.onnx'
+    models_folder().mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=models_folder()) as folder:
         made = Path(folder) / name
-        export_onnx(weights_path(model), made, height, width, precision=precision)
-        agreement = _agreement(weights_path(model), made, size)
+        export_onnx(weights, made, height, width, precision=precision)
+        agreement = _agreement(weights, made, size)
         if agreement < _LEAST_AGREEMENT:
             raise ModelError(
                 f'{name} and its weights see the same class on {100 * agreement:.2f} % of the '

@@ -103,6 +103,31 @@ def test_a_model_is_fetched_in_two_pieces_exported_and_found(home, tmp_path, con
         assert (engine.description.height, engine.description.width) == (128, 64)
 
 
+def test_packaged_weights_are_exported_at_another_size(home, capsys):
+    bundled = 'rtformer_slim_camvid'
+    assert main(['get', bundled, '--height', '64', '--width', '128']) == 0
+    assert f'model:={bundled}_64x128' in capsys.readouterr().out
+    model = find_model(f'{bundled}_64x128')
+    assert model == home / f'{bundled}_64x128.onnx'
+    with closing(open_engine(EngineRequest(model, 'onnxruntime'))) as engine:
+        assert engine.description.labels.name == 'camvid'
+        assert (engine.description.height, engine.description.width) == (64, 128)
+    # The packaged names stand for what they stood for.
+    assert find_model(bundled).suffix == '.safetensors'
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'reason'),
+    [
+        (['rtformer_slim_camvid'], 'comes with the package; it is used by name'),
+        (['rtformer_slim_camvid_360x480', '--height', '64'], 'made from weights'),
+    ],
+)
+def test_packaged_models_that_cannot_be_made(home, arguments, reason, capsys):
+    assert main(['get', *arguments]) == 1
+    assert reason in capsys.readouterr().err
+
+
 def test_a_fetched_model_must_lie_where_parameters_may_lead(home, tmp_path):
     home.mkdir(parents=True)
     (home / f'{NAME}_64x64.onnx').touch()
