@@ -155,12 +155,13 @@ class Segmenter:
         return replace(result, small_class_map_hw=small_hw)
 
     def preprocess(
-        self, image_hwc: npt.NDArray[np.uint8], index: int = 0
+        self, image_hwc: npt.NDArray[np.uint8], index: int = 0, rgb_code: int | None = None
     ) -> npt.NDArray[np.uint8]:
         """
-        Return the image at the network's size; valid until the next call for the same index.
+        Return the image as RGB at the network's size; valid until the next call for its index.
 
         index: where in a batch it will be, 0 for the first; a batch is filled from the front.
+        image_hwc, rgb_code: as of to_network.
         """
         if index >= len(self._buffer_nhwc):
             self._buffer_nhwc = np.empty((index + 1, *self._network_size, 3), np.uint8)
@@ -168,7 +169,7 @@ class Segmenter:
         if self._settings.roi is not None:
             image_hwc = image_hwc[self._settings.roi.slices(source)]
         return to_network(
-            image_hwc, self._placement(source), self._buffer_nhwc[index], self._buffers
+            image_hwc, self._placement(source), self._buffer_nhwc[index], self._buffers, rgb_code
         )
 
     def infer(self, *network_images_hwc: npt.NDArray[np.uint8]) -> SegmentationBatch:

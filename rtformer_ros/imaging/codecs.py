@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 import sys
 from typing import Any
@@ -44,10 +45,23 @@ def encode_png(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """RGB image, uint8 [H, W, 3]; doubt: what of its description does not fit it, '' for none."""
+    """
+    Image that came in some encoding or file.
 
-    image_hwc: npt.NDArray[np.uint8]
+    pixels_hwc: uint8 [H, W, 1 to 4]; doubt: what of its description does not fit it, '' for none;
+    rgb_code: see encodings.decode_pixels, None where the pixels are RGB.
+    """
+
+    pixels_hwc: npt.NDArray[np.uint8]
     doubt: str = ''
+    rgb_code: int | None = None
+
+    @cached_property
+    def image_hwc(self) -> npt.NDArray[np.uint8]:
+        """RGB, uint8 [H, W, 3], made of the pixels when it is first asked for."""
+        if self.rgb_code is None:
+            return self.pixels_hwc
+        return cv2.cvtColor(self.pixels_hwc, self.rgb_code)  # type: ignore[return-value]
 
 
 def decode_compressed(

@@ -54,27 +54,28 @@ class _Encoding:
     """
     How an encoding lies in memory and how it becomes RGB.
 
-    pixel_bytes: bytes of one pixel of a row; data_rows_per_pair: rows of `step` bytes that two
+    pixel_bytes: bytes of one pixel of a row; decode: makes 8 bits a channel of it; rgb_code: what
+    makes RGB of these, None where they are RGB; data_rows_per_pair: rows of `step` bytes that two
     rows of the image take; multiple_of: (height, width) must be multiples of these;
     smallest: least height and width.
     """
 
     pixel_bytes: int
     decode: Callable[[_Raster], Bytes]
+    rgb_code: int | None = None
     data_rows_per_pair: int = 2
     multiple_of: tuple[int, int] = (1, 1)
     smallest: int = 1
 
 
-def _packed(channels: int, color_code: int | None, sample_bytes: int = 1) -> _Encoding:
+def _packed(channels: int, rgb_code: int | None, sample_bytes: int = 1) -> _Encoding:
     """Describe pixels that lie one after the other, 8 or 16 bits a channel."""
 
     def decode(raster: _Raster) -> Bytes:
         samples = raster.samples(channels, sample_bytes)
-        image = samples if sample_bytes == 1 else narrow(samples)
-        return image if color_code is None else _rgb(image, color_code)
+        return samples if sample_bytes == 1 else narrow(samples)
 
-    return _Encoding(channels * sample_bytes, decode)
+    return _Encoding(channels * sample_bytes, decode, rgb_code)
 
 
 def _yuv422(color_code: int) -> _Encoding:
@@ -84,8 +85,11 @@ def _yuv422(color_code: int) -> _Encoding:
 
 def _bayer(color_code: int, sample_bytes: int = 1) -> _Encoding:
     """Describe a colour filter mosaic; OpenCV leaves pictures under 3 x 3 black."""
-    packed = _packed(1, color_code, sample_bytes)
-    return _Encoding(packed.pixel_bytes, packed.decode, smallest=3)
+    packed = _packed(1, None, sample_bytes)
+    # Neighbours are mixed: not to be put off until after a resize.
+    return _Encoding(
+        packed.pixel_bytes, lambda raster: _rgb(packed.decode(raster), color_code), smallest=3
+    )
 
 
 def _yuv420(color_code: int) -> _Encoding:
@@ -179,11 +183,33 @@ def decode_image(
     Raises ImageError when the encoding is not in SUPPORTED_ENCODINGS, the numbers do not fit, or
     there are more than max_pixels pixels.
     """
+    pixels_hwc, rgb_code = decode_pixels(
+        data, encoding, height, width, step, is_bigendian, max_pixels
+    )
+    return pixels_hwc if rgb_code is None else _rgb(pixels_hwc, rgb_code)
+
+
+def decode_pixels(
+    data: Bytes,
+    encoding: str,
+    height: int,
+    width: int,
+    step: int,
+    is_bigendian: bool,
+    max_pixels: int = MAX_IMAGE_PIXELS,
+) -> tuple[Bytes, int | None]:
+    """
+    Return the pixels of a sensor_msgs/Image, and the code of cv2.cvtColor that makes RGB of them.
+
+    Pixels are uint8 [H, W, 1 to 4], for encodings of 8 bits a channel a view of `data`. The code
+    only reorders or repeats channels, so that it may come after a resize; None where they are RGB.
+    Arguments and errors as for decode_image.
+    """
     check_pixels(height, width, max_pixels)
     known = _known(encoding, SUPPORTED_ENCODINGS)
     _check_size(known, encoding, height, width)
     _check_bytes(known, f'{encoding} image of {width}x{height} pixels', data, height, width, step)
-    return known.decode(_Raster(data, height, width, step, is_bigendian))
+    return known.decode(_Raster(data, height, width, step, is_bigendian)), known.rgb_code
 
 
 def frame_planes(

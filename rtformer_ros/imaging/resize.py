@@ -94,34 +94,52 @@ def to_network(
     placement: Placement,
     out_hwc: npt.NDArray[np.uint8],
     buffers: Buffers | None = None,
+    rgb_code: int | None = None,
 ) -> npt.NDArray[np.uint8]:
     """
-    Return the image at the network's size, either itself or written into `out_hwc`.
+    Return the image as RGB at the network's size, either itself or written into `out_hwc`.
 
-    image_hwc: uint8 [h, w, 3], be it a part of a larger one; out_hwc: contiguous uint8
+    image_hwc: uint8 [h, w, C], be it a part of a larger one; out_hwc: contiguous uint8
     [network_height, network_width, 3], as is what is returned; buffers: what is needed on the way,
-    where that shall be used again. Shrinking by two or more averages areas, so that thin things do
-    not alias: 2 x 2 pixels as often as that goes, or all at once where a side is odd. All else is
-    bilinear.
+    where that shall be used again; rgb_code: the code of cv2.cvtColor that makes RGB of the image
+    pixel by pixel, None where it is RGB. Shrinking by two or more averages areas, so that thin
+    things do not alias: 2 x 2 pixels as often as that goes, or all at once where a side is odd.
+    All else is bilinear.
     """
     height, width = placement.height, placement.width
     is_fitting = placement.fills_network and image_hwc.shape[:2] == (height, width)
-    if is_fitting and image_hwc.flags.c_contiguous:
+    if is_fitting and image_hwc.flags.c_contiguous and rgb_code is None:
         return image_hwc
-    image_hwc = _halved(image_hwc, height, width, buffers or Buffers())
-    if placement.fills_network and image_hwc.shape[:2] == (height, width):
+    content_hwc = out_hwc
+    if not placement.fills_network:
+        out_hwc[:] = _BAR_RGB
+        top, left = placement.top, placement.left
+        content_hwc = out_hwc[top : top + height, left : left + width]
+    buffers = buffers or Buffers()
+    if rgb_code is None:
+        _fit(image_hwc, content_hwc, buffers)
+    else:
+        # After the resize, when few pixels are left.
+        if image_hwc.shape[:2] != (height, width):
+            fitted_hwc = buffers.get(height, width, image_hwc.shape[2])
+            _fit(image_hwc, fitted_hwc, buffers)
+            image_hwc = fitted_hwc
+        cv2.cvtColor(image_hwc, rgb_code, content_hwc)
+    return out_hwc
+
+
+def _fit(
+    image_hwc: npt.NDArray[np.uint8], out_hwc: npt.NDArray[np.uint8], buffers: Buffers
+) -> None:
+    """Fill `out` with the image, see to_network."""
+    height, width = out_hwc.shape[:2]
+    image_hwc = _halved(image_hwc, height, width, buffers)
+    if image_hwc.shape[:2] == (height, width):
         np.copyto(out_hwc, image_hwc)
-        return out_hwc
+        return
     shrinks = image_hwc.shape[0] >= 2 * height and image_hwc.shape[1] >= 2 * width
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    if placement.fills_network:
-        cv2.resize(image_hwc, (width, height), dst=out_hwc, interpolation=method)
-        return out_hwc
-    out_hwc[:] = _BAR_RGB
-    top, left = placement.top, placement.left
-    content = out_hwc[top : top + height, left : left + width]
-    content[:] = cv2.resize(image_hwc, (width, height), interpolation=method)
-    return out_hwc
+    cv2.resize(image_hwc, (width, height), dst=out_hwc, interpolation=method)
 
 
 def _halved(
@@ -134,7 +152,7 @@ def _halved(
             return image_hwc
         if source_height % 2 or source_width % 2:
             return image_hwc
-        half = buffers.get(source_height // 2, source_width // 2, 3)
+        half = buffers.get(source_height // 2, source_width // 2, image_hwc.shape[2])
         # The one factor for which averaging areas is quicker than a linear resize of all.
         cv2.resize(image_hwc, half.shape[1::-1], dst=half, interpolation=cv2.INTER_AREA)
         image_hwc = half

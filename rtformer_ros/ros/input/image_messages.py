@@ -14,7 +14,7 @@ from rtformer_ros.errors import ImageError, quoted, shown
 from rtformer_ros.imaging.codecs import decode_compressed, DecodedImage
 from rtformer_ros.imaging.encodings import (
     colour_encoding,
-    decode_image,
+    decode_pixels,
     frame_planes,
     SUPPORTED_ENCODINGS,
     UntoldOrder,
@@ -62,7 +62,7 @@ def decode_message(
     topic: str = '',
 ) -> DecodedImage:
     """
-    Return an image message as RGB; for 'rgb8' a view of the message.
+    Return an image message; its pixels, for encodings of 8 bits a channel, are a view of it.
 
     order: of the channels of 8UC3 and 8UC4, which do not tell it; 8UC1 and 16UC1 are grey, unless
     the topic's name says that it is depth. An encoding that this package does not know goes to
@@ -81,7 +81,7 @@ def decode_message(
         bridge = _cv_bridge()
         if bridge is not None:
             return DecodedImage(_convert_with_cv_bridge(bridge, message))
-    image_hwc = decode_image(
+    pixels_hwc, rgb_code = decode_pixels(
         _bytes_of(message),
         encoding,
         message.height,
@@ -91,11 +91,12 @@ def decode_message(
         max_pixels,
     )
     if encoding == message.encoding:
-        return DecodedImage(image_hwc)
+        return DecodedImage(pixels_hwc, rgb_code=rgb_code)
     return DecodedImage(
-        image_hwc,
+        pixels_hwc,
         f'encoding {message.encoding} does not say what its channels are; they are taken as '
         f'{encoding} (parameter channel_order)',
+        rgb_code,
     )
 
 

@@ -65,10 +65,10 @@ def prepare_job(camera: Camera, frame: ReceivedImage, config: FrameConfig, index
     wanted, message = camera.wanted(), frame.message
 
     @cache
-    def read_image() -> Pixels:
+    def read() -> DecodedImage:
         decoded = _decoded(message, config, camera.topic)
         camera.note_doubt(decoded.doubt)
-        return decoded.image_hwc
+        return decoded
 
     network_image_hwc = None
     planes = _planes(message, config, camera)
@@ -76,15 +76,23 @@ def prepare_job(camera: Camera, frame: ReceivedImage, config: FrameConfig, index
         source = (message.height, message.width)
         clock.lap('convert')
     else:
-        image_hwc = read_image()
-        source = (image_hwc.shape[0], image_hwc.shape[1])
+        image = read()
+        source = (image.pixels_hwc.shape[0], image.pixels_hwc.shape[1])
         clock.lap('convert')
-        network_image_hwc = config.segmenter.preprocess(image_hwc, index)
+        network_image_hwc = config.segmenter.preprocess(image.pixels_hwc, index, image.rgb_code)
     clock.lap('preprocess')
     # It may be forgotten when a slow engine is done with the image.
     depth = camera.find_depth(message.header) if reading_depth(wanted) else None
     return FrameJob(
-        camera, message, wanted, read_image, source, planes, network_image_hwc, clock, depth
+        camera,
+        message,
+        wanted,
+        lambda: read().image_hwc,
+        source,
+        planes,
+        network_image_hwc,
+        clock,
+        depth,
     )
 
 

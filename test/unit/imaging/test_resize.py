@@ -121,6 +121,36 @@ def test_shrinking_averages_squares_and_is_bilinear_then(source, halvings):
     np.testing.assert_array_equal(image, before)
 
 
+@pytest.mark.parametrize('mode', ['stretch', 'letterbox'])
+@pytest.mark.parametrize(
+    'source', [(36, 48), (72, 96), (144, 192), (108, 192), (145, 201), (20, 30), (100, 70)]
+)
+@pytest.mark.parametrize(
+    ('channels', 'code'),
+    [
+        (3, cv2.COLOR_BGR2RGB),
+        (4, cv2.COLOR_BGRA2RGB),
+        (4, cv2.COLOR_RGBA2RGB),
+        (1, cv2.COLOR_GRAY2RGB),
+    ],
+)
+def test_channels_are_put_in_order_before_or_after_with_the_same_result(
+    channels, code, source, mode
+):
+    padded = np.random.default_rng(1).integers(0, 256, (source[0], source[1] + 3, channels), 'u1')
+    # Rows with padding, as in messages.
+    image = padded[:, : source[1]]
+    before, placement, buffers = image.copy(), place(source, (36, 48), mode), Buffers()
+    rgb = cv2.cvtColor(image, code)
+    expected = to_network(rgb, placement, np.empty((36, 48, 3), np.uint8))
+    for _ in range(2):
+        out = np.empty((36, 48, 3), np.uint8)
+        assert to_network(image, placement, out, buffers, code) is out
+        # OpenCV rounds one channel and three in its own ways.
+        np.testing.assert_allclose(out.astype(int), expected, atol=0 if channels == 3 else 1)
+    np.testing.assert_array_equal(image, before)
+
+
 def test_odd_images_are_averaged_at_once():
     image = np.random.default_rng(1).integers(0, 256, (145, 201, 3), np.uint8)
     result = to_network(
