@@ -86,10 +86,7 @@ def decode_compressed(
     image_bgr = _as_stored(content, _AS_STORED | cv2.IMREAD_COLOR)
     if image_bgr.dtype == np.uint16:
         image_bgr = narrow(image_bgr)
-    if form.is_swapped:
-        return DecodedImage(image_bgr, doubt)
-    image_hwc = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB, image_bgr)
-    return DecodedImage(image_hwc, doubt)  # type: ignore[arg-type]
+    return DecodedImage(image_bgr, doubt, None if form.is_swapped else cv2.COLOR_BGR2RGB)
 
 
 def decode_grey_png(data: npt.NDArray[np.uint8], max_pixels: int) -> npt.NDArray[Any]:
