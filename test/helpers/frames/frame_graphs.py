@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames of every encoding, a model that shows what it is fed, and sessions for both."""
 
+import cv2
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper, TensorProto
 import onnxruntime
+from rtformer_ros.engines.frames.picture_frame import encoded_picture
 from rtformer_ros.imaging.encodings import frame_planes
 from rtformer_ros.imaging.frame_sampling import frame_sampling
 from rtformer_ros.imaging.resize import place
@@ -20,6 +22,13 @@ def message_bytes(encoding, height, width, padding=0, seed=3):
     step = width * BYTES.get(encoding, 2) + padding
     rows = height * 3 // 2 if encoding in ('nv12', 'nv21') else height
     return np.random.default_rng(seed).integers(0, 256, rows * step, dtype=np.uint8), step
+
+
+def yuyv_frame(size, seed=3):
+    """Return bytes and planes of a smooth picture: its pairs of pixels differ little."""
+    noise = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+    data, step = encoded_picture(cv2.GaussianBlur(noise, (9, 9), 0), 'yuyv')
+    return data, frame_planes(data, 'yuyv', *size, step)
 
 
 def seen_model(height, width):
