@@ -6,6 +6,8 @@ import os
 import sys
 
 import pytest
+from rtformer_ros.engines.tensorrt.messages import shared_logger
+from simulated_cudart import DISCRETE, SimulatedCudart
 from tensorrt_wheels import BindingsMissing, WHEELS
 
 from tensorrt_harness.real_module import load
@@ -65,6 +67,23 @@ def network(stand_ins, trt):
     stand_ins.answer('Builder.build_serialized_network', stand_ins.memory(b'the plan'))
     stand_ins.answer('OnnxParser.num_errors', 0)
     return image
+
+
+@pytest.fixture
+def say(stand_ins, trt):
+    """Return a function that says something as TensorRT does, with the name of its severity."""
+
+    def say_(severity, text):
+        level = getattr(trt.ILogger.Severity, severity)
+        stand_ins.call_back(shared_logger(trt), 'log', level, text)
+
+    return say_
+
+
+@pytest.fixture
+def cudart(request):
+    """Return a simulated GPU, a discrete one where a test does not name another."""
+    return SimulatedCudart(properties=getattr(request, 'param', DISCRETE))
 
 
 @pytest.fixture

@@ -1,21 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Drive the builder, its logger and its progress monitor as each version of TensorRT has them."""
+"""Drive the builder as each version of TensorRT has it."""
 
 from dataclasses import replace
 from pathlib import Path
 import re
-import threading
-import time
 
 import pytest
 from rtformer_ros.engines.request import BuildOptions, BuildWatch
-from rtformer_ros.engines.tensorrt import messages
 from rtformer_ros.engines.tensorrt.build.builder import build_plan
 from rtformer_ros.engines.tensorrt.frames.frame_shapes import ShapeRange
-from rtformer_ros.engines.tensorrt.messages import listening, MessageLog, shared_logger
 from rtformer_ros.errors import (
-    EngineBuildCancelled,
     EngineBuildError,
     EngineBuildOutOfMemory,
     EngineUnavailable,
@@ -24,17 +19,6 @@ from rtformer_ros.errors import (
 MODEL = Path('/models/street.onnx')
 OPTIONS = BuildOptions(workspace_mib=256, optimization_level=2, max_batch=4)
 PRECISIONS = ['fp16', 'fp32', 'typed']
-
-
-@pytest.fixture
-def say(stand_ins, trt):
-    """Return a function that says something as TensorRT does, with the name of its severity."""
-
-    def say_(severity, text):
-        level = getattr(trt.ILogger.Severity, severity)
-        stand_ins.call_back(shared_logger(trt), 'log', level, text)
-
-    return say_
 
 
 @pytest.fixture
@@ -52,24 +36,8 @@ def says(say):
     return says_
 
 
-class Listener:
-    """A watch that keeps what it hears, and calls the build off once `cancel` is set."""
-
-    def __init__(self):
-        self.heard, self.cancel = [], threading.Event()
-        self.watch = BuildWatch(self.heard.append, self.cancel.is_set)
-
-    def wait_for(self, is_enough):
-        """Wait until what was heard is enough."""
-        for _ in range(1000):
-            if is_enough(self.heard):
-                return
-            time.sleep(0.02)
-        raise AssertionError(f'that was not all: {self.heard}')
-
-
-def build(precision='fp16', options=OPTIONS, watch=None, **named):
-    return build_plan(MODEL, precision, options, watch or BuildWatch(), **named)
+def build(precision='fp16', options=OPTIONS, **named):
+    return build_plan(MODEL, precision, options, BuildWatch(), **named)
 
 
 @pytest.mark.parametrize('precision', PRECISIONS)
@@ -303,88 +271,3 @@ def test_timings_that_do_not_fit_are_left(stand_ins, network):
 def test_a_build_without_timings_is_a_build(stand_ins, network):
     stand_ins.answer('IBuilderConfig.create_timing_cache', None)
     assert build(timing_cache=b'broken').timing_cache == b''
-
-
-def test_progress_is_told(stand_ins, network, is_typed):
-    listener = Listener()
-
-    def compile_(builder, network, config):
-        if is_typed:
-            monitor = config.progress_monitor
-            stand_ins.call_back(monitor, 'phase_start', 'A', None, 4)
-            stand_ins.call_back(monitor, 'step_complete', 'A', 0)
-            stand_ins.call_back(monitor, 'phase_start', 'B', 'A', 2)
-            assert stand_ins.call_back(monitor, 'step_complete', 'B', 0) is True
-        last = 'B' if is_typed else 'compiling'
-        listener.wait_for(lambda heard: heard[-1].phase == last)
-        return stand_ins.memory(b'the plan')
-
-    stand_ins.answer('Builder.build_serialized_network', compile_)
-    build(watch=listener.watch)
-    phases = [progress.phase for progress in listener.heard]
-    assert [p for p in phases if p in ('compiling', 'B')]
-    percents = [progress.percent for progress in listener.heard]
-    assert percents == sorted(percents)
-    if is_typed:
-        [percent, *_] = [p.percent for p in listener.heard if p.phase == 'B']
-        assert percent == pytest.approx(100 * (1 + 1 / 2) / 4)
-
-
-def test_a_build_is_called_off(stand_ins, network, is_typed):
-    listener = Listener()
-
-    def compile_(builder, network, config):
-        listener.cancel.set()
-        known = len(listener.heard) + 2  # the watch is asked after each report
-        listener.wait_for(lambda heard: len(heard) >= known)
-        if not is_typed:
-            return stand_ins.memory(b'the plan')
-        monitor = config.progress_monitor
-        assert stand_ins.call_back(monitor, 'step_complete', 'A', 0) is False
-        return None
-
-    stand_ins.answer('Builder.build_serialized_network', compile_)
-    with pytest.raises(EngineBuildCancelled, match=r'street\.onnx was called off'):
-        build(watch=listener.watch)
-
-
-def test_a_watch_that_fails_ends_the_build(stand_ins, network, is_typed):
-    """Nothing is raised in TensorRT's threads: that would end the process."""
-
-    def report(progress):
-        raise ZeroDivisionError(progress.phase)
-
-    with pytest.raises(ZeroDivisionError, match='starting'):
-        build(watch=BuildWatch(report))
-
-
-def test_the_logger_is_one_and_gives_to_all_who_listen(trt, say):
-    with listening() as outer:
-        say('WARNING', ' careful\n')
-        with listening() as inner:
-            say('ERROR', 'broken')
-            say('INFO', 'by the way')
-            say('VERBOSE', 'in detail')
-    say('ERROR', 'later')
-    assert (outer.warnings, outer.errors) == (['careful'], ['broken'])
-    assert (inner.warnings, inner.errors) == ([], ['broken'])
-    assert shared_logger(trt) is shared_logger(trt)
-
-
-def test_what_is_freed_while_a_message_is_spread_may_log_too(trt, say, monkeypatch):
-    """As a collector may free an object of TensorRT within the logger's own call."""
-
-    class Collecting(list):
-        def __iter__(self):
-            if len(self) == 1:
-                self.append(MessageLog())
-                say('WARNING', 'freed')
-            return super().__iter__()
-
-    heard = MessageLog()
-    monkeypatch.setattr(messages, '_listeners', Collecting([heard]))
-    thread = threading.Thread(target=say, args=('WARNING', 'first'), daemon=True)
-    thread.start()
-    thread.join(30)
-    assert not thread.is_alive(), 'the logger waits for itself'
-    assert heard.warnings == ['freed', 'first']
