@@ -130,6 +130,12 @@ class SimulatedCudart:
         """Return how often a function was called."""
         return sum(called == name for called, _ in self.calls)
 
+    def calls_of(self, action: Callable[[], Any]) -> tuple[Any, list[str]]:
+        """Return what an action returns, and the functions that it calls."""
+        before = len(self.calls)
+        result = action()
+        return result, [name for name, _ in self.calls[before:]]
+
     def enqueue(self, stream: int, work: Callable[[], None]) -> None:
         """Put work on a stream, as TensorRT does; it is recorded while the stream records."""
         queue = self._recording.get(stream)

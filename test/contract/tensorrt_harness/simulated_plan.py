@@ -4,8 +4,11 @@
 
 import numpy as np
 import onnxruntime
+from rtformer_ros.labels.label_set import LabelSet
+from rtformer_ros.model_metadata import ModelMetadata
 
 HEIGHT, WIDTH = 6, 10
+OURS = ModelMetadata(labels=LabelSet.generic(5))
 
 
 def maps(image):

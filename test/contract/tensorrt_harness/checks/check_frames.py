@@ -15,18 +15,13 @@ from rtformer_ros.errors import EngineError, ImageError, ModelError
 from rtformer_ros.imaging.encodings import decode_image
 from rtformer_ros.imaging.frame_sampling import frame_sampling
 from rtformer_ros.imaging.resize import from_network, place, to_network
-from simulated_cudart import DISCRETE, ORIN, SimulatedCudart, Status
+from simulated_cudart import ORIN, Status
 from tensorrt_harness.simulated_frame_plan import NETWORK, SimulatedFramePlan
 from tensorrt_harness.simulated_plan import SimulatedPlan
 
 SIZES = [(24, 32), (36, 48), (40, 34), (22, 60), (50, 64)]
 ONE_FRAME = ['cudaSetDevice', 'cudaMemcpyAsync', 'cudaGraphLaunch', 'cudaMemcpyAsync',
              'cudaStreamSynchronize']  # fmt: skip
-
-
-@pytest.fixture
-def cudart(request):
-    return SimulatedCudart(properties=getattr(request, 'param', DISCRETE))
 
 
 on_an_integrated_gpu = pytest.mark.parametrize('cudart', [ORIN], indirect=True, ids=['Orin'])
@@ -81,12 +76,6 @@ def assert_right(result, expected, *, most=3):
         assert np.abs(found.astype(int) - wanted).max() <= most
 
 
-def calls_of(cudart, action):
-    before = len(cudart.calls)
-    result = action()
-    return result, [name for name, _ in cudart.calls[before:]]
-
-
 @pytest.mark.parametrize(
     ('encoding', 'padding', 'use_graph'),
     [('bgr8', 0, False), ('mono8', 6, True), ('yuyv', 0, True), ('nv21', 6, True)],
@@ -108,9 +97,9 @@ def test_a_frame_costs_one_upload_and_what_is_asked_for_comes_back(plan, cudart,
     runner.run(frame_of((36, 48)))
     assert plan.enqueued == [False, True] * 2
     frame = frame_of((36, 48), seed=7)
-    _, calls = calls_of(cudart, lambda: runner.run(frame))
+    _, calls = cudart.calls_of(lambda: runner.run(frame))
     assert calls == [*ONE_FRAME[:4], 'cudaMemcpyAsync', 'cudaStreamSynchronize']
-    unasked, calls = calls_of(cudart, lambda: runner.run(replace(frame, with_confidence=False)))
+    unasked, calls = cudart.calls_of(lambda: runner.run(replace(frame, with_confidence=False)))
     assert calls == ONE_FRAME
     assert np.array_equal(unasked.class_map_hw, runner.run(frame).class_map_hw)
     assert unasked.confidence_hw.shape == (36, 48)
@@ -132,7 +121,7 @@ def test_frames_are_not_copied_where_memory_is_mapped(plan_of, cudart, open_runn
     calls = ['cudaSetDevice', 'cudaGraphLaunch', 'cudaStreamSynchronize']
     for size, seed in ((24, 32), 5), ((36, 48), 6), ((36, 48), 7):
         frame = frame_of(size, encoding, seed=seed)
-        result, made = calls_of(cudart, lambda frame=frame: runner.run(frame))
+        result, made = cudart.calls_of(lambda frame=frame: runner.run(frame))
         assert_right(result, expected_maps(size, encoding, seed=seed))
         assert made == calls
     assert cudart.count('cudaMemcpyAsync') == uploads
@@ -144,14 +133,14 @@ def test_tables_are_copied_when_they_change(plan, cudart, open_runner):
     first = runner.run(frame)
     assert cudart.count('cudaMemcpyAsync') > 0
     inverse = np.arange(256, dtype=np.uint8)[::-1].copy()
-    turned, calls = calls_of(cudart, lambda: runner.run(replace(frame, remap=inverse)))
+    turned, calls = cudart.calls_of(lambda: runner.run(replace(frame, remap=inverse)))
     assert calls.count('cudaMemcpyAsync') == 2 + 2
     assert np.array_equal(turned.class_map_hw, 255 - first.class_map_hw)
     unsure = runner.run(replace(frame, remap=inverse, threshold=128))
     is_unsure = first.confidence_hw < 128
     assert np.array_equal(unsure.class_map_hw, np.where(is_unsure, 255, turned.class_map_hw))
-    again, calls = calls_of(
-        cudart, lambda: runner.run(replace(frame, remap=inverse, threshold=128))
+    again, calls = cudart.calls_of(
+        lambda: runner.run(replace(frame, remap=inverse, threshold=128))
     )
     assert calls.count('cudaMemcpyAsync') == 1 + 2
     assert np.array_equal(again.class_map_hw, unsure.class_map_hw)
@@ -191,7 +180,7 @@ def test_a_new_size_leaves_those_that_run_alone(plan, cudart, open_runner):
         assert_right(runner.run(frame_of(size)), expected_maps(size))
     enqueued = len(plan.enqueued)
     for size in SIZES[:MOST_SIZES]:
-        result, calls = calls_of(cudart, lambda size=size: runner.run(frame_of(size, seed=9)))
+        result, calls = cudart.calls_of(lambda size=size: runner.run(frame_of(size, seed=9)))
         assert_right(result, expected_maps(size, seed=9))
         assert calls == [*ONE_FRAME[:4], 'cudaMemcpyAsync', 'cudaStreamSynchronize']
     assert len(plan.enqueued) == enqueued

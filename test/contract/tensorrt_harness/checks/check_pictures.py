@@ -18,7 +18,7 @@ from rtformer_ros.imaging.encodings import decode_image
 from rtformer_ros.imaging.frame_encodings import FRAME_ENCODINGS
 from rtformer_ros.imaging.frame_sampling import frame_sampling
 from rtformer_ros.imaging.resize import place
-from simulated_cudart import DISCRETE, ORIN, SimulatedCudart, Status
+from simulated_cudart import DISCRETE, ORIN, Status
 from tensorrt_harness.simulated_frame_plan import (
     NETWORK,
     SimulatedFramePlan,
@@ -31,11 +31,6 @@ SIZE = (37, 53)
 MASKS = ['cudaSetDevice', 'cudaMemcpyAsync', 'cudaGraphLaunch', 'cudaMemcpyAsync']
 PICTURE = ['cudaGraphLaunch', 'cudaMemcpyAsync']
 WAIT = ['cudaStreamSynchronize']
-
-
-@pytest.fixture
-def cudart(request):
-    return SimulatedCudart(properties=getattr(request, 'param', DISCRETE))
 
 
 @pytest.fixture
@@ -78,12 +73,6 @@ def frame_of(size=SIZE, encoding='bgr8', *, seed=3, mask=None, **changes):
     return frame, decode_image(data, encoding, *size, step, is_bigendian=False)
 
 
-def calls_of(cudart, action):
-    before = len(cudart.calls)
-    result = action()
-    return result, [name for name, _ in cudart.calls[before:]]
-
-
 @pytest.mark.parametrize('cudart', [DISCRETE, ORIN], indirect=True, ids=['copies', 'mapped'])
 @pytest.mark.parametrize('encoding', FRAME_ENCODINGS)
 def test_pictures_are_those_of_the_host(plans_of, open_runner, encoding):
@@ -102,21 +91,21 @@ def test_a_picture_is_painted_only_when_it_is_asked_for(plans, cudart, open_runn
     frame, image = frame_of(with_confidence=False)
     unasked = replace(frame, pictures=frozenset(), painting=None)
     runner.run(unasked)
-    result, calls = calls_of(cudart, lambda: runner.run(unasked))
+    result, calls = cudart.calls_of(lambda: runner.run(unasked))
     assert (calls, result.pictures) == ([*MASKS, *WAIT], {})
     assert plans[b'overlay'].contexts == plans[b'color_mask'].contexts == {}
     overlay = replace(frame, pictures=frozenset({'overlay'}))
     assert_pictures(runner.run(overlay), image, names=['overlay'])
     assert plans[b'overlay'].enqueued == [False, True]
     assert plans[b'color_mask'].contexts == {}
-    result, calls = calls_of(cudart, lambda: runner.run(overlay))
+    result, calls = cudart.calls_of(lambda: runner.run(overlay))
     assert calls == [*MASKS, *PICTURE, *WAIT]
     assert_pictures(result, image, names=['overlay'])
     runner.run(frame)
-    result, calls = calls_of(cudart, lambda: runner.run(frame))
+    result, calls = cudart.calls_of(lambda: runner.run(frame))
     assert calls == [*MASKS, *PICTURE, *PICTURE, *WAIT]
     assert_pictures(result, image)
-    _, calls = calls_of(cudart, lambda: runner.run(unasked))
+    _, calls = cudart.calls_of(lambda: runner.run(unasked))
     assert calls == [*MASKS, *WAIT]
 
 
@@ -125,7 +114,7 @@ def test_on_an_integrated_gpu_no_picture_is_copied(plans, cudart, open_runner):
     runner = open_runner()
     runner.run(frame_of()[0])
     frame, image = frame_of(seed=4)
-    result, calls = calls_of(cudart, lambda: runner.run(frame))
+    result, calls = cudart.calls_of(lambda: runner.run(frame))
     assert calls == ['cudaSetDevice', *['cudaGraphLaunch'] * 3, *WAIT]
     assert_pictures(result, image)
 
@@ -135,10 +124,10 @@ def test_colours_are_copied_when_they_change(plans, cudart, open_runner):
     frame, image = frame_of(pictures=frozenset({'overlay'}), with_confidence=False)
     runner.run(frame)
     other = replace(frame, painting=painting_of(OTHER_LOOKS))
-    result, calls = calls_of(cudart, lambda: runner.run(other))
+    result, calls = cudart.calls_of(lambda: runner.run(other))
     assert calls == [*MASKS, 'cudaMemcpyAsync', *PICTURE, *WAIT]
     assert_pictures(result, image, OTHER_LOOKS, ['overlay'])
-    result, calls = calls_of(cudart, lambda: runner.run(other))
+    result, calls = cudart.calls_of(lambda: runner.run(other))
     assert calls == [*MASKS, *PICTURE, *WAIT]
     assert_pictures(runner.run(frame), image, names=['overlay'])
 
@@ -151,7 +140,7 @@ def test_colours_that_did_not_arrive_are_copied_again(plans, cudart, open_runner
     cudart.failing['cudaStreamSynchronize'] = Status.cudaErrorIllegalAddress
     with pytest.raises(EngineError, match='cudaStreamSynchronize failed'):
         runner.run(other)
-    _, calls = calls_of(cudart, lambda: runner.run(other))
+    _, calls = cudart.calls_of(lambda: runner.run(other))
     # The frame and its tables, the mask, and of each picture its colours and itself.
     assert calls.count('cudaMemcpyAsync') == 2 + 1 + 2 * len(PICTURES)
     assert_pictures(runner.run(other), image, OTHER_LOOKS)
