@@ -5,48 +5,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TYPE_CHECKING
 
-import numpy as np
-from rtformer_ros.engines import BuildOptions, BuildWatch, EngineRequest, open_engine
-from rtformer_ros.engines.bundled_images import bundled_images
-from rtformer_ros.engines.frames.picture_frame import encoded_picture
-from rtformer_ros.engines.sidecar import metadata_of
+from rtformer_ros.engines import BuildOptions, BuildWatch, EngineRequest
 from rtformer_ros.engines.tensorrt.build.find_or_build import prepare_plan, PreparedPlan
 from rtformer_ros.engines.tensorrt.build.verification import (
-    FrameReference,
     LEAST_AGREEMENT,
     Reference,
     reference_of,
 )
-from rtformer_ros.engines.tensorrt.run.runner import PlanRunner
-from rtformer_ros.errors import EngineError, EngineUnavailable, ModelError, RtformerError
-from rtformer_ros.files.sha256 import sha256_of
-from rtformer_ros.imaging.encodings import decode_image, frame_planes
-from rtformer_ros.segmenter import Segmenter, SegmentSettings
+from rtformer_ros.errors import EngineError, EngineUnavailable, RtformerError
 from rtformer_ros.tools.benchmark.streams import StreamCase
 from rtformer_ros.tools.verify_gpu.conditions import gpu_state
 from rtformer_ros.tools.verify_gpu.power import measure_power
 from rtformer_ros.tools.verify_gpu.report import Measurement, Row, StreamMeasurement
+from rtformer_ros.tools.verify_gpu.runtimes.openings import (
+    Opening,
+    opening_frames,
+    opening_onnxruntime,
+    opening_plan,
+    opening_torch,
+)
+from rtformer_ros.tools.verify_gpu.runtimes.subjects import FrameSubject, ImageSubject, repeated
 from rtformer_ros.tools.verify_gpu.scope import FULL, Scope
 from rtformer_ros.tools.verify_gpu.streams import measure_stream, NodeSetup, not_streamed
 from rtformer_ros.tools.verify_gpu.timing import time_calls
 from rtformer_ros.tools.verify_gpu.variants import Variant, VARIANTS, WrittenModel
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
 _LONGEST = 300
-_FRAME_SIZE = (1080, 1920)
 # Share of pixels that differ as the host rounds between the steps of its resizing.
 _ROUNDING = 0.01
-# Images [N, H, W, 3] to class maps [N, H, W], or a message to one; all uint8 on the host.
-_Run = Callable[[Any], 'npt.NDArray[np.uint8]']
 
 
 @dataclass(frozen=True)
@@ -80,61 +71,6 @@ class _Compiled:
     reference: Reference | None = None
 
 
-@dataclass(frozen=True)
-class _Images:
-    """Images of the network's size, that a runtime is called with, and what it should say."""
-
-    reference: Reference
-
-    def inputs(self, batch: int) -> list[npt.NDArray[np.uint8]]:
-        return [_repeated(image_hwc, batch) for image_hwc in self.reference.images_nhwc]
-
-    def agreement_of(self, results: Sequence[npt.NDArray[np.uint8]]) -> float:
-        return self.reference.agreement_of(np.stack([result[0] for result in results]))
-
-
-@dataclass(frozen=True)
-class _Message:
-    """A frame as a message has it, of 1080p."""
-
-    encoding: str
-    data: npt.NDArray[np.uint8]
-    step: int
-
-    def planes(self) -> tuple[npt.NDArray[np.uint8], ...]:
-        return frame_planes(self.data, self.encoding, *_FRAME_SIZE, self.step)
-
-    def decoded(self) -> npt.NDArray[np.uint8]:
-        return decode_image(self.data, self.encoding, *_FRAME_SIZE, self.step, is_bigendian=False)
-
-
-@dataclass(frozen=True)
-class _Frames:
-    """Frames that an engine is called with; the host with ONNX Runtime says what is right."""
-
-    messages: tuple[_Message, ...]
-    reference: FrameReference
-
-    @classmethod
-    def of(cls, model: Path, encoding: str) -> _Frames:
-        """Prepare frames on the host and run them on the CPU."""
-        messages = tuple(
-            _Message(encoding, *encoded_picture(image_hwc, encoding))
-            for image_hwc in bundled_images(_FRAME_SIZE)
-        )
-        with closing(open_engine(EngineRequest(model, 'onnxruntime', device='cpu'))) as engine:
-            segmenter = Segmenter(engine, SegmentSettings())
-            maps = tuple(segmenter.segment(each.decoded()).class_map_hw for each in messages)
-        return cls(messages, FrameReference((), maps))
-
-    def inputs(self, batch: int) -> list[_Message]:
-        assert batch == 1, 'frames go one by one'
-        return list(self.messages)
-
-    def agreement_of(self, results: Sequence[npt.NDArray[np.uint8]]) -> float:
-        return self.reference.agreement_of(results)
-
-
 def measure(trial: GpuTrial) -> Iterator[Row]:
     """Yield a measurement of each runtime and stream; of one that fails, the reason."""
     try:
@@ -149,25 +85,11 @@ def measure(trial: GpuTrial) -> Iterator[Row]:
     if trial.scope.has_onnxruntime:
         row = Measurement(trial.model.name, 'ONNX Runtime on the GPU')
         row = replace(row, least_agreement=LEAST_AGREEMENT['fp16'])
-        yield _measured(trial, row, lambda: _onnxruntime(trial), partial(_Images, reference))
+        yield _measured(
+            trial, row, opening_onnxruntime(trial.model), partial(ImageSubject, reference)
+        )
     # Last: PyTorch keeps memory of the GPU for as long as this process lives.
     yield from _measure_torch(trial, reference)
-
-
-def find_weights(model: Path) -> Path:
-    """
-    Return the checkpoint beside a model that it was exported from.
-
-    Raises ModelError where it is not there.
-    """
-    from rtformer_ros.engines.onnx_session import OnnxSession
-
-    session = OnnxSession(EngineRequest(model, 'onnxruntime', device='cpu', threads=1))
-    wanted = metadata_of(model, session.properties).checkpoint_sha256
-    for path in sorted(model.parent.glob('*.safetensors')):
-        if sha256_of(path) == wanted:
-            return path
-    raise ModelError(f'the weights of {model.name} are not in {model.parent}')
 
 
 def _reference_of(model: Path) -> Reference:
@@ -189,9 +111,9 @@ def _measure_variant(
             if isinstance(compiled, Exception):
                 yield _gap(row, compiled)
                 continue
-            opening = _opening_plan(compiled.plan, use_graph=mode != 'plain')
+            opening = opening_plan(compiled.plan, use_graph=mode != 'plain')
             compared = compiled.reference or reference
-            measured = _measured(trial, row, opening, partial(_Images, compared))
+            measured = _measured(trial, row, opening, partial(ImageSubject, compared))
             yield _with_record(measured, compiled)
     assert single is not None
     yield from _measure_streams(trial, variant, single, trial.scope.streams)
@@ -212,11 +134,23 @@ def _measure_frames(
         if isinstance(compiled, Exception):
             row = _gap(row, compiled)
         else:
-            opening = _opening_frames(trial, compiled, frame_encoding)
-            row = _measured(trial, row, opening, lambda: _Frames.of(trial.model, encoding))
+            request = _frames_request(trial, compiled, frame_encoding)
+            opening = opening_frames(request, is_rebuilt=trial.is_rebuilt)
+            row = _measured(trial, row, opening, lambda: FrameSubject.of(trial.model, encoding))
         yield row
         ready = EngineError(row.missing) if row.missing else compiled
         yield from _measure_streams(trial, variant, ready, cases, frame_encoding)
+
+
+def _frames_request(trial: GpuTrial, compiled: _Compiled, frame_encoding: str) -> EngineRequest:
+    return EngineRequest(
+        compiled.written.path,
+        'tensorrt',
+        precision=compiled.variant.precision,
+        build=BuildOptions(optimization_level=trial.scope.optimization_level),
+        watch=trial.watch,
+        frame_encoding=frame_encoding,
+    )
 
 
 def _measure_streams(
@@ -249,17 +183,18 @@ def _measure_streams(
 def _measure_torch(trial: GpuTrial, reference: Reference) -> Iterator[Measurement]:
     for mode in trial.scope.torch_modes:
         for batch in trial.batches:
-            opening = _opening_torch(trial, mode, batch, reference)
+            images_nhwc = repeated(reference.images_nhwc[0], batch)
+            opening = opening_torch(trial.model, mode, images_nhwc)
             row = Measurement(trial.model.name, f'PyTorch FP16, {mode}', batch)
             row = replace(row, least_agreement=LEAST_AGREEMENT['fp16'])
-            yield _measured(trial, row, opening, partial(_Images, reference))
+            yield _measured(trial, row, opening, partial(ImageSubject, reference))
 
 
 def _measured(
     trial: GpuTrial,
     row: Measurement,
-    opening: Callable[[], AbstractContextManager[tuple[_Run, str]]],
-    make_subject: Callable[[], _Images | _Frames],
+    opening: Opening,
+    make_subject: Callable[[], ImageSubject | FrameSubject],
 ) -> Measurement:
     """Return a row with the figures of a runtime that `opening` opens; it also gives a note."""
     try:
@@ -310,80 +245,6 @@ def _with_record(row: Measurement, compiled: _Compiled) -> Measurement:
     other = '' if is_as_asked else f'the plan is {record.precision.upper()}'
     note = ', '.join(filter(None, (row.note, origin, other, *record.notes, compiled.written.note)))
     return replace(row, build_s=record.build_s, note=note)
-
-
-def _opening_plan(
-    prepared: PreparedPlan, *, use_graph: bool
-) -> Callable[[], AbstractContextManager[tuple[_Run, str]]]:
-    @contextmanager
-    def opening() -> Iterator[tuple[_Run, str]]:
-        runner = PlanRunner(prepared.plan, prepared.metadata, use_graph=use_graph)
-        try:
-            yield lambda images: runner.run(images).class_map_nhw, runner.how
-        finally:
-            runner.close()
-
-    return opening
-
-
-def _opening_frames(
-    trial: GpuTrial, compiled: _Compiled, frame_encoding: str
-) -> Callable[[], AbstractContextManager[tuple[_Run, str]]]:
-    """Return what opens the engine for frames of an encoding, '' for the way of the host."""
-    request = EngineRequest(
-        compiled.written.path,
-        'tensorrt',
-        precision=compiled.variant.precision,
-        build=BuildOptions(optimization_level=trial.scope.optimization_level),
-        watch=trial.watch,
-        frame_encoding=frame_encoding,
-    )
-
-    @contextmanager
-    def opening() -> Iterator[tuple[_Run, str]]:
-        if trial.is_rebuilt and frame_encoding:
-            prepare_plan(request, force=True)
-        with closing(open_engine(request)) as engine:
-            if frame_encoding and frame_encoding not in engine.frame_encodings:
-                raise EngineError(f'the engine takes no frames of {frame_encoding}, see the log')
-            segmenter = Segmenter(engine, SegmentSettings())
-
-            def run(message: _Message) -> npt.NDArray[np.uint8]:
-                if not frame_encoding:
-                    return segmenter.segment(message.decoded()).class_map_hw
-                planes = message.planes()
-                return segmenter.segment_frame(frame_encoding, planes, _FRAME_SIZE).class_map_hw
-
-            yield run, engine.description.detail
-
-    return opening
-
-
-@contextmanager
-def _onnxruntime(trial: GpuTrial) -> Iterator[tuple[_Run, str]]:
-    engine = open_engine(EngineRequest(trial.model, 'onnxruntime', device='cuda'))
-    try:
-        yield lambda images: engine.infer(images).class_map_nhw, ''
-    finally:
-        engine.close()
-
-
-def _opening_torch(
-    trial: GpuTrial, mode: str, batch: int, reference: Reference
-) -> Callable[[], AbstractContextManager[tuple[_Run, str]]]:
-    @contextmanager
-    def opening() -> Iterator[tuple[_Run, str]]:
-        from rtformer_ros.tools.verify_gpu.torch_segmenter import TorchSegmenter
-
-        images_nhwc = _repeated(reference.images_nhwc[0], batch)
-        segmenter = TorchSegmenter(find_weights(trial.model), mode, images_nhwc)
-        yield segmenter.run, 'autocast'
-
-    return opening
-
-
-def _repeated(image_hwc: npt.NDArray[np.uint8], batch: int) -> npt.NDArray[np.uint8]:
-    return np.repeat(image_hwc[np.newaxis], batch, axis=0)
 
 
 def _gap(row: Measurement, error: Exception) -> Measurement:

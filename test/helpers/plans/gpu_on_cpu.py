@@ -14,6 +14,7 @@ from rtformer_ros import engines
 from rtformer_ros.engines.tensorrt import device
 from rtformer_ros.engines.tensorrt.device import Gpu
 from rtformer_ros.tools.verify_gpu import measurements
+from rtformer_ros.tools.verify_gpu.runtimes import openings
 from rtformer_ros.tools.verify_gpu.variants import WrittenModel
 
 ORIN = Gpu('Orin', '8.7', 16)
@@ -59,13 +60,13 @@ def stand_in_for_gpu(monkeypatch: pytest.MonkeyPatch) -> GpuOnCpu:
     """Let the measurements take the CPU for a GPU; return what says how it behaves."""
     stand_in, real = GpuOnCpu(), engines.open_engine
     monkeypatch.setattr(
-        measurements,
+        openings,
         'open_engine',
         lambda request: real(
             replace(request, engine='onnxruntime', device='cpu', precision='auto')
         ),
     )
     monkeypatch.setattr(measurements, '_compile', stand_in.compile)
-    monkeypatch.setattr(measurements, '_opening_plan', stand_in.opening_plan)
+    monkeypatch.setattr(measurements, 'opening_plan', stand_in.opening_plan)
     monkeypatch.setattr(device, 'find_gpu', lambda: ORIN)
     return stand_in

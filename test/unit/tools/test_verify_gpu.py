@@ -16,9 +16,10 @@ from rtformer_ros.engines.tensorrt.device import find_gpu
 from rtformer_ros.errors import EngineBuildError, EngineUnavailable, ModelError
 from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.tools.verify_gpu import __main__ as verify_gpu
-from rtformer_ros.tools.verify_gpu import measurements
 from rtformer_ros.tools.verify_gpu.conditions import conditions, gpu_state
-from rtformer_ros.tools.verify_gpu.measurements import find_weights, GpuTrial, measure
+from rtformer_ros.tools.verify_gpu.measurements import GpuTrial, measure
+from rtformer_ros.tools.verify_gpu.runtimes import openings
+from rtformer_ros.tools.verify_gpu.runtimes.openings import checkpoint_of
 from rtformer_ros.tools.verify_gpu.scope import FULL, QUICK
 from rtformer_ros.tools.verify_gpu.timing import time_calls
 
@@ -147,11 +148,11 @@ def test_all_packaged_models_are_tried_but_those_for_cpus(model, repository):
 
 
 def test_the_weights_of_a_model_are_found(model, tmp_path):
-    assert find_weights(model) == model.with_name('rtformer_slim_camvid.safetensors')
+    assert checkpoint_of(model) == model.with_name('rtformer_slim_camvid.safetensors')
     copy = tmp_path / model.name
     copy.write_bytes(model.read_bytes())
     with pytest.raises(ModelError, match=f'the weights of {model.name} are not in {tmp_path}'):
-        find_weights(copy)
+        checkpoint_of(copy)
 
 
 @pytest.fixture
@@ -233,11 +234,9 @@ def test_frames_are_measured_beside_the_way_of_the_host(gpu, small, tmp_path, mo
 
 
 def test_a_model_that_takes_no_frames_is_told(gpu, small, monkeypatch):
-    real = measurements.open_engine
+    real = openings.open_engine
     without = {'frame_encoding': ''}
-    monkeypatch.setattr(
-        measurements, 'open_engine', lambda request: real(replace(request, **without))
-    )
+    monkeypatch.setattr(openings, 'open_engine', lambda request: real(replace(request, **without)))
     scope = replace(SHORT, plan_modes=(), has_onnxruntime=False, streams=(), runs=1)
     scope = replace(scope, frame_encodings=('yuyv',), frame_streams=FULL.frame_streams)
     whole, stream, host, _ = measure(GpuTrial(small, scope))

@@ -111,7 +111,7 @@ def test_a_variant_for_frames_of_another_size_is_compared_with_itself(tmp_path, 
         return SimpleNamespace(is_new=True, path=None, record=record, model=request.model)
 
     monkeypatch.setattr(measurements, 'prepare_plan', prepare_plan)
-    monkeypatch.setattr(measurements, '_opening_plan', GpuOnCpu().opening_plan)
+    monkeypatch.setattr(measurements, 'opening_plan', GpuOnCpu().opening_plan)
     scope = replace(QUICK, variants=(frames.name,), runs=2, streams=(), power_s=0.1)
     [row] = measure(GpuTrial(brightest_channel(tmp_path / 'rgb.onnx'), scope))
     assert (row.runtime, row.missing) == ('TensorRT FP16, frames, CUDA graph', '')
