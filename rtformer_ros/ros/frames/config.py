@@ -130,10 +130,17 @@ def configure_frames(
 
 
 class CurrentConfig:
-    """Holder of the current configuration, under a lock while a frame is made with it."""
+    """
+    Holder of the current configuration, under a lock while a frame is made with it.
+
+    Whoever waits to replace it has the next turn, even where frames follow one another at once.
+    """
 
     def __init__(self) -> None:
         """Start without a configuration."""
+        # A thread that gives a lock back and takes it at once again is quicker than one that waits
+        # for it, so whoever waits keeps the others from coming near.
+        self._entrance = threading.Lock()
         self._lock = threading.Lock()
         self._config: FrameConfig | None = None
 
@@ -145,12 +152,16 @@ class CurrentConfig:
     @contextmanager
     def in_use(self) -> Iterator[FrameConfig | None]:
         """Lock the current configuration while a frame is made with it."""
-        with self._lock:
+        with self._entrance:
+            self._lock.acquire()
+        try:
             yield self._config
+        finally:
+            self._lock.release()
 
     def replace(self, config: FrameConfig | None) -> None:
         """Replace the configuration, after the frame that is being made."""
-        with self._lock:
+        with self._entrance, self._lock:
             self._config = config
 
 
