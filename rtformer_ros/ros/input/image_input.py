@@ -17,6 +17,7 @@ from rclpy.qos import qos_policy_name_from_kind
 from rtformer_ros.ros.input.camera_info import CameraInfoCache
 from rtformer_ros.ros.input.image_hint import image_hint
 from rtformer_ros.ros.input.image_topic import ImageTopic
+from rtformer_ros.ros.input.stamp import stamp_ns
 from rtformer_ros.ros.interface.qos import (
     input_profile,
     matched_policies,
@@ -85,7 +86,7 @@ class CameraInput:
         self._image: Subscription | None = None
         self._replaced_image: Subscription | None = None
         self._newest_profile: QoSProfile | None = None
-        self._twice = _TwiceReceived()
+        self._overlap: _TwiceReceived | _OtherForm = _TwiceReceived()
         self._camera_info: Subscription | None = None
         self._is_started = False
         self._last_frame_s: float | None = None
@@ -202,6 +203,7 @@ class CameraInput:
                 if is_another or matched_policies(profile) != matched_policies(
                     self._image.qos_profile
                 ):
+                    self._overlap = _OtherForm() if is_another else _TwiceReceived()
                     self._replaced_image = self._image
                     self._subscribe_image(profile)
             if self._camera_info is not None:
@@ -288,13 +290,13 @@ class CameraInput:
         if self._replaced_image is not None:
             self._node.destroy_subscription(self._replaced_image)
             self._replaced_image = None
-            self._twice.clear()
+            self._overlap = _TwiceReceived()
 
     def _receive(self, profile: QoSProfile, message: Image | CompressedImage) -> None:
         """Take what comes by the subscription of that profile object."""
         if self._replaced_image is not None:
             is_new = profile is self._newest_profile
-            if self._twice.is_repeated(message, is_new=is_new):
+            if self._overlap.is_left_out(message, is_new=is_new):
                 return
         received_s = time.monotonic()
         self._last_frame_s = received_s
@@ -320,10 +322,7 @@ class _TwiceReceived:
     def __init__(self) -> None:
         self._counts: dict[tuple[int, int, int], list[int]] = {}
 
-    def clear(self) -> None:
-        self._counts.clear()
-
-    def is_repeated(self, message: Image | CompressedImage, *, is_new: bool) -> bool:
+    def is_left_out(self, message: Image | CompressedImage, *, is_new: bool) -> bool:
         """Count a message of one of both; return whether the other one brought it before."""
         stamp = message.header.stamp
         key = (stamp.sec, stamp.nanosec, _fingerprint(message))
@@ -332,6 +331,29 @@ class _TwiceReceived:
         while len(self._counts) > _REMEMBERED_IMAGES:
             del self._counts[next(iter(self._counts))]
         return counts[is_new] <= counts[not is_new]
+
+
+class _OtherForm:
+    """
+    Filter for images that come by an old and by a new subscription, of another form or topic.
+
+    Compressing takes time, so the images of one moment come one after the other. Those of the old
+    subscription count until the new one has brought a later image, and from then on no more.
+    """
+
+    def __init__(self) -> None:
+        self._last_ns: int | None = None
+        self._has_taken_over = False
+
+    def is_left_out(self, message: Image | CompressedImage, *, is_new: bool) -> bool:
+        """Return whether an image of one of both came too late or too early."""
+        image_ns = stamp_ns(message.header)
+        if is_new:
+            is_later = self._last_ns is None or image_ns > self._last_ns
+            self._has_taken_over = self._has_taken_over or is_later
+            return not self._has_taken_over
+        self._last_ns = image_ns
+        return self._has_taken_over
 
 
 def _fingerprint(message: Image | CompressedImage) -> int:

@@ -1,7 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""While a subscription is replaced, each image comes once, whatever its stamp."""
+"""While a subscription is replaced, each image comes once, and none after a later one."""
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -10,7 +13,7 @@ from ros_peer import noise, qos
 from rtformer_ros.ros.input.image_input import CameraInput
 from rtformer_ros.ros.input.image_messages import image_array, new_image
 from rtformer_ros.ros.interface.settings import DepthSettings, InputSettings, TopicQos
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
 QOS = TopicQos('auto', 50)
 SETTINGS = InputSettings(
@@ -64,6 +67,51 @@ def test_each_image_comes_once_by_two_subscriptions(images, peer):
     camera.follow_publishers()
     publisher.publish(images[0])
     peer.wait_for(lambda: len(received) == len(images) + 1, 'an image after the replacement')
+    camera.stop()
+
+
+def compressed_of(sec: int) -> CompressedImage:
+    packed = cv2.imencode('.png', noise())[1]
+    message = CompressedImage(format='png', data=packed.tobytes())
+    message.header.stamp.sec = sec
+    return message
+
+
+def test_no_image_of_the_old_form_comes_after_a_later_one_of_the_new(peer):
+    received = []
+    camera = CameraInput(
+        peer.node,
+        MutuallyExclusiveCallbackGroup(),
+        replace(SETTINGS, transport='auto'),
+        lambda frame: received.append((frame.message.header.stamp.sec, type(frame.message))),
+    )
+    compressed = peer.node.create_publisher(CompressedImage, 'image/compressed', qos(True, 50))
+    peer.wait_for(lambda: peer.node.count_publishers('image/compressed'), 'the first publisher')
+    camera.start()
+    peer.wait_for(compressed.get_subscription_count, 'the first subscription')
+    raw = peer.node.create_publisher(Image, 'image', qos(True, 50))
+    peer.wait_for(lambda: peer.node.count_publishers('image'), 'the second publisher')
+    camera.follow_publishers()
+    peer.wait_for(raw.get_subscription_count, 'the second subscription')
+    peer.spin_for(0.3)
+
+    def send(publisher, message) -> None:
+        publisher.publish(message)
+        peer.spin_for(0.3)
+
+    # Of the images of one moment the compressed one comes later here, by more than a frame.
+    send(compressed, compressed_of(1))
+    send(raw, image_of(0, 1))
+    send(compressed, compressed_of(2))
+    send(raw, image_of(0, 3))
+    send(compressed, compressed_of(3))
+    send(raw, image_of(0, 4))
+    send(compressed, compressed_of(4))
+    camera.follow_publishers()
+    # A clock that jumps back, as when a recording begins anew.
+    send(raw, image_of(0, 2))
+    expected = [(1, CompressedImage), (2, CompressedImage), (3, Image), (4, Image), (2, Image)]
+    assert received == expected
     camera.stop()
 
 
