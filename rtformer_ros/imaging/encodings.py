@@ -264,7 +264,8 @@ def decode_depth(
     Return a depth image as REP 118 has it: uint16 [H, W] in millimetres or float32 in metres.
 
     data: the bytes of sensor_msgs/Image; step: bytes a row, padding included. The result is a view
-    where the byte order is this machine's. Raises ImageError for another encoding, too few bytes,
+    where the byte order is this machine's and the padding leaves samples where OpenCV takes them.
+    Raises ImageError for another encoding, too few bytes,
     or more than max_pixels pixels.
     """
     check_pixels(height, width, max_pixels)
@@ -281,7 +282,7 @@ def decode_depth(
         )
     rows = data[: height * step].reshape(height, step)[:, : width * kind.itemsize]
     depth_hw: npt.NDArray[np.generic] = rows.view(kind.newbyteorder('>' if is_bigendian else '<'))
-    return depth_hw.astype(kind) if is_bigendian else depth_hw
+    return depth_hw.astype(kind) if is_bigendian or step % kind.itemsize else depth_hw
 
 
 def _known(encoding: str, expected: tuple[str, ...]) -> _Encoding:

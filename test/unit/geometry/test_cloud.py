@@ -10,6 +10,7 @@ from rtformer_ros.errors import ConfigError, GeometryError, ImageError
 from rtformer_ros.geometry.camera_model import CameraModel
 from rtformer_ros.geometry.cloud import CloudProjection, CloudSettings, POINT_DTYPE
 from rtformer_ros.geometry.voxels import voxel_downsample
+from rtformer_ros.imaging.encodings import decode_depth
 from rtformer_ros.segmentation import Segmentation
 
 RANDOM = np.random.default_rng(11)
@@ -81,6 +82,17 @@ def test_classes_and_strides_thin_the_cloud_out():
         assert thinned.shape == shape
         for field in POINT_DTYPE.names:
             np.testing.assert_array_equal(thinned[field], every[field][::stride, ::stride])
+
+
+@pytest.mark.parametrize(('encoding', 'kind'), [('16UC1', np.uint16), ('32FC1', np.float32)])
+@pytest.mark.parametrize('padding', [1, 2, 3])
+def test_depth_of_any_row_padding_is_thinned_out(padding, encoding, kind):
+    depth = DEPTH_MM.astype(kind) if kind == np.uint16 else (DEPTH_MM / 1000).astype(kind)
+    rows = np.pad(depth.view(np.uint8), ((0, 0), (0, padding)), constant_values=77)
+    decoded = decode_depth(rows.ravel(), encoding, 480, 640, rows.shape[1])
+    points = projection(stride=2).points(decoded, SEGMENTATION, COLORS)
+    whole = projection(stride=2).points(depth, SEGMENTATION, COLORS)
+    assert points.tobytes() == whole.tobytes()
 
 
 def test_a_class_map_of_another_size_is_sampled_at_the_pixels_of_the_depth():
