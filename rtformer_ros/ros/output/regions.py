@@ -95,8 +95,10 @@ def _positions(frame: FrameResult, regions: tuple[ClassRegion, ...]) -> tuple[li
     height, width = frame.segmentation.class_map_hw.shape
     try:
         depth_hw = decoded_depth(frame)
-        _check_aspect(depth_hw.shape, (height, width))
-        model = camera_model(frame.camera_info, height, width, settings.camera.is_rectified)
+        _check_aspect(depth_hw.shape, frame.source)
+        # The mask may be of another shape: what it shows is the whole image all the same.
+        image = camera_model(frame.camera_info, *frame.source, settings.camera.is_rectified)
+        model = image.scaled(height, width)
     except (GeometryError, ImageError, ConfigError) as error:
         return nowhere, shown(str(error), _MOST_CHARACTERS)
     rays_n3 = model.rays(np.array([region.centroid for region in regions]))
@@ -106,11 +108,11 @@ def _positions(frame: FrameResult, regions: tuple[ClassRegion, ...]) -> tuple[li
     return [_rounded(point) for point in points_n3], ''
 
 
-def _check_aspect(depth: tuple[int, ...], mask: tuple[int, int]) -> None:
-    """Raise GeometryError where depth of that size cannot show what the mask does."""
-    if abs(depth[0] * mask[1] - depth[1] * mask[0]) > max(*depth, *mask):
+def _check_aspect(depth: tuple[int, ...], image: tuple[int, int]) -> None:
+    """Raise GeometryError where depth of that size cannot show what the image does."""
+    if abs(depth[0] * image[1] - depth[1] * image[0]) > max(*depth, *image):
         raise GeometryError(
-            f'the depth image is {depth[1]}x{depth[0]}, the mask {mask[1]}x{mask[0]} (width x '
+            f'the depth image is {depth[1]}x{depth[0]}, the image {image[1]}x{image[0]} (width x '
             'height); expected the same aspect ratio: publish depth registered to the image'
         )
 

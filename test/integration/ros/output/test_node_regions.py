@@ -25,16 +25,19 @@ def picture():
     return image
 
 
-def test_a_region_has_its_place_with_depth(peer, connect, camera, start_node):
-    start_node()
+@pytest.mark.parametrize('size', ['source', '96x24'])
+def test_a_region_has_its_place_with_depth(size, peer, connect, camera, start_node):
+    start_node(output_size=size)
     received = connect('regions', String)
     depth_camera = DepthCamera(peer, camera)
     depth_camera.see(PINHOLE)
     depth_camera.publish(picture(), np.full((48, 64), 2000, np.uint16))
     content = json.loads(peer.wait_for(lambda: received and received[-1], 'regions').data)
     [region] = content['regions']
-    assert (region['class'], region['area']) == ('red', 200)
-    assert (region['box'], region['centroid']) == ([30, 10, 20, 10], [39.5, 14.5])
+    boxes = {'source': ([30, 10, 20, 10], [39.5, 14.5]), '96x24': ([45, 5, 30, 5], [59.5, 7.0])}
+    assert (region['box'], region['centroid']) == boxes[size]
+    assert (region['class'], region['area']) == ('red', region['box'][2] * region['box'][3])
+    assert content['position_error'] == ''
     k = info_of(PINHOLE).k
     expected = [2.0 * (39.5 - k[2]) / k[0], 2.0 * (14.5 - k[5]) / k[4], 2.0]
     assert region['position'] == pytest.approx(expected, abs=1e-3)
