@@ -49,7 +49,7 @@ class Access:
             return 403, f'the host {host[:80]!r} is not this machine; open http://127.0.0.1'
         if self.token and not self._knows_token(headers, cookie):
             return 401, 'the token is missing or wrong; open the address that the node printed'
-        if origin and urlsplit(origin).netloc != host:
+        if origin and _host_of(origin) != host:
             return 403, 'the request comes from a page of another site'
         if headers.get('Sec-Fetch-Site', 'none') in ('cross-site', 'same-site'):
             return 403, 'the request comes from a page of another site'
@@ -65,6 +65,14 @@ class Access:
     def _knows_token(self, headers: Mapping[str, str], cookie: str) -> bool:
         kind, _, given = headers.get('Authorization', '').partition(' ')
         return self.is_token(given if kind == 'Bearer' else cookie)
+
+
+def _host_of(origin: str) -> str:
+    """Return host and port of an origin, '' for a text that is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ''
 
 
 def _is_loopback_host(host: str) -> bool:

@@ -26,6 +26,8 @@ def test_hostile_requests_get_nothing_and_end_nothing(start_page):
     ):  # fmt: skip
         assert page.ask(path=path)[0] == 404, path
     assert page.ask(Host='evil.example:8080')[0] == 403
+    status, headers, _ = page.ask(Origin='http://[')
+    assert (status, headers['X-Content-Type-Options']) == (403, 'nosniff')
     change = {'name': 'overlay_alpha', 'value': 0.5}
     assert page.ask('POST', '/api/parameter', change, Origin='http://evil.example')[0] == 403
     assert page.ask('POST', '/api/parameter', b'x' * 100_000)[0] == 413

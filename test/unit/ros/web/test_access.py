@@ -44,6 +44,7 @@ def test_without_a_token_only_this_machine_is_a_host(host, expected):
         ({'Origin': 'http://127.0.0.1:9'}, 403),
         ({'Origin': 'https://evil.com'}, 403),
         ({'Origin': 'null'}, 403),
+        ({'Origin': 'http://['}, 403),
         ({'Sec-Fetch-Site': 'same-origin'}, 200),
         ({'Sec-Fetch-Site': 'cross-site'}, 403),
     ],
