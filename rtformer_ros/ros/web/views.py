@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rtformer_ros.segmentation import Pixels
 
-_MOST_CELLS = 10_000_000
+_MOST_CELLS, _MOST_M = 10_000_000, 10_000.0
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,21 @@ def _confidence(message: Image, palette: Pixels) -> Pixels:
 def _costmap(message: OccupancyGrid, palette: Pixels) -> Pixels:
     del palette
     info = message.info
-    if not 0 < info.height * info.width <= _MOST_CELLS:
+    cells = info.height * info.width
+    if not 0 < cells <= _MOST_CELLS or len(message.data) != cells:
         raise GeometryError(
-            f'a costmap of {info.width} x {info.height} cells; expected 1 to {_MOST_CELLS}'
+            f'a costmap of {info.width} x {info.height} cells with {len(message.data)} costs; '
+            f'expected 1 to {_MOST_CELLS}, with a cost for each'
+        )
+    height_m, width_m = info.height * info.resolution, info.width * info.resolution
+    if not 0 < max(height_m, width_m) <= _MOST_M:
+        raise GeometryError(
+            f'a costmap in cells of {info.resolution:g} m; expected more than 0, and at most '
+            f'{_MOST_M:g} m a side'
         )
     costs_hw = np.array(message.data, np.int8).reshape(info.height, info.width)
-    origin_m = info.origin.position.x, info.origin.position.y
-    grid = CostGrid(costs_hw, info.resolution, origin_m)
+    # Seen from its middle, where the robot is: in a fixed frame the corner may be anywhere.
+    grid = CostGrid(costs_hw, info.resolution, (-width_m / 2, -height_m / 2))
     window = ground_window(grid)
     picture = draw_costs(grid, window)
     mark_metres(picture, window)

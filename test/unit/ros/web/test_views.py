@@ -62,6 +62,29 @@ def test_an_unknown_costmap_and_a_free_one_look_different():
     assert all(np.abs(a - b).max() > 20 for a, b in itertools.pairwise(means))
 
 
+def grid_of(costs_hw, x_m, resolution_m=1.0):
+    grid = OccupancyGrid()
+    grid.info.height, grid.info.width = costs_hw.shape
+    grid.info.resolution = resolution_m
+    grid.info.origin.position.x = grid.info.origin.position.y = x_m - costs_hw.shape[0] / 2
+    grid.data = array('b', costs_hw.tobytes())
+    return grid
+
+
+@pytest.mark.parametrize('robot_m', [-30.0, 40.0, 500_000.0])
+def test_a_costmap_in_a_fixed_frame_is_seen_from_the_robot(robot_m):
+    costs = np.zeros((20, 20), np.int8)
+    costs[:, 15:] = 100
+    picture = drawn('costmap', grid_of(costs, robot_m))
+    np.testing.assert_array_equal(picture, drawn('costmap', grid_of(costs, 0.0)))
+
+
+@pytest.mark.parametrize('resolution_m', [0.0, -1.0, float('nan'), 1e6])
+def test_a_costmap_of_no_size_is_told(resolution_m):
+    with pytest.raises(GeometryError, match='expected more than 0'):
+        drawn('costmap', grid_of(np.zeros((20, 20), np.int8), 0.0, resolution_m))
+
+
 def test_what_cannot_be_drawn_is_told():
     with pytest.raises(ImageError, match='expected mono8'):
         plane(Image(height=4, width=4, step=4, encoding='rgb8', data=array('B', bytes(16))))
@@ -69,6 +92,10 @@ def test_what_cannot_be_drawn_is_told():
         plane(Image(height=4, width=4, step=4, encoding='mono8', data=array('B', bytes(3))))
     with pytest.raises(GeometryError, match='0 x 0'):
         drawn('costmap', OccupancyGrid())
+    grid = grid_of(np.zeros((20, 20), np.int8), 0.0)
+    grid.data = grid.data[:-1]
+    with pytest.raises(GeometryError, match='with 399 costs'):
+        drawn('costmap', grid)
 
 
 def test_what_is_not_finite_is_null_for_browsers():
