@@ -18,6 +18,10 @@ class KnownTransforms(TransformSource):
         super().__init__(None)
         self.newest_s = newest_s
         self.asked: list[tuple[float, float]] = []
+        self.forgotten = 0
+
+    def _forget(self):
+        self.forgotten += 1
 
     def _look_up(self, target, source, time, patience_s=0.0):
         self.asked.append((time.nanoseconds / 1e9, patience_s))
@@ -27,8 +31,8 @@ class KnownTransforms(TransformSource):
         return found
 
 
-def header_at(time_s: float) -> Header:
-    header = Header()
+def header_at(time_s: float, frame_id: str = 'camera') -> Header:
+    header = Header(frame_id=frame_id)
     header.stamp.sec, header.stamp.nanosec = int(time_s), round(time_s % 1 * 1e9)
     return header
 
@@ -60,3 +64,29 @@ def test_the_newest_is_asked_for_by_the_time_zero():
     transforms = KnownTransforms(3.0)
     transforms.newest('odom', 'base_link')
     assert transforms.asked == [(Time().nanoseconds, 0.0)]
+
+
+def test_transforms_from_before_a_recording_began_anew_are_forgotten():
+    transforms = KnownTransforms(100.0)
+    transforms.at_stamp('odom', 'base_link', header_at(100.0))
+    with pytest.raises(GeometryError, match='gone back to 99 s before'):
+        transforms.at_stamp('odom', 'base_link', header_at(1.0))
+    assert transforms.forgotten == 1
+    transforms.newest_s = 1.0
+    transforms.at_stamp('odom', 'base_link', header_at(1.1))
+    assert transforms.forgotten == 1
+
+
+def test_transforms_are_kept_for_a_clock_that_lags_or_trembles():
+    transforms = KnownTransforms(100.0)
+    # Less than TF remembers, and a camera whose clock is behind that of another one.
+    for time_s, frame_id in ((99.0, 'a'), (95.0, 'a'), (80.0, 'b'), (99.5, 'a'), (80.1, 'b')):
+        transforms.at_stamp('odom', 'base_link', header_at(time_s, frame_id))
+    assert transforms.forgotten == 0
+
+
+def test_whoever_asks_after_the_end_is_refused_and_listens_to_nothing():
+    transforms = TransformSource(None)
+    transforms.close()
+    with pytest.raises(GeometryError, match='the node was deactivated'):
+        transforms.newest('odom', 'base_link')
