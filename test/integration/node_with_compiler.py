@@ -115,13 +115,18 @@ def _compile(request: EngineRequest, model: Path) -> None:
     model.with_suffix('.plan').write_text(_options(request))
 
 
-def main() -> int:
-    """Put the engine on the table before the node reads it, then run the node."""
+def offer_standin() -> None:
+    """Put the engine on the table; to be called before the node reads that."""
     sys.modules['rtformer_ros.engines.standin'] = sys.modules[__name__]
     entry = engine_table.EngineEntry(
         'standin', 'StandInEngine', ('.onnx',), 'it is there', compiles=True
     )
     engine_table.ENGINES = {'standin': entry, **engine_table.ENGINES}
+
+
+def main() -> int:
+    """Run the node with that engine."""
+    offer_standin()
     from rtformer_ros.ros.programs import segmentation_node
 
     return segmentation_node.main()

@@ -27,7 +27,7 @@ from rtformer_ros.ros.node.diagnostics import Diagnostics, NodeStatus
 from rtformer_ros.ros.node.frame_worker import FrameWorker
 from rtformer_ros.ros.node.managed_node import ManagedNode
 from rtformer_ros.ros.node.services import Services
-from rtformer_ros.ros.process.log_bridge import bridge_logs
+from rtformer_ros.ros.process.log_bridge import bridge_logs, end_bridge
 from rtformer_ros.stream.latest_queue import LatestQueue
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class SegmentationNode(ManagedNode):
     def __init__(self) -> None:
         """Declare the parameters; raises ConfigError for a start-up value that is not allowed."""
         super().__init__('segmentation_node')
+        self._is_closed = False
         self._settings = NodeSettings.from_values(declare(self, SPECS.values()))
         self._log_handler = bridge_logs(self.get_logger())
         # In the default group, like all that changes the model.
@@ -117,6 +118,7 @@ class SegmentationNode(ManagedNode):
 
         Fails, without an error, while the model is being built and no other engine fills in.
         """
+        self._is_closed = False
         try:
             if not self._models.configure(self._settings):
                 self.get_logger().info('cannot configure before the model is built')
@@ -167,6 +169,7 @@ class SegmentationNode(ManagedNode):
 
     def close(self) -> None:
         """Stop and release everything, unless a frame in progress does not end in time."""
+        self._is_closed = True
         self._autostart_timer.cancel()
         self._models.cancel_build()
         self._cameras.stop()
@@ -176,6 +179,13 @@ class SegmentationNode(ManagedNode):
         if self._stop_worker():
             self._release()
         self._models.cancel_build(_BUILD_END_TIMEOUT_S)
+
+    def destroy_node(self) -> None:
+        """Release everything, unless that was done: its threads would outlive the node."""
+        if not self._is_closed:
+            self.close()
+        end_bridge(self._log_handler)
+        super().destroy_node()
 
     def _autostart(self) -> None:
         self._autostart_timer.cancel()

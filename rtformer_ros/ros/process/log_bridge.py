@@ -40,3 +40,8 @@ def bridge_logs(logger: RcutilsLogger) -> RosLogHandler:
     package_logger.setLevel(logging.INFO)
     package_logger.addHandler(handler)
     return handler
+
+
+def end_bridge(handler: RosLogHandler) -> None:
+    """Remove a handler that bridge_logs added; harmless when that was done before."""
+    logging.getLogger(_PACKAGE_LOGGER).removeHandler(handler)
