@@ -13,6 +13,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rtformer_ros.drawing.legend import draw_swatches
 from rtformer_ros.ros.input.image_messages import image_array, new_image
 from rtformer_ros.ros.interface.qos import PublisherEventCallbacks
+from rtformer_ros.ros.output.subscribers import has_subscriber
 from rtformer_ros.segmentation import UNLABELED_ID
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
@@ -112,7 +113,7 @@ LATCHED = QoSProfile(
 
 class ClassPublishers:
     """
-    Publishers of the latched topics of one camera; not thread-safe.
+    Publishers of the latched topics of one camera; not thread-safe but for `wanted`.
 
     A message is published when the classes or their looks change, and one with a header also when
     the camera's frame does, with the first frame that shows it.
@@ -146,9 +147,8 @@ class ClassPublishers:
 
     def wanted(self) -> frozenset[str]:
         """Return the topics that have a subscriber and wait for a frame to be published with."""
-        return frozenset(
-            topic for topic in self._waiting if self._publishers[topic].get_subscription_count()
-        )
+        waiting = list(self._waiting)
+        return frozenset(topic for topic in waiting if has_subscriber(self._publishers.get(topic)))
 
     def follow(self, header: Header, config: FrameConfig) -> None:
         """Publish what waits for a frame's header, or has had one of another frame_id."""

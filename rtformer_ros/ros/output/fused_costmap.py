@@ -14,6 +14,7 @@ from rtformer_ros.geometry.grids.placed_grid import fused, PlacedGrid
 from rtformer_ros.ros.input.stamp import stamp_ns, stamp_s
 from rtformer_ros.ros.interface.qos import output_profile, PublisherEventCallbacks
 from rtformer_ros.ros.interface.topics import COSTMAP
+from rtformer_ros.ros.output.subscribers import has_subscriber
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -66,9 +67,8 @@ class FusedCostmap:
 
     @property
     def is_wanted(self) -> bool:
-        """Return whether it is offered and somebody subscribes to it."""
-        with self._lock:
-            return self._has_subscriber()
+        """Return whether it is offered and somebody subscribes to it; waits for nothing."""
+        return has_subscriber(self._publisher)
 
     def add(self, camera: str, grid: OccupancyGrid, decay_s: float) -> None:
         """
@@ -78,7 +78,7 @@ class FusedCostmap:
         time, but for a second, is left out. The message is kept, and must not change.
         """
         with self._lock:
-            if self._publisher is None or not self._has_subscriber():
+            if self._publisher is None or not has_subscriber(self._publisher):
                 self._last.clear()
                 return
             kept_s = max(decay_s, _LEAST_KEPT_S)
@@ -94,9 +94,6 @@ class FusedCostmap:
         """Leave out a camera that is no more."""
         with self._lock:
             self._last.pop(camera, None)
-
-    def _has_subscriber(self) -> bool:
-        return self._publisher is not None and self._publisher.get_subscription_count() > 0
 
 
 def _fits(other: OccupancyGrid, grid: OccupancyGrid, kept_s: float) -> bool:

@@ -15,6 +15,7 @@ from rtformer_ros.ros.interface.qos import output_profile, PublisherEventCallbac
 from rtformer_ros.ros.interface.topics import COMPRESSED, COSTMAP, FRAME_OUTPUTS, qos_topic
 from rtformer_ros.ros.output.classes import ClassPublishers
 from rtformer_ros.ros.output.converters import IMAGE_OUTPUTS, MESSAGE_OUTPUTS
+from rtformer_ros.ros.output.subscribers import has_subscriber
 from rtformer_ros.stream.message_throttle import MessageThrottle
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -38,6 +39,8 @@ class Outputs:
     """
     Publishers of one camera; thread-safe.
 
+    `wanted` and `unserved_topics` do not wait for the frame that is being published, which may
+    take long: who asks receives the images of all cameras. They read dictionaries at one stroke.
     Image messages are filled in place and used again for the next frame, which saves an
     allocation and a conversion a frame; rclpy has copied them when `publish` returns.
     """
@@ -74,8 +77,7 @@ class Outputs:
     @property
     def unserved_topics(self) -> dict[str, str]:
         """Return, by topic (~/mask), why a subscriber of it gets nothing."""
-        with self._lock:
-            reasons = {**self._unmakable, **self._incompatible}
+        reasons = {**self._unmakable, **self._incompatible}
         return {f'{self._prefix}{topic}': reason for topic, reason in reasons.items()}
 
     def configure(self, settings: OutputSettings, config: FrameConfig | None) -> None:
@@ -108,11 +110,14 @@ class Outputs:
             self._classes.configure(frozenset(), None)
 
     def check_subscribers(self) -> None:
-        """Look for subscribers whose QoS the publishers do not meet, and warn of new ones."""
-        with self._lock:
-            publishers = dict(self._publishers)
-            for topic in self._unmakable.keys() - self.wanted():
-                del self._unmakable[topic]
+        """
+        Look for subscribers whose QoS the publishers do not meet, and warn of new ones.
+
+        Nothing may be withdrawn meanwhile.
+        """
+        publishers = dict(self._publishers)
+        for topic in set(self._unmakable) - self.wanted():
+            self._unmakable.pop(topic, None)
         found = {}
         for topic, publisher in publishers.items():
             for subscriber in self._node.get_subscriptions_info_by_topic(publisher.topic_name):
@@ -128,15 +133,11 @@ class Outputs:
 
     def wanted(self) -> frozenset[str]:
         """Return the topics that need a frame: somebody subscribes to them or their like."""
-        with self._lock:
-            wanted = frozenset(
-                topic
-                for topic, publisher in self._publishers.items()
-                if publisher.get_subscription_count()
-            )
-            if self._fused_costmap is not None and self._fused_costmap.is_wanted:
-                wanted |= {COSTMAP} & self._publishers.keys()
-            return wanted | self._classes.wanted()
+        publishers = dict(self._publishers)
+        wanted = frozenset(topic for topic, each in publishers.items() if has_subscriber(each))
+        if self._fused_costmap is not None and self._fused_costmap.is_wanted:
+            wanted |= {COSTMAP} & publishers.keys()
+        return wanted | self._classes.wanted()
 
     def publish(self, frame: FrameResult, wanted: AbstractSet[str]) -> None:
         """
