@@ -91,9 +91,12 @@ class Feed:
         """Return number and bytes of a message that is not of this number; None if none comes."""
         give_up_s = time.monotonic() + timeout_s
         while True:
-            data = self.newest()
-            if data is not None and self.sequence != sequence:
-                return self.sequence, data
+            self.newest()
+            with self._lock:
+                # Both at once: the next message may come at any time.
+                number, data = self.sequence, self._newest
+            if data is not None and number != sequence:
+                return number, data
             left_s = give_up_s - time.monotonic()
             if left_s <= 0:
                 return None
