@@ -49,7 +49,7 @@ def engines_table(model: Path, threads: int, rounds: int, names: Collection[str]
     image_nhwc = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     with ExitStack() as stack:
         runs, missing = {}, []
-        for name, opener in _openers(len(described.labels)).items():
+        for name, opener in _openers(len(described.labels), image_nhwc).items():
             if names and name not in names:
                 continue
             try:
@@ -76,7 +76,7 @@ def bare_p50_ms(model: Path, engine: str, threads: int, runs: int) -> float:
         return median(wall_ms for wall_ms, _ in in_turns({engine: run}, runs)[engine])
 
 
-def _openers(num_classes: int) -> dict[str, Opener]:
+def _openers(num_classes: int, image_nhwc: npt.NDArray[np.uint8]) -> dict[str, Opener]:
     return {
         'onnxruntime': partial(_engine, 'onnxruntime', 'auto'),
         'onnxruntime, INT8': partial(_engine, 'onnxruntime', 'int8'),
@@ -84,8 +84,8 @@ def _openers(num_classes: int) -> dict[str, Opener]:
         'openvino, bf16': partial(_engine, 'openvino', 'bf16'),
         'openvino, INT8': partial(_engine, 'openvino', 'int8'),
         'bare ONNX Runtime': _bare_session,
-        'bare PyTorch, eager': partial(_torch, num_classes, False),
-        'bare PyTorch, compiled': partial(_torch, num_classes, True),
+        'bare PyTorch, eager': partial(_torch, num_classes, image_nhwc, False),
+        'bare PyTorch, compiled': partial(_torch, num_classes, image_nhwc, True),
     }
 
 
@@ -117,15 +117,21 @@ def _bare_session(model: Path, threads: int) -> Iterator[Run]:
 
 
 @contextmanager
-def _torch(num_classes: int, is_compiled: bool, model: Path, threads: int) -> Iterator[Run]:
-    """Give RTFormer-Slim as it is written; its weights are random, which cost the same."""
-    from rtformer_ros.network.families.rtformer import build_rtformer
+def _torch(
+    num_classes: int,
+    image_nhwc: npt.NDArray[np.uint8],
+    is_compiled: bool,
+    model: Path,
+    threads: int,
+) -> Iterator[Run]:
+    """Give RTFormer-Slim as it is written; fresh weights cost what trained ones do."""
     from rtformer_ros.network.image_segmenter import ImageSegmenter
+    from rtformer_ros.tools.settled_network import settled_network
     import torch
 
     del model
     segmenter: Callable[[torch.Tensor], object] = ImageSegmenter(
-        build_rtformer('slim', num_classes)
+        settled_network('rtformer_slim', num_classes, image_nhwc)
     ).eval()
     if is_compiled:
         segmenter = torch.compile(segmenter)

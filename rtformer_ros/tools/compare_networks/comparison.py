@@ -13,14 +13,15 @@ from statistics import median
 import tempfile
 
 import numpy as np
+import numpy.typing as npt
 from rtformer_ros.deploy.export import export_onnx
 from rtformer_ros.engines import EngineRequest, open_engine
-from rtformer_ros.network.registry import build_network
 from rtformer_ros.network.weights.checkpoint import Checkpoint, save_checkpoint
 from rtformer_ros.tools.benchmark.engines import in_turns
 from rtformer_ros.tools.benchmark.table import Column, Table
 from rtformer_ros.tools.compare_networks.candidate import Candidate
 from rtformer_ros.tools.compare_networks.operations import count_multiplications
+from rtformer_ros.tools.settled_network import settled_network
 
 _WARM_UP_RUNS = 2
 _COLUMNS = (
@@ -47,18 +48,22 @@ class ComparisonCase:
 
 def comparison_table(candidates: Sequence[Candidate], case: ComparisonCase) -> Table:
     """
-    Build, export and time networks with fresh weights, which cost what trained ones do.
+    Build, export and time networks with fresh weights.
 
-    ONNX Runtime runs them in turns, so that whatever else the machine does meets all alike.
+    They cost what trained ones do, and the same each time; see settled_network. ONNX Runtime runs
+    them in turns, so that whatever else the machine does meets all alike.
     Raises ConfigError for a network that cannot be, ModelError where one cannot be exported.
     """
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         paths = [Path(folder) / f'{number}.onnx' for number, _ in enumerate(candidates)]
-        parameters = [_export(*each, case) for each in zip(candidates, paths, strict=True)]
-        counts = [count_multiplications(path) for path in paths]
         image_nhwc = np.random.default_rng(0).integers(
             0, 256, (1, case.height, case.width, 3), np.uint8
         )
+        parameters = [
+            _export(candidate, path, case.classes, image_nhwc)
+            for candidate, path in zip(candidates, paths, strict=True)
+        ]
+        counts = [count_multiplications(path) for path in paths]
         runs = {}
         for candidate, path in zip(candidates, paths, strict=True):
             request = EngineRequest(path, 'onnxruntime', device='cpu', threads=case.threads)
@@ -85,12 +90,13 @@ def comparison_table(candidates: Sequence[Candidate], case: ComparisonCase) -> T
     return Table(title, _COLUMNS, rows, bars=('min ms', 'median ms'))
 
 
-def _export(candidate: Candidate, path: Path, case: ComparisonCase) -> int:
-    """Write a network's ONNX file; return the number of its parameters."""
-    network = build_network(
-        candidate.network, case.classes, **{**candidate.options, 'aux_head': False}
-    )
+def _export(
+    candidate: Candidate, path: Path, classes: int, image_nhwc: npt.NDArray[np.uint8]
+) -> int:
+    """Write a network's ONNX file for images like one; return the number of its parameters."""
+    network = settled_network(candidate.network, classes, image_nhwc, **candidate.options)
     weights = path.with_suffix('.safetensors')
     save_checkpoint(Checkpoint.of(network), weights)
-    export_onnx(weights, path, case.height, case.width)
+    _, height, width, _ = image_nhwc.shape
+    export_onnx(weights, path, height, width)
     return sum(weight.numel() for weight in network.parameters())
