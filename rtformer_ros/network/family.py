@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rtformer_ros.network.architecture import Architecture
+from rtformer_ros.network.blocks import spatial_size, upsample
 from rtformer_ros.network.quantisation.group_precision import GroupPrecision
 from torch import nn, Tensor
 
@@ -34,25 +35,39 @@ class Network(nn.Module):
         """Return the family that the network is of."""
         raise NotImplementedError
 
-    def small_logits(self, images: Tensor) -> Tensor:
-        """
-        Return logits before they are enlarged bilinearly to the size of the images.
-
-        images: as `forward` takes them. In eval mode: float [n, classes, h', w'] for any h' and
-        w'. Here those of `forward`; a network that enlarges them in the end returns what it has
-        before.
-        """
-        logits = self(images)
-        assert isinstance(logits, Tensor)
-        return logits
-
 
 class SegmentationNetwork(Network):
-    """
-    Classify each pixel of images, as one family of networks does it.
+    """Classify each pixel of images, as one family of networks does it."""
 
-    forward: normalised float [n, 3, h, w], to Logits of that size.
-    """
+    def forward(self, images: Tensor) -> Logits:
+        """
+        Return logits at the size of the images.
+
+        images: float [n, 3, h, w], RGB, normalised with MEAN_RGB and STD_RGB; any h and w.
+        In eval mode, and without an auxiliary head: logits float [n, num_classes, h, w].
+        In training mode with one: that and the auxiliary logits, of the same shape.
+        """
+        size = spatial_size(images)
+        logits, auxiliary = self.head_logits(images)
+        full = _enlarged(logits, size)
+        return full if auxiliary is None else (full, _enlarged(auxiliary, size))
+
+    def small_logits(self, images: Tensor) -> Tensor:
+        """Return the logits of `forward` before they are enlarged bilinearly, in eval mode."""
+        return self.head_logits(images)[0]
+
+    def head_logits(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """
+        Return the logits of the main and of the auxiliary head, float [n, num_classes, h', w'].
+
+        Of any size h' x w', from which `forward` enlarges them; what auxiliary_logits returns is
+        the second.
+        """
+        raise NotImplementedError
+
+    def auxiliary_logits(self, head: nn.Module | None, features: Tensor) -> Tensor | None:
+        """Return what an auxiliary head makes of features; None without one, and in eval mode."""
+        return head(features) if self.training and head is not None else None
 
 
 class ClassificationNetwork(Network):
@@ -61,6 +76,10 @@ class ClassificationNetwork(Network):
 
     forward: normalised float [n, 3, h, w], to logits [n, classes].
     """
+
+
+def _enlarged(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    return logits if spatial_size(logits) == size else upsample(logits, size)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rtformer_ros.network.architecture import Architecture
-from rtformer_ros.network.family import Logits, NetworkFamily, NormPlace, SegmentationNetwork
+from rtformer_ros.network.family import NetworkFamily, NormPlace, SegmentationNetwork
 import torch
 from torch import nn, Tensor
 import torch.nn.functional as F
@@ -63,16 +63,12 @@ class TwoLayerNetwork(SegmentationNetwork):
     def family(self) -> NetworkFamily:
         return TWO_LAYERS
 
-    def forward(self, images: Tensor) -> Logits:
-        size = int(images.shape[2]), int(images.shape[3])
+    def head_logits(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         features = self.squeeze(self.entry(images))
         near = int(features.shape[2]), int(features.shape[3])
         around = F.interpolate(self.surroundings(features), near, mode='bilinear')
         logits = self.verdict(torch.cat([features, around], dim=1))
-        resized = F.interpolate(logits, size, mode='bilinear')
-        if not self.training or self.rehearsal is None:
-            return resized
-        return resized, F.interpolate(self.rehearsal(features), size, mode='bilinear')
+        return logits, self.auxiliary_logits(self.rehearsal, features)
 
 
 def build_two_layers(

@@ -43,7 +43,6 @@ from rtformer_ros.network.families.rtformer_architecture import (
 )
 from rtformer_ros.network.families.rtformer_block import BlockSettings, RTFormerBlock
 from rtformer_ros.network.family import (
-    Logits,
     Network,
     NetworkFamily,
     NormPlace,
@@ -120,32 +119,14 @@ class RTFormer(RTFormerBackbone, SegmentationNetwork):
         """Return RTFORMER."""
         return RTFORMER
 
-    def forward(self, images: Tensor) -> Logits:
-        """
-        Return logits at the size of the images.
-
-        images: float [n, 3, h, w], RGB, normalised with MEAN_RGB and STD_RGB; any h and w.
-        In eval mode, and without an auxiliary head: logits float [n, num_classes, h, w].
-        In training mode with one: that and the auxiliary logits, of the same shape.
-        """
-        size = spatial_size(images)
+    def head_logits(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the logits of both heads at 1/8 of the images' size, rounded up."""
         shared, high, low = self.branches(images)
-        logits = upsample(self._logits_of(high, low), size)
-        if not self.training or self.seghead_extra is None:
-            return logits
-        return logits, upsample(self.seghead_extra(shared), size)
-
-    def small_logits(self, images: Tensor) -> Tensor:
-        """Return logits at 1/8 of the images' size, rounded up."""
-        _, high, low = self.branches(images)
-        return self._logits_of(high, low)
-
-    def _logits_of(self, high: Tensor, low: Tensor) -> Tensor:
         context = upsample(self.spp(low), spatial_size(high))
         if self.sdn is not None:
             high = self.sdn(high, context)
-        logits: Tensor = self.seghead(torch.cat([high, context], dim=1))
-        return logits
+        logits = self.seghead(torch.cat([high, context], dim=1))
+        return logits, self.auxiliary_logits(self.seghead_extra, shared)
 
 
 def _block_settings(a: RTFormerArchitecture, low_in: int, injection: bool) -> BlockSettings:

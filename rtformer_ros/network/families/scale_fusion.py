@@ -11,14 +11,22 @@ UperNet, which computes many times more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from rtformer_ros.network.blocks import BatchNorm, spatial_size, upsample
+from rtformer_ros.network.blocks import BatchNorm, SegmentationHead, spatial_size, upsample
+from rtformer_ros.network.family import SegmentationNetwork
+from rtformer_ros.network.weight_shapes import output_channels
 import torch
 from torch import nn, Tensor
 import torch.nn.functional as F
 
 DECODER_CHANNELS = 128
+
+SCALE_FUSION_PREFIXES = ('decoder.', 'auxiliary.')
+"""Of the names of the weights that only segment."""
+
+SCALE_FUSION_LAST_LAYER = 'decoder.classify'
 
 
 class ChannelNorm(nn.LayerNorm):
@@ -55,6 +63,45 @@ class ScaleFusionHead(nn.Module):
         resized = [projected[0], *(upsample(x, size) for x in projected[1:])]
         logits: Tensor = self.classify(self.fuse(torch.cat(resized, dim=1)))
         return logits
+
+
+class ScaleFusionSegmenter(SegmentationNetwork):
+    """What an encoder of four scales needs beside it to segment."""
+
+    auxiliary: nn.Module | None
+
+    def add_heads(
+        self,
+        widths: Sequence[int],
+        inner_channels: int,
+        num_classes: int,
+        momentum: float,
+        *,
+        has_auxiliary: bool,
+    ) -> None:
+        """Build the decoder, and a head over the third scale; widths: of the four scales."""
+        inner = (inner_channels, num_classes, momentum)
+        self.decoder = ScaleFusionHead(widths, *inner)
+        self.auxiliary = SegmentationHead(widths[2], *inner) if has_auxiliary else None
+
+
+def scale_fusion_settings(state: Mapping[str, Tensor], family: str) -> dict[str, Any]:
+    """
+    Return num_classes, head_channels and aux_head that the weights of ScaleFusionSegmenter show.
+
+    family: as of output_channels. A backbone alone gets the smallest head. Raises CheckpointError
+    as that does.
+    """
+    settings = {
+        'num_classes': 1,
+        'head_channels': 1,
+        'aux_head': 'auxiliary.conv1.weight' in state,
+    }
+    last = f'{SCALE_FUSION_LAST_LAYER}.weight'
+    if last in state:
+        settings['num_classes'] = output_channels(state, last, family)
+        settings['head_channels'] = output_channels(state, 'decoder.fuse.0.weight', family)
+    return settings
 
 
 def padded_to(x: Tensor, multiple: int) -> Tensor:

@@ -31,7 +31,6 @@ from rtformer_ros.network.families.dual_classifier import (
     DualBranchClassifier,
 )
 from rtformer_ros.network.family import (
-    Logits,
     NetworkFamily,
     NormPlace,
     SegmentationNetwork,
@@ -65,30 +64,15 @@ class DDRNet(DualResolutionBackbone, SegmentationNetwork):
         """Return DDRNET."""
         return DDRNET
 
-    def forward(self, images: Tensor) -> Logits:
+    def head_logits(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """
-        Return logits at the size of the images.
+        Return the logits of both heads at 1/8 of the images' size, rounded up.
 
-        images: float [n, 3, h, w], RGB, normalised with MEAN_RGB and STD_RGB; any h and w. The
-        references take multiples of 8 only, and the authors' returns logits at 1/8.
-        In eval mode, and without an auxiliary head: logits float [n, num_classes, h, w].
-        In training mode with one: that and the auxiliary logits, of the same shape.
+        Images have any size; the references take multiples of 8 only.
         """
-        size = spatial_size(images)
         fused, high, low = self.branches(images)
-        logits = upsample(self._logits_of(high, low), size)
-        if not self.training or self.seghead_extra is None:
-            return logits
-        return logits, upsample(self.seghead_extra(fused), size)
-
-    def small_logits(self, images: Tensor) -> Tensor:
-        """Return logits at 1/8 of the images' size, rounded up."""
-        _, high, low = self.branches(images)
-        return self._logits_of(high, low)
-
-    def _logits_of(self, high: Tensor, low: Tensor) -> Tensor:
-        logits: Tensor = self.final_layer(high + upsample(self.spp(low), spatial_size(high)))
-        return logits
+        logits = self.final_layer(high + upsample(self.spp(low), spatial_size(high)))
+        return logits, self.auxiliary_logits(self.seghead_extra, fused)
 
 
 class DDRNetClassifier(DualResolutionBackbone, DualBranchClassifier):

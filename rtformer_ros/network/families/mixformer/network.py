@@ -27,17 +27,17 @@ from rtformer_ros.network.families.mixformer.encoder import (
 from rtformer_ros.network.families.scale_fusion import (
     DECODER_CHANNELS,
     initialise_layer,
-    ScaleFusionHead,
+    SCALE_FUSION_LAST_LAYER,
+    SCALE_FUSION_PREFIXES,
+    scale_fusion_settings,
+    ScaleFusionSegmenter,
     upsampled_to_image,
 )
 from rtformer_ros.network.family import (
     ClassificationNetwork,
-    Logits,
     NetworkFamily,
     NormPlace,
-    SegmentationNetwork,
 )
-from rtformer_ros.network.weight_shapes import output_channels
 from torch import nn, Tensor
 import torch.nn.functional as F
 
@@ -45,7 +45,7 @@ _LAST_CHANNELS = 1280
 _FINEST_STRIDE, _AUXILIARY_STRIDE = 4, 16
 
 
-class MixFormer(MixFormerEncoder, SegmentationNetwork):
+class MixFormer(MixFormerEncoder, ScaleFusionSegmenter):
     """Segment images with MixFormer as the encoder and a light decoder over its four scales."""
 
     def __init__(self, architecture: MixFormerArchitecture) -> None:
@@ -53,12 +53,9 @@ class MixFormer(MixFormerEncoder, SegmentationNetwork):
         super().__init__(architecture)
         self.architecture: MixFormerArchitecture = architecture
         a = architecture
-        self.decoder = ScaleFusionHead(a.widths, a.head_channels, a.num_classes, a.bn_momentum)
-        self.auxiliary: nn.Module | None = None
-        if a.aux_head:
-            self.auxiliary = SegmentationHead(
-                a.widths[2], a.head_channels, a.num_classes, a.bn_momentum
-            )
+        self.add_heads(
+            a.widths, a.head_channels, a.num_classes, a.bn_momentum, has_auxiliary=a.aux_head
+        )
         self.apply(initialise_layer)
 
     @property
@@ -66,20 +63,15 @@ class MixFormer(MixFormerEncoder, SegmentationNetwork):
         """Return MIXFORMER."""
         return MIXFORMER
 
-    def forward(self, images: Tensor) -> Logits:
-        """
-        Return logits at the size of the images.
-
-        images: float [n, 3, h, w], RGB, normalised with MEAN_RGB and STD_RGB; any h and w.
-        In eval mode, and without an auxiliary head: logits float [n, num_classes, h, w].
-        In training mode with one: that and the auxiliary logits, of the same shape.
-        """
+    def head_logits(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the logits of both heads at the images' size, without those of the padding."""
         size = spatial_size(images)
         scales = [scale.permute(0, 3, 1, 2) for scale in self.scales(images)]
         logits = upsampled_to_image(self.decoder(scales), size, _FINEST_STRIDE)
-        if not self.training or self.auxiliary is None:
-            return logits
-        return logits, upsampled_to_image(self.auxiliary(scales[2]), size, _AUXILIARY_STRIDE)
+        auxiliary = self.auxiliary_logits(self.auxiliary, scales[2])
+        if auxiliary is not None:
+            auxiliary = upsampled_to_image(auxiliary, size, _AUXILIARY_STRIDE)
+        return logits, auxiliary
 
 
 class MixFormerClassifier(MixFormerEncoder, ClassificationNetwork):
@@ -172,12 +164,7 @@ def _encoder_settings(
 def _settings_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
     """Return the arguments of MixFormerArchitecture that weights show."""
     own = own_layout(state)
-    settings = {**encoder_settings_of(own), 'head_channels': 1}
-    settings['aux_head'] = 'auxiliary.conv1.weight' in own
-    if MIXFORMER.has_head(own):
-        settings['num_classes'] = output_channels(own, f'{_LAST_LAYER}.weight', 'MixFormer')
-        settings['head_channels'] = output_channels(own, 'decoder.fuse.0.weight', 'MixFormer')
-    return settings
+    return {**encoder_settings_of(own), **scale_fusion_settings(own, 'MixFormer')}
 
 
 def _classifier_settings_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -189,7 +176,6 @@ def _classifier_settings_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
     return settings
 
 
-_LAST_LAYER = 'decoder.classify'
 _NAMES = {f'mixformer_{variant}': variant for variant in MIXFORMER_VARIANTS}
 
 MIXFORMER = NetworkFamily(
@@ -202,9 +188,9 @@ MIXFORMER = NetworkFamily(
     own_weights=own_layout,
     marks=ENCODER_MARKS,
     settings_of=_settings_of,
-    head_prefixes=('decoder.', 'auxiliary.'),
+    head_prefixes=SCALE_FUSION_PREFIXES,
     first_layer='patch_embed.stem.0',
-    last_layer=_LAST_LAYER,
+    last_layer=SCALE_FUSION_LAST_LAYER,
     training_only=('auxiliary',),
     norms_after=(NormPlace(SegmentationHead, norm='bn2', weights='conv1'),),
 )

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from rtformer_ros.network.architecture import check_choice
-from rtformer_ros.network.blocks import SegmentationHead, spatial_size, upsample
+from rtformer_ros.network.blocks import SegmentationHead
 from rtformer_ros.network.families.pale.architecture import (
     PALE_DEPTHS,
     PALE_SIZE,
@@ -27,17 +27,18 @@ from rtformer_ros.network.families.scale_fusion import (
     DECODER_CHANNELS,
     drop_path_rates,
     initialise_layer,
-    ScaleFusionHead,
+    SCALE_FUSION_LAST_LAYER,
+    SCALE_FUSION_PREFIXES,
+    scale_fusion_settings,
+    ScaleFusionSegmenter,
 )
 from rtformer_ros.network.family import (
     ClassificationNetwork,
-    Logits,
     Network,
     NetworkFamily,
     NormPlace,
-    SegmentationNetwork,
 )
-from rtformer_ros.network.weight_shapes import base_channels_of, output_channels
+from rtformer_ros.network.weight_shapes import base_channels_of
 from torch import nn, Tensor
 
 
@@ -76,7 +77,7 @@ class PaleEncoder(Network):
         return scales
 
 
-class Pale(PaleEncoder, SegmentationNetwork):
+class Pale(PaleEncoder, ScaleFusionSegmenter):
     """Segment images with the encoder and a light decoder over its four scales."""
 
     def __init__(self, architecture: PaleArchitecture) -> None:
@@ -84,12 +85,9 @@ class Pale(PaleEncoder, SegmentationNetwork):
         super().__init__(architecture)
         self.architecture: PaleArchitecture = architecture
         a = architecture
-        self.decoder = ScaleFusionHead(a.widths, a.head_channels, a.num_classes, a.bn_momentum)
-        self.auxiliary: nn.Module | None = None
-        if a.aux_head:
-            self.auxiliary = SegmentationHead(
-                a.widths[2], a.head_channels, a.num_classes, a.bn_momentum
-            )
+        self.add_heads(
+            a.widths, a.head_channels, a.num_classes, a.bn_momentum, has_auxiliary=a.aux_head
+        )
         self.apply(initialise_layer)
 
     @property
@@ -97,24 +95,10 @@ class Pale(PaleEncoder, SegmentationNetwork):
         """Return PALE."""
         return PALE
 
-    def forward(self, images: Tensor) -> Logits:
-        """
-        Return logits at the size of the images.
-
-        images: float [n, 3, h, w], RGB, normalised with MEAN_RGB and STD_RGB; any h and w.
-        In eval mode, and without an auxiliary head: logits float [n, num_classes, h, w].
-        In training mode with one: that and the auxiliary logits, of the same shape.
-        """
-        size, scales = spatial_size(images), self.scales(images)
-        logits = upsample(self.decoder(scales), size)
-        if not self.training or self.auxiliary is None:
-            return logits
-        return logits, upsample(self.auxiliary(scales[2]), size)
-
-    def small_logits(self, images: Tensor) -> Tensor:
-        """Return logits at 1/4 of the images' size, rounded up."""
-        logits: Tensor = self.decoder(self.scales(images))
-        return logits
+    def head_logits(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return logits at 1/4 of the images' size, and auxiliary ones at 1/16, rounded up."""
+        scales = self.scales(images)
+        return self.decoder(scales), self.auxiliary_logits(self.auxiliary, scales[2])
 
 
 class PaleClassifier(PaleEncoder, ClassificationNetwork):
@@ -227,12 +211,7 @@ def _encoder_settings_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
 
 def _settings_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
     """Return the arguments of PaleArchitecture that weights show."""
-    settings = {**_encoder_settings_of(state), 'head_channels': 1}
-    settings['aux_head'] = 'auxiliary.conv1.weight' in state
-    if PALE.has_head(state):
-        settings['num_classes'] = output_channels(state, f'{_LAST_LAYER}.weight', _TITLE)
-        settings['head_channels'] = output_channels(state, 'decoder.fuse.0.weight', _TITLE)
-    return settings
+    return {**_encoder_settings_of(state), **scale_fusion_settings(state, _TITLE)}
 
 
 def _classifier_settings_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -245,7 +224,6 @@ def _classifier_settings_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
 
 _TITLE = 'Pale Transformer'
 _FIRST_LAYER = 'patch_merg_convs.0'
-_LAST_LAYER = 'decoder.classify'
 _NAMES = {f'pale_{variant}': variant for variant in PALE_VARIANTS}
 _MARKS = ('ps_blocks.0.0.attn.qkv.0.dw.weight', 'patch_merg_convs.0.weight')
 
@@ -258,9 +236,9 @@ PALE = NetworkFamily(
     network=Pale,
     marks=_MARKS,
     settings_of=_settings_of,
-    head_prefixes=('decoder.', 'auxiliary.'),
+    head_prefixes=SCALE_FUSION_PREFIXES,
     first_layer=_FIRST_LAYER,
-    last_layer=_LAST_LAYER,
+    last_layer=SCALE_FUSION_LAST_LAYER,
     training_only=('auxiliary',),
     norms_after=(NormPlace(SegmentationHead, norm='bn2', weights='conv1'),),
 )
