@@ -43,11 +43,11 @@ _NUMPY_2 = (3, 13)
 _PROJECTS = {'cv2': 'opencv-python-headless', 'yaml': 'PyYAML'}
 
 
-def quoted(value: object, characters: int = _QUOTED_CHARACTERS) -> str:
-    """Return the repr of foreign data, cut to some characters; control characters are escaped."""
+def quoted(value: object) -> str:
+    """Return the repr of foreign data, cut to 80 characters; control characters are escaped."""
     if isinstance(value, str | bytes):
-        value = value[:characters]
-    return _cut(repr(value), characters)
+        value = value[:_QUOTED_CHARACTERS]
+    return _cut(repr(value), _QUOTED_CHARACTERS)
 
 
 def shown(text: str, characters: int = _QUOTED_CHARACTERS) -> str:

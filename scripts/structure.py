@@ -52,9 +52,9 @@ class Module:
         return self.name if self.is_package else self.name.rpartition('.')[0]
 
 
-def read_package(root: Path, package: str = PACKAGE) -> dict[str, Module]:
-    """Return the modules of a package below a folder, by name."""
-    modules = (_read(path, root) for path in sorted((root / package).rglob('*.py')))
+def read_package(root: Path) -> dict[str, Module]:
+    """Return the modules of the package below a folder, by name."""
+    modules = (_read(path, root) for path in sorted((root / PACKAGE).rglob('*.py')))
     return {module.name: module for module in modules}
 
 

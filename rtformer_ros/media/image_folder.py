@@ -16,8 +16,6 @@ PICTURE_SUFFIXES = frozenset(
 )
 """Names of picture files end in one of these, in any case."""
 
-DEFAULT_RATE_HZ = 10.0
-
 
 def has_pictures(folder: Path) -> bool:
     """Return whether a folder holds a picture file."""
@@ -28,10 +26,10 @@ class ImageFolder:
     """The picture files of a folder in the order of their names."""
 
     is_live = False
+    rate_hz = 10.0
 
-    def __init__(self, folder: Path, rate_hz: float = DEFAULT_RATE_HZ) -> None:
+    def __init__(self, folder: Path) -> None:
         """List the pictures of a folder, without its subfolders; raises ImageError for none."""
-        self.rate_hz = rate_hz
         self._paths = sorted(path for path in folder.iterdir() if _is_picture(path))
         if not self._paths:
             raise ImageError(

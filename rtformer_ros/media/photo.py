@@ -14,6 +14,7 @@ from rtformer_ros.media.frames import Region, SourceFrame
 
 _ZOOM_MEAN = 0.75
 _ZOOM_SWING = 0.2
+_STILL_FRAMES = 50
 
 
 class MovingPhoto:
@@ -70,19 +71,16 @@ class MovingPhoto:
 
 
 class StillPhoto:
-    """The same whole picture, over and over."""
+    """The same whole picture, over and over, for 5 s."""
 
     is_live = False
+    rate_hz = 10.0
 
-    def __init__(
-        self, photo_hwc: npt.NDArray[np.uint8], rate_hz: float = 10.0, duration_s: float = 5.0
-    ) -> None:
+    def __init__(self, photo_hwc: npt.NDArray[np.uint8]) -> None:
         """Show a photo, uint8 [H, W, 3] RGB."""
-        self.rate_hz = rate_hz
         self._photo = photo_hwc
-        self._count = max(1, round(duration_s * rate_hz))
 
     def __iter__(self) -> Iterator[SourceFrame]:
         """Return the frames of one round."""
-        for index in range(self._count):
+        for index in range(_STILL_FRAMES):
             yield SourceFrame(self._photo, index / self.rate_hz)

@@ -16,6 +16,8 @@ from rtformer_ros.media.frames import FrameSource, SourceFrame
 from rtformer_ros.media.photo import MovingPhoto, StillPhoto
 from rtformer_ros.media.video_capture import VideoFile
 
+_SIZE, _RATE_HZ = (480, 640), 10.0
+
 
 class Playlist:
     """Clips one after the other, at one rate and one size."""
@@ -40,21 +42,21 @@ class Playlist:
                 index += 1
 
 
-def bundled_playlist(height: int = 480, width: int = 640, rate_hz: float = 10.0) -> Playlist:
+def bundled_playlist() -> Playlist:
     """
     Return what comes with the package: a look around a street (5 s), then people walking (10 s).
 
     Raises ImageError when the package was installed without its samples.
     """
     photo = read_image_file(_find_sample('leuven_a.jpg'))
-    street = MovingPhoto(photo, height, width, rate_hz)
-    return Playlist([street, VideoFile(_find_sample('walk.mp4'))], height, width, rate_hz)
+    street = MovingPhoto(photo, *_SIZE, _RATE_HZ)
+    return Playlist([street, VideoFile(_find_sample('walk.mp4'))], *_SIZE, _RATE_HZ)
 
 
-def bundled_street(height: int = 480, width: int = 640, rate_hz: float = 10.0) -> Playlist:
+def bundled_street() -> Playlist:
     """Return the whole photograph of a street, at rest for 5 s; raises ImageError as above."""
     photo = read_image_file(_find_sample('leuven_a.jpg'))
-    return Playlist([StillPhoto(photo, rate_hz)], height, width, rate_hz)
+    return Playlist([StillPhoto(photo)], *_SIZE, StillPhoto.rate_hz)
 
 
 def _find_sample(name: str) -> Path:

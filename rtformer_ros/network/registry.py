@@ -69,15 +69,13 @@ def network_names(task: NetworkTask, families: Families = FAMILIES) -> list[str]
     return [name for family in families if family.task == task for name in family.variants]
 
 
-def options_of(
-    name: str, task: NetworkTask = 'segmentation', families: Families = FAMILIES
-) -> list[str]:
+def options_of(name: str, task: NetworkTask = 'segmentation') -> list[str]:
     """
     Return the options of build_network, or of build_classifier, for a network.
 
     Raises ConfigError for another name.
     """
-    return _options(_family_of(name, task, families))
+    return _options(_family_of(name, task, FAMILIES))
 
 
 def _family_of(name: str, task: NetworkTask, families: Families) -> NetworkFamily:

@@ -87,11 +87,6 @@ class StatisticsCollector:
             self._counts[cause] += 1
             self._last_error = error
 
-    def note_error(self, error: str) -> None:
-        """Remember an error that is not about one frame."""
-        with self._lock:
-            self._last_error = error
-
     def segmented(self, stages_ms: Mapping[str, float], stamp_ms: float | None) -> None:
         """
         Count a frame that was published.

@@ -64,11 +64,11 @@ def conditions(gpu: Gpu) -> dict[str, str]:
     return found
 
 
-def gpu_state(index: int = 0) -> dict[str, str]:
+def gpu_state() -> dict[str, str]:
     """Return the clocks and other readings of now, by name; what cannot be read is left out."""
     query = ','.join(_STATE.values())
     text = output_of(
-        ['nvidia-smi', f'--id={index}', f'--query-gpu={query}', '--format=csv,noheader,nounits']
+        ['nvidia-smi', '--id=0', f'--query-gpu={query}', '--format=csv,noheader,nounits']
     )
     values = [value.strip() for value in text.strip().split(',')]
     state: dict[str, str] = {}

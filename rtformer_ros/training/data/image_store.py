@@ -14,6 +14,8 @@ from rtformer_ros.training.data.sample_store import ImageHwc, MEMORY_LIMIT_BYTES
 from rtformer_ros.training.datasets.class_folders import ClassificationDataset, ClassifiedImage
 from tqdm import tqdm
 
+_THREADS = 2
+
 
 @dataclass(frozen=True)
 class ImageStore:
@@ -45,7 +47,6 @@ def filled_image_store(
     *,
     is_silent: bool = False,
     memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
-    threads: int = 2,
 ) -> ImageStore:
     """
     Decode every image once, with a progress bar on stderr, and return the store.
@@ -54,7 +55,7 @@ def filled_image_store(
     naming the file, for the first one that is broken.
     """
     memory = BoundedMemory[ImageHwc](memory_limit_bytes)
-    images = decoded_in_order(dataset.samples, decode_classified, threads)
+    images = decoded_in_order(dataset.samples, decode_classified, _THREADS)
     bar = tqdm(
         images, total=len(dataset.samples), desc=dataset.name, unit='image', disable=is_silent
     )
