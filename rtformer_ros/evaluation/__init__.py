@@ -3,5 +3,5 @@
 """
 Measure how well a model segments the images of a data set, and show where it fails.
 
-Imports training's data sets and metrics, and drawing.
+Imports network, training's data sets and metrics, and drawing.
 """

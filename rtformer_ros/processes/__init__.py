@@ -3,5 +3,6 @@
 """
 Processes of ours: children that end with their parent, and give way to it.
 
-Imports only errors, so that every room can use it. Knows nothing of what the processes do.
+Imports nothing of this package, so that every room can use it. Knows nothing of what the
+processes do.
 """

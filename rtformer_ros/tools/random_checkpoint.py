@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
 """
-Make a checkpoint with fixed random weights, which stands in until trained ones exist.
+Make a checkpoint with fixed random weights, which stands in where no trained ones are at hand.
 
     python -m rtformer_ros.tools.random_checkpoint OUTPUT.safetensors --labels YAML --photo PHOTO
 

@@ -3,5 +3,5 @@
 """
 Train networks: data, losses, optimiser, and the loop that joins them.
 
-Imports network, deploy, labels, imaging and files; only evaluation and tools import it.
+Imports network, deploy, drawing, labels, imaging and files; only evaluation and tools import it.
 """

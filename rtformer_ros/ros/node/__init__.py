@@ -3,5 +3,5 @@
 """
 Lifecycle node: its cameras, its worker thread, its services and diagnostics.
 
-Imports all rooms of ros but programs.
+Imports all rooms of ros but programs and web.
 """

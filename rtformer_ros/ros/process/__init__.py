@@ -3,5 +3,5 @@
 """
 Process of any node: executor, signals, logs.
 
-Imports nothing of this package but errors.
+Imports nothing of this package but errors and files.
 """

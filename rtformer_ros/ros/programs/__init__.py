@@ -3,5 +3,5 @@
 """
 Executables, and what only they need.
 
-May import every room of ros; nothing imports a program.
+Imports, of ros, interface, input, process and node; nothing imports a program.
 """

@@ -3,5 +3,5 @@
 """
 Find the images and labels of the data sets that people train on.
 
-Imports labels alone.
+Imports labels and files alone.
 """

@@ -3,5 +3,5 @@
 """
 Plans that take a camera's frames: the sizes that they are built for, and their runner.
 
-Imports bindings, messages and the room run; onnx where a graph is written.
+Imports the room run; imaging where the sizes of a graph are fixed.
 """

@@ -3,5 +3,5 @@
 """
 Hold the attentions that an RTFormer block can be built with, one a file.
 
-Imports blocks of network and rtformer_architecture beside this folder.
+Imports blocks of network alone.
 """
