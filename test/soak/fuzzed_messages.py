@@ -9,7 +9,6 @@ What the node may make of an image is computed here, from the bytes that are sen
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass
 import random
 import struct
@@ -198,14 +197,6 @@ def depth_image() -> Image:
     message = Image(height=HEIGHT, width=WIDTH, encoding='32FC1', step=4 * WIDTH)
     message.data = array('B', np.full((HEIGHT, WIDTH), DEPTH_M, np.float32).tobytes())
     return message
-
-
-FUZZERS: dict[str, Callable[..., object]] = {
-    'images': fuzzed_image,
-    'compressed images': fuzzed_picture,
-    'calibrations': fuzzed_calibration,
-    'depth images': fuzzed_depth,
-}
 
 
 def _odd_stamp(rng: random.Random, message: Image | CompressedImage | CameraInfo) -> None:
