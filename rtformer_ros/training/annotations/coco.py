@@ -21,16 +21,21 @@ from rtformer_ros.training.annotations.annotated_image import (
 )
 from rtformer_ros.training.datasets.open_dataset import Split
 
-# As Roboflow names folders; its 'test' is what nobody has trained on either.
-_SPLITS: Mapping[str, Split] = {'train': 'train', 'valid': 'val', 'val': 'val', 'test': 'val'}
+# As Roboflow names folders and CVAT subsets; 'test' is what nobody has trained on either.
+_SPLITS: Mapping[str, Split] = {
+    'train': 'train', 'valid': 'val', 'val': 'val', 'validation': 'val', 'test': 'val'
+}  # fmt: skip
+# CVAT's file of a subset, which is 'default' unless somebody named one.
+_INSTANCES = 'instances_'
 
 
 def read_coco(source: Path, images: Path | None = None) -> Annotations:
     """
     Return the annotations of a COCO file, or of all in a folder and the folders in it.
 
-    images: the folder of the pictures, by default that of the file, or images/ beside it. Where
-    areas overlap, the smaller one lies on the larger. Raises ConfigError for what is no COCO.
+    images: the folder of the pictures, by default that of the file, or images/ beside it; of
+    annotations/instances_SUBSET.json, ../images/SUBSET or ../images. Where areas overlap, the
+    smaller one lies on the larger. Raises ConfigError for what is no COCO.
     """
     files = [source] if source.is_file() else sorted(source.rglob('*.json'))
     if not files:
@@ -58,16 +63,31 @@ def _images(
     for each in data['annotations']:
         name, size = classes[each['category_id']], float(each.get('area') or 0)
         shapes[each['image_id']].append((size, name, each['segmentation']))
-    folder = images or (path.parent / 'images')
-    if images is None and not folder.is_dir():
-        folder = path.parent
+    subset = _subset(path)
+    folder = images or _pictures(path, subset)
     for each in data['images']:
         largest_first = sorted(shapes[each['id']], key=lambda shape: -shape[0])
         yield AnnotatedImage(
             picture_path(folder, str(each['file_name'])),
-            _SPLITS.get(path.parent.name),
+            _SPLITS.get(subset.casefold()),
             partial(_areas, [(name, shape) for _, name, shape in largest_first], path),
         )
+
+
+def _subset(path: Path) -> str:
+    """Return the name of the split that a file is of: CVAT writes it into its name."""
+    if path.stem.startswith(_INSTANCES):
+        return path.stem.removeprefix(_INSTANCES)
+    return path.parent.name
+
+
+def _pictures(path: Path, subset: str) -> Path:
+    """Return the folder of a file's pictures: the first that exists of where programs put them."""
+    beside, above = path.parent / 'images', path.parent.parent / 'images'
+    places = [beside]
+    if path.parent.name == 'annotations':
+        places += [above / subset, above]
+    return next((place for place in places if place.is_dir()), path.parent)
 
 
 def _areas(

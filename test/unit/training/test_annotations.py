@@ -91,6 +91,27 @@ def test_coco_polygons_and_run_lengths_of_roboflow_with_its_own_splits(tmp_path)
     assert np.array_equal(val, expected_map(1, 1, 0))
 
 
+def cvat_coco(export, subset, names, folder):
+    """What CVAT's "COCO 1.0" writes of a subset: the pictures beside the folder of the file."""
+    coco(export / folder, names, [(7, 1200.0, [ROAD])])
+    (export / 'annotations').mkdir(exist_ok=True)
+    file = export / folder / '_annotations.coco.json'
+    file.rename(export / 'annotations' / f'instances_{subset}.json')
+
+
+def test_coco_of_cvat_has_its_pictures_beside_the_folder_of_its_file(tmp_path):
+    cvat_coco(tmp_path / 'task', 'default', ['a.jpg', 'b.jpg'], 'images/default')
+    cvat_coco(tmp_path / 'older', 'default', ['a.jpg', 'b.jpg'], 'images')
+    for export in ('task', 'older'):
+        annotations = read_coco(tmp_path / export)
+        assert [image.path.name for image in annotations.images] == ['a.jpg', 'b.jpg']
+        assert {image.split for image in annotations.images} == {None}
+    cvat_coco(tmp_path / 'project', 'Train', ['a.jpg', 'b.jpg'], 'images/Train')
+    cvat_coco(tmp_path / 'project', 'Validation', ['a.jpg'], 'images/Validation')
+    splits = [(image.path.name, image.split) for image in read_coco(tmp_path / 'project').images]
+    assert splits == [('a.jpg', 'train'), ('b.jpg', 'train'), ('a.jpg', 'val')]
+
+
 def test_a_run_length_as_text_is_read_too(tmp_path):
     from pycocotools import mask
 
