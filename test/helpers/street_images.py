@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from rtformer_ros.errors import ImageError
 
 ROOT = Path(__file__).parents[2]
 CAMVID = ROOT.parent / 'shared' / 'camvid'
@@ -21,6 +22,23 @@ def samples(size):
     images += frames[:: len(frames) // 3][:3]
     assert len(images) == 5
     return [_at_size(image, size) for image in images]
+
+
+def calibration(size):
+    """Two of the samples to calibrate with, and three to judge by."""
+    first, second, *frames = samples(size)
+    return [first, frames[0]], [second, *frames[1:]]
+
+
+def unreadable():
+    """Images of which the first cannot be read."""
+    raise ImageError('cannot read lost.jpg')
+    yield
+
+
+def photo(size):
+    """One photograph, uint8 [h, w, 3]."""
+    return _at_size(cv2.imread(str(ROOT / 'samples' / 'leuven_a.jpg')), size)
 
 
 def camvid(part, size, count):

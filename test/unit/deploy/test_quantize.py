@@ -13,7 +13,7 @@ from rtformer_ros.deploy.quantize import quantize
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.errors import ConfigError, ImageError, ModelError
 from rtformer_ros.model_metadata import HALF_QUANTISED
-from street_images import CAMVID, camvid, ROOT, samples
+from street_images import calibration, CAMVID, camvid, ROOT, unreadable
 
 SHIPPED = ROOT / 'models' / 'rtformer_slim_camvid_360x480.onnx'
 SIZE = (360, 480)
@@ -50,9 +50,7 @@ def mean_iou(class_maps_hw, labels_hw):
 
 @pytest.fixture(scope='module')
 def images():
-    """Two to calibrate with, three to judge by."""
-    first, second, *frames = samples(SIZE)
-    return [first, frames[0]], [second, *frames[1:]]
+    return calibration(SIZE)
 
 
 @pytest.fixture(scope='module')
@@ -155,11 +153,6 @@ def test_images_of_any_size_are_brought_to_the_models(images):
     producers = {name: node.op_type for node in enlarged.graph.node for name in node.output}
     [kept] = [n for n in enlarged.graph.node if n.name == '/network/layer5/down/down.5/Conv']
     assert producers[kept.input[0]] == 'Relu'
-
-
-def unreadable():
-    raise ImageError('cannot read lost.jpg')
-    yield
 
 
 def test_what_cannot_be_quantised_is_refused(tmp_path, images):

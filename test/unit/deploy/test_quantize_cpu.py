@@ -10,7 +10,7 @@ import pytest
 from rtformer_ros.deploy.graph_precision import precision_of, to_fp16
 from rtformer_ros.deploy.quantize_cpu import quantize_for_cpu
 from rtformer_ros.errors import ConfigError, ImageError, ModelError
-from street_images import CAMVID, camvid, ROOT, samples
+from street_images import calibration, CAMVID, camvid, ROOT, unreadable
 
 SHIPPED = ROOT / 'models' / 'rtformer_slim_camvid_360x480.onnx'
 SIZE = (360, 480)
@@ -61,9 +61,7 @@ def class_maps(model, images):
 
 @pytest.fixture(scope='module')
 def images():
-    """Two to calibrate with, three to judge by."""
-    first, second, *frames = samples(SIZE)
-    return [first, frames[0]], [second, *frames[1:]]
+    return calibration(SIZE)
 
 
 @pytest.fixture(scope='module')
@@ -184,11 +182,6 @@ def test_what_is_named_is_kept(images):
     assert kept.input[1] in graph.constants
     [reader] = graph.readers(kept.output[0])
     assert reader.op_type == 'Add'
-
-
-def unreadable():
-    raise ImageError('cannot read lost.jpg')
-    yield
 
 
 def test_what_cannot_be_quantised_is_refused(images, model):

@@ -2,9 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deciding among candidates comes to what enlarging and comparing all classes comes to."""
 
-from pathlib import Path
-
-import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -20,10 +17,10 @@ from rtformer_ros.network import (
 from rtformer_ros.network.candidate_classes import CANDIDATES, decide_enlarged, has_candidates
 from rtformer_ros.network.image_segmenter import decide
 from rtformer_ros.tools.random_checkpoint import random_checkpoint
+from street_images import photo
 import torch
 import torch.nn.functional as F
 
-PHOTO = Path(__file__).parents[3] / 'samples' / 'leuven_a.jpg'
 SIZE = (192, 256)
 
 
@@ -91,15 +88,10 @@ def test_only_whole_factors_and_many_classes_have_candidates(num_classes, small,
     assert has_candidates(num_classes, small, size) is expected
 
 
-def photo():
-    image = cv2.imread(str(PHOTO))[..., ::-1]
-    return np.ascontiguousarray(cv2.resize(image, SIZE[::-1]))
-
-
 @pytest.fixture(scope='module')
 def many_classes(tmp_path_factory):
     path = tmp_path_factory.mktemp('many') / 'many.safetensors'
-    save_checkpoint(random_checkpoint('slim', LabelSet.generic(171), photo()), path)
+    save_checkpoint(random_checkpoint('slim', LabelSet.generic(171), photo(SIZE)), path)
     return path
 
 
@@ -112,7 +104,8 @@ def test_an_exported_network_of_many_classes_decides_as_its_logits_do(tmp_path, 
     session = onnxruntime.InferenceSession(
         tmp_path / 'many.onnx', options, providers=['CPUExecutionProvider']
     )
-    images = np.stack([photo(), photo()[:, ::-1], photo()[::-1]])
+    image = photo(SIZE)
+    images = np.stack([image, image[:, ::-1], image[::-1]])
     came = session.run(['class_map', 'confidence'], {'image': images})
     segmenter = ImageSegmenter(build_from_checkpoint(many_classes))
     with torch.inference_mode():

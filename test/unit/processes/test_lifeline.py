@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 
+from process_state import is_running
 import pytest
 
 PATIENCE_S = 30.0
@@ -61,14 +62,6 @@ def wait_for_end(process_id):
     while is_running(process_id):
         assert time.monotonic() < give_up_s, f'{process_id} outlives its parent'
         time.sleep(0.05)
-
-
-def is_running(process_id):
-    try:
-        state = Path(f'/proc/{process_id}/stat').read_text().rpartition(')')[2].split()[0]
-    except OSError:
-        return False
-    return state != 'Z'
 
 
 def test_a_module_runs_as_with_python_m_and_ends_with_a_killed_parent(environment):

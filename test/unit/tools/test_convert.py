@@ -17,6 +17,7 @@ from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.network import build_rtformer, load_checkpoint
 from rtformer_ros.tools.convert import main
 from rtformer_ros.training.run.initial_weights import initialize
+from runs_code import RunsCode
 import torch
 
 HEADS = ('spp.', 'seghead.', 'seghead_extra.')
@@ -166,11 +167,6 @@ def test_weights_that_fp16_cannot_hold_are_refused(tmp_path, capsys):
     assert convert(source, tmp_path / 'out.safetensors') == 0
 
 
-class RunsCode:
-    def __reduce__(self):
-        return os.system, ('touch proof',)
-
-
 def cut_short(path):
     write_pdparams(path)
     path.write_bytes(path.read_bytes()[:-1000])
@@ -181,7 +177,7 @@ def cut_short(path):
     [
         (
             'hostile.pdparams',
-            lambda p: write_pdparams(p, extra=RunsCode()),
+            lambda p: write_pdparams(p, extra=RunsCode(os.system, 'touch proof')),
             "asks for 'posix.system'",
         ),
         ('cut.pdparams', cut_short, 'cut short'),

@@ -2,9 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What holds of every network that can be built by name: sizes, gradients, folding, export."""
 
-from pathlib import Path
-
-import cv2
 import numpy as np
 import onnxruntime
 import pytest
@@ -23,10 +20,10 @@ from rtformer_ros.network import (
 from rtformer_ros.network.registry import network_names
 from rtformer_ros.network.weights.conversion import convert_weights
 from rtformer_ros.training.run.initial_weights import initialize
+from street_images import photo
 import torch
 from torch import nn
 
-PHOTO = Path(__file__).parents[4] / 'samples' / 'leuven_a.jpg'
 NARROW = {'base_channels': 8, 'head_channels': 8}
 # One of each form of layers, narrow: what can be built by name and is quick to run.
 SEGMENTERS = {
@@ -87,11 +84,6 @@ def segmenter(key, num_classes=5, **options):
 def classifier(key, num_classes=7):
     torch.manual_seed(4)
     return build_classifier(key.split()[0], num_classes, **CLASSIFIERS[key])
-
-
-def photo(size):
-    image = cv2.imread(str(PHOTO))[..., ::-1]
-    return np.ascontiguousarray(cv2.resize(image, size[::-1])[None])
 
 
 def test_every_form_of_layers_is_tested_here():
@@ -195,7 +187,7 @@ def test_an_exported_network_computes_what_it_did(tmp_path, key):
     session = onnxruntime.InferenceSession(
         tmp_path / 'network.onnx', providers=['CPUExecutionProvider']
     )
-    images = photo(size)
+    images = photo(size)[None]
     images = np.concatenate([images, images[:, ::-1]])
     class_map, confidence = session.run(['class_map', 'confidence'], {'image': images})
     with torch.inference_mode():

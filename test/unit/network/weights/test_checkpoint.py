@@ -22,6 +22,7 @@ from rtformer_ros.network import (
     load_checkpoint,
     save_checkpoint,
 )
+from runs_code import RunsCode
 import safetensors.torch
 import torch
 
@@ -145,14 +146,6 @@ def test_arrays_split_over_several_keys_are_joined(tmp_path):
     del state[parts[1]]
     with pytest.raises(CheckpointError, match='UnpackBigParamInfor@@'):
         load_checkpoint(write_pickle(tmp_path / 'lost.pdparams', state, protocol=2))
-
-
-class RunsCode:
-    def __init__(self, function, *arguments):
-        self.call = (function, arguments)
-
-    def __reduce__(self):
-        return self.call
 
 
 @pytest.mark.parametrize(

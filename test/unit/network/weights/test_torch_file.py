@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from rtformer_ros.errors import CheckpointError
 from rtformer_ros.network.weights.weights_file import read_weights
+from runs_code import RunsCode
 import torch
 
 
@@ -57,14 +58,6 @@ def test_modules_and_parameters_are_read(tmp_path, is_zip):
     for key, tensor in came.items():
         torch.testing.assert_close(tensor, state[key].detach(), rtol=0, atol=0)
     assert len(came) == len(state) - 1
-
-
-class RunsCode:
-    def __init__(self, function, *arguments):
-        self.call = (function, arguments)
-
-    def __reduce__(self):
-        return self.call
 
 
 @pytest.mark.parametrize('is_zip', [True, False])

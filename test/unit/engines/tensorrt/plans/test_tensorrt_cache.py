@@ -14,6 +14,7 @@ import time
 import numpy as np
 import onnx
 from plan_workbench import other_machine, TARGET, write_model
+from process_state import is_running
 import pytest
 from rtformer_ros.engines import BuildWatch
 from rtformer_ros.engines.tensorrt.plans.cache import PlanCache
@@ -46,14 +47,6 @@ def wait_until(condition, what):
             return
         time.sleep(0.05)
     pytest.fail(f'{what} did not come about')
-
-
-def is_running(process_id):
-    try:
-        state = Path(f'/proc/{process_id}/stat').read_text().rpartition(')')[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != 'Z'
 
 
 def test_the_first_start_builds_and_every_later_one_loads(bench, start):
