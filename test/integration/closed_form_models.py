@@ -18,12 +18,13 @@ from onnx import helper, TensorProto
 from rtformer_ros.labels.label_set import LabelClass, LabelSet
 from rtformer_ros.model_metadata import ModelMetadata
 
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 RGB_LABELS = LabelSet(
     'rgb',
     (
-        LabelClass('red', (255, 0, 0), 'obstacle'),
-        LabelClass('green', (0, 255, 0), 'drivable'),
-        LabelClass('blue', (0, 0, 255), 'sky'),
+        LabelClass('red', RED, 'obstacle'),
+        LabelClass('green', GREEN, 'drivable'),
+        LabelClass('blue', BLUE, 'sky'),
     ),
 )
 

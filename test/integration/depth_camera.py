@@ -6,9 +6,21 @@ from __future__ import annotations
 
 from array import array
 
-from ground_scene import Lens
+from closed_form_models import BLUE, GREEN, RED
+from ground_scene import BOX, GROUND, Lens, Scene
 import numpy as np
 from sensor_msgs.msg import CameraInfo, Image
+
+SMALL = Lens('plumb_bob', (-0.1, 0.02, 0.001, -0.001, 0.0), 48, 64, 60.0)
+
+
+def picture_of(scene: Scene) -> np.ndarray:
+    """Return a picture in which the closed-form model sees the scene, uint8 RGB [H, W, 3]."""
+    class_map = scene.class_map()
+    image = np.full((*class_map.shape, 3), BLUE, np.uint8)
+    for class_id, color in ((GROUND, GREEN), (BOX, RED)):
+        image[class_map == class_id] = color
+    return image
 
 
 def info_of(lens: Lens) -> CameraInfo:

@@ -64,6 +64,10 @@ class RosPeer:
             self.executor.spin_once(timeout_sec=0.02)
         return value
 
+    def last(self, messages: list[Any], what: str) -> Any:
+        """Return the newest message of a list that `collect` gave, once there is one."""
+        return self.wait_for(lambda: messages and messages[-1], what)
+
     def collect(
         self, topic: str, kind: type = Image, *, reliable: bool = True, depth: int = 100
     ) -> list[Any]:

@@ -12,8 +12,10 @@ import pytest
 from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
 from rclpy.parameter import parameter_dict_from_yaml_file, parameter_value_to_python
 from ros_peer import NODE
+from rtformer_ros.ros.interface.parameters import SPECS
 import yaml
 
+PARAMETER_FILE = REPOSITORY / 'config' / 'seg.yaml'
 ROBOT = '/robot/segmentation_node'
 
 
@@ -27,6 +29,13 @@ def value_at(peer, node: str, name: str):
     request = GetParameters.Request(names=[name])
     answer = peer.call(GetParameters, f'{node}/get_parameters', request)
     return parameter_value_to_python(answer.values[0])
+
+
+def test_the_parameter_file_is_read_as_the_defaults(peer, models, start_node):
+    start_node('--params-file', str(PARAMETER_FILE), '-p', f'model:={models / "rgb.onnx"}')
+    received = {name: peer.get_parameter(name) for name in SPECS}
+    expected = {name: spec.ros_default for name, spec in SPECS.items()}
+    assert received == {**expected, 'model': str(models / 'rgb.onnx')}
 
 
 @pytest.mark.parametrize(

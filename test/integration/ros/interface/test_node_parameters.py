@@ -16,48 +16,10 @@ from rtformer_ros.ros.interface.parameters import publish_parameter, SPECS
 from rtformer_ros.ros.interface.projection_parameters import PROJECTION_GROUPS
 from rtformer_ros.ros.interface.region_parameters import REGION_GROUPS
 from rtformer_ros.ros.interface.topics import output_topics, tunable_topics
-from sensor_msgs.msg import CompressedImage, Image
-
-PARAMETER_FILE = Path(__file__).resolve().parents[4] / 'config' / 'seg.yaml'
-RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
-
-
-def three_stripes() -> np.ndarray:
-    """Return 48 rows of red, green and blue columns, whose classes are 0, 1 and 2."""
-    image = np.zeros((48, 64, 3), np.uint8)
-    image[:, :20], image[:, 20:40], image[:, 40:] = (200, 10, 20), (10, 100, 20), (10, 20, 60)
-    return image
-
-
-class Stream:
-    """Sends stripes one by one and returns what comes of each."""
-
-    def __init__(self, peer, camera, topic: str, kind: type = Image) -> None:
-        self._peer, self.camera = peer, camera
-        self._messages = peer.collect(f'{NODE}/{topic}', kind)
-        peer.wait_for(lambda: peer.node.count_publishers(f'{NODE}/{topic}'), topic)
-        peer.wait_for(camera.images.get_subscription_count, 'the node to hear the camera')
-        peer.spin_for(0.3)
-
-    def next(self, image_hwc: np.ndarray | None = None):
-        """Return the output of a new frame."""
-        number = self.camera.publish(three_stripes() if image_hwc is None else image_hwc)
-        return self._peer.wait_for(
-            lambda: next((m for m in self._messages if number_of(m) == number), None),
-            f'the output of frame {number}',
-        )
-
-    def pixels(self) -> np.ndarray:
-        return image_array(self.next())
-
-
-def column_values(pixels: np.ndarray) -> list:
-    """Return the values of the three stripes."""
-    return [pixels[10, x].tolist() for x in (5, 30, 60)]
-
+from sensor_msgs.msg import CompressedImage
+from striped_stream import column_values, Stream, three_stripes
 
 DUSK = str(Path(__file__).resolve().parents[2] / 'dusk_labels.yaml')
-
 # name: (topic to look at, new value, what the three stripes become)
 VISIBLE: dict[str, tuple[str, object, list]] = {
     'class_remap': ('mask', 'red=blue, 1=255', [2, 255, 2]),
@@ -264,58 +226,8 @@ def test_change_takes_effect(name, peer, camera, start_node):
     OTHERS[name](peer, stream)
 
 
-def test_topics_are_offered_and_withdrawn(peer, camera, start_node):
-    start_node()
-    # Two need a package that may be missing, see test_node_classes and test_node_regions.
-    needing = {'label_info', 'detections'}
-    for topic in [topic for topic in output_topics() if topic not in needing]:
-        name, full_name = publish_parameter(topic), f'{NODE}/{topic}'
-        peer.wait_for(lambda n=full_name: peer.node.count_publishers(n), full_name)
-        assert peer.set_parameter(name, False).successful
-        peer.wait_for(lambda n=full_name: not peer.node.count_publishers(n), f'{topic} to go')
-        assert peer.set_parameter(name, True).successful
-        peer.wait_for(lambda n=full_name: peer.node.count_publishers(n), f'{topic} to return')
-    Stream(peer, camera, 'mask').next()
-
-
-@pytest.mark.parametrize('topic', tunable_topics())
-def test_output_qos_changes(topic, peer, shared_node):
-    from rclpy.qos import ReliabilityPolicy
-
-    del shared_node
-    full_name = f'{NODE}/{topic}'
-
-    def offered() -> list:
-        infos = peer.node.get_publishers_info_by_topic(full_name)
-        return [info.qos_profile.reliability for info in infos]
-
-    peer.wait_for(lambda: offered() == [ReliabilityPolicy.RELIABLE], 'a reliable publisher')
-    changes = {f'qos.{topic}.reliability': 'best_effort', f'qos.{topic}.depth': 7}
-    assert peer.set_atomically(changes).successful
-    peer.wait_for(lambda: offered() == [ReliabilityPolicy.BEST_EFFORT], 'best effort')
-
-
-@pytest.mark.parametrize('topic', ['image', 'camera_info'])
-def test_input_qos_changes(topic, peer, camera, start_node):
-    from rclpy.qos import ReliabilityPolicy
-
-    del camera
-    start_node()
-    # An idle node does not ask for images.
-    peer.collect(f'{NODE}/mask')
-
-    def asked() -> list:
-        infos = peer.node.get_subscriptions_info_by_topic(f'/{topic}')
-        return [info.qos_profile.reliability for info in infos]
-
-    peer.wait_for(lambda: asked() == [ReliabilityPolicy.RELIABLE], "the camera's own reliability")
-    changes = {f'qos.{topic}.reliability': 'best_effort', f'qos.{topic}.depth': 7}
-    assert peer.set_atomically(changes).successful
-    peer.wait_for(lambda: asked() == [ReliabilityPolicy.BEST_EFFORT], 'best effort')
-
-
 def test_every_parameter_that_can_change_has_a_test_above():
-    # What makes costmaps, scans and points is changed in test_node_projections, regions and
+    # What makes costmaps, scans and points is changed in test_projection_parameters, regions and
     # coverage in test_node_regions, channel_order in test_image_transport, frame_encoding in
     # test_node_frames and model_open_timeout_s in test_node_opening.
     tested = {spec.name for group in (*PROJECTION_GROUPS, *REGION_GROUPS) for spec in group.specs}
@@ -324,76 +236,3 @@ def test_every_parameter_that_can_change_has_a_test_above():
     for topic in (*tunable_topics(), 'image', 'camera_info', 'depth'):
         tested |= {f'qos.{topic}.reliability', f'qos.{topic}.depth'}
     assert tested == {name for name, spec in SPECS.items() if not spec.read_only}
-
-
-@pytest.mark.parametrize(
-    ('name', 'value', 'reason'),
-    [
-        ('overlay_alpha', 1.5, '1'),
-        ('engine', 'onnx', 'auto, '),
-        ('output_size', '640', 'WIDTHxHEIGHT'),
-        ('roi', [0.5, 0.0, 0.2, 1.0], 'left < right'),
-        ('roi', [0.0, 0.3, 1.0], 'has 3 numbers'),
-        ('roi', 'all', 'a list of numbers'),
-        ('ignore_mask', '/nowhere.png', 'no such file'),
-        ('class_remap', 'red', 'no pair'),
-        ('class_remap', 'purple=red', 'red, green, blue'),
-        ('class_filter', 'purple', 'red, green, blue'),
-        ('points.class_filter', 'purple', 'red, green, blue'),
-        ('colors', 'red=#12345', 'no colour'),
-        ('labels', '/nowhere.yaml', '/nowhere.yaml'),
-        ('labels', 'ade20k', 'has 150 classes'),
-        ('labels', 'camvid', 'has 11 classes'),
-        ('network_size', '10x10', '64'),
-        ('device', 'tpu', 'cuda'),
-        ('qos.image.reliability', 'perfect', 'best_effort'),
-        ('autostart', False, 'read'),
-        ('overlay_alpha', 'much', 'a floating-point number'),
-    ],
-)
-def test_bad_value_is_refused_with_what_is_allowed(name, value, reason, peer, camera, shared_node):
-    stream = Stream(peer, camera, 'mask')
-    before = peer.get_parameter(name)
-    result = peer.set_parameter(name, value)
-    assert not result.successful
-    assert reason.lower() in result.reason.lower()
-    assert peer.get_parameter(name) == before
-    np.testing.assert_array_equal(stream.pixels(), expected_class_map(three_stripes()))
-    assert shared_node.is_alive
-
-
-def test_atomic_set_is_all_or_nothing(peer, camera, models, start_node):
-    start_node()
-    stream = Stream(peer, camera, 'mask')
-    result = peer.set_atomically(
-        {'class_remap': 'red=green', 'model': str(models / 'bgr.onnx'), 'colors': 'nonsense'}
-    )
-    assert not result.successful
-    assert column_values(stream.pixels()) == [0, 1, 2]
-    assert peer.get_parameter('class_remap') == ''
-    result = peer.set_atomically({'class_remap': 'red=green', 'model': str(models / 'bgr.onnx')})
-    assert result.successful, result.reason
-    # bgr.onnx gives the red stripe id 2 and the blue one id 0, which is then remapped to 1.
-    assert column_values(stream.pixels()) == [2, 1, 1]
-
-
-def test_the_parameter_file_is_read_as_the_defaults(peer, models, start_node):
-    start_node('--params-file', str(PARAMETER_FILE), '-p', f'model:={models / "rgb.onnx"}')
-    received = {name: peer.get_parameter(name) for name in SPECS}
-    expected = {name: spec.ros_default for name, spec in SPECS.items()}
-    assert received == {**expected, 'model': str(models / 'rgb.onnx')}
-
-
-@pytest.mark.parametrize(
-    ('parameters', 'message'),
-    [
-        ({'overlay_alpha': 7.0}, 'overlay_alpha'),
-        ({'engine': 'onnx'}, 'expected one of: auto'),
-        ({'threads': 'many'}, 'threads'),
-    ],
-)
-def test_bad_start_value_ends_the_process_with_one_clear_line(parameters, message, start_node):
-    node = start_node(wait='', **parameters)
-    assert node.process.wait(60) == 1
-    assert message in node.output
-    assert 'Traceback' not in node.output

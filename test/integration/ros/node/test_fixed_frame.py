@@ -5,9 +5,9 @@
 import math
 
 from closed_form_models import brightest_channel
-from depth_camera import DepthCamera, info_of
+from depth_camera import DepthCamera, info_of, picture_of
 from diagnostic_msgs.msg import DiagnosticStatus
-from ground_scene import BOX, Extrinsics, GROUND, Lens, Scene
+from ground_scene import Extrinsics, Lens, Scene
 from nav_msgs.msg import OccupancyGrid
 import numpy as np
 import pytest
@@ -24,7 +24,6 @@ from rtformer_ros.ros.node.frame_worker import FrameWorker
 from rtformer_ros.stream.latest_queue import LatestQueue
 
 LENS = Lens('plumb_bob', (0.0,) * 5, 240, 320, 300.0)
-COLOR_OF = {GROUND: (0, 255, 0), BOX: (255, 0, 0)}
 FRONT_M = 5.0
 # Where the robot is when its way is 0, and where it heads.
 START_M, HEADING_RAD = (40.03, -7.01), math.pi / 2
@@ -81,10 +80,7 @@ class Rig:
     def see(self, way_m: float, *, is_known: bool = True) -> None:
         """Show the camera what it sees after that way."""
         box = (FRONT_M - way_m, FRONT_M + 1.0 - way_m, -1.0, 1.0, 1.0)
-        class_map = Scene(LENS, Extrinsics(pitch_deg=10.0), (box,)).class_map()
-        image = np.full((*class_map.shape, 3), (0, 0, 255), np.uint8)
-        for class_id, color in COLOR_OF.items():
-            image[class_map == class_id] = color
+        image = picture_of(Scene(LENS, Extrinsics(pitch_deg=10.0), (box,)))
         if is_known:
             self.robot.ways_m[self.source._number + 1] = way_m
         self.source.publish(image)
@@ -92,7 +88,7 @@ class Rig:
     def grid(self, way_m: float) -> OccupancyGrid:
         del self.grids[:]
         self.see(way_m)
-        return self.peer.wait_for(lambda: self.grids and self.grids[-1], 'a costmap')
+        return self.peer.last(self.grids, 'a costmap')
 
     def close(self) -> None:
         self.camera.close()
@@ -179,5 +175,5 @@ def test_the_node_tells_what_it_needs_and_keeps_the_masks_coming(
     assert not grids
     assert peer.set_parameter('costmap.frame', '').successful
     camera.publish(np.full((48, 64, 3), (0, 255, 0), np.uint8))
-    grid = peer.wait_for(lambda: grids and grids[-1], 'a costmap')
+    grid = peer.last(grids, 'a costmap')
     assert grid.header.frame_id == 'base_link'

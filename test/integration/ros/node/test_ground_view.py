@@ -4,8 +4,7 @@
 
 from functools import cached_property
 
-from depth_camera import info_of
-from ground_scene import Lens
+from depth_camera import info_of, SMALL
 from nav_msgs.msg import OccupancyGrid
 import pytest
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -25,7 +24,6 @@ from sensor_msgs.msg import LaserScan
 
 NAMES = ('left', 'right')
 KINDS = {'costmap': OccupancyGrid, 'scan': LaserScan}
-LENS = Lens('plumb_bob', (-0.1, 0.02, 0.001, -0.001, 0.0), 48, 64, 60.0)
 
 
 def settings(height_m):
@@ -65,7 +63,7 @@ class Rig:
         for source, camera in zip(self.sources, self.cameras, strict=True):
             peer.wait_for(lambda c=camera: c.wanted() == set(KINDS), 'subscribers of its outputs')
             peer.wait_for(source.images.get_subscription_count, 'the camera to subscribe')
-            source.calibrate(info_of(LENS))
+            source.calibrate(info_of(SMALL))
 
     def configure(self, height_m):
         config = configure_frames(self.engine, settings(height_m).frame)

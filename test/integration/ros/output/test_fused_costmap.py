@@ -4,6 +4,7 @@
 
 from array import array
 
+from closed_form_models import BLUE, GREEN, RED
 from depth_camera import info_of
 from ground_scene import Lens
 from nav_msgs.msg import OccupancyGrid
@@ -14,7 +15,6 @@ from rtformer_ros.ros.interface.settings import TopicQos
 from rtformer_ros.ros.output.fused_costmap import FusedCostmap
 
 LENS = Lens('plumb_bob', (0.0,) * 5, 48, 64, 60.0)
-RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 POSE = {'camera.height_m': 1.0, 'camera.pitch_deg': 20.0}
 
 
@@ -44,7 +44,7 @@ class Rig:
         """Return the fused costmap that comes of an image."""
         del self.fused[:]
         self.cameras[name].publish(image)
-        return self._peer.wait_for(lambda: self.fused and self.fused[-1], 'a fused costmap')
+        return self._peer.last(self.fused, 'a fused costmap')
 
 
 def test_obstacles_win_over_free_ground_and_what_is_known_over_the_unknown(peer, start_node):
@@ -113,7 +113,7 @@ def fused_costmap(peer):
     def add(camera: str, grid: OccupancyGrid, decay_s: float = 0.0) -> OccupancyGrid:
         del received[:]
         costmap.add(camera, grid, decay_s)
-        return peer.wait_for(lambda: received and received[-1], 'the fused costmap')
+        return peer.last(received, 'the fused costmap')
 
     yield add
     costmap.configure(None)

@@ -32,7 +32,7 @@ def test_a_region_has_its_place_with_depth(size, peer, connect, camera, start_no
     depth_camera = DepthCamera(peer, camera)
     depth_camera.see(PINHOLE)
     depth_camera.publish(picture(), np.full((48, 64), 2000, np.uint16))
-    content = json.loads(peer.wait_for(lambda: received and received[-1], 'regions').data)
+    content = json.loads(peer.last(received, 'regions').data)
     [region] = content['regions']
     boxes = {'source': ([30, 10, 20, 10], [39.5, 14.5]), '96x24': ([45, 5, 30, 5], [59.5, 7.0])}
     assert (region['box'], region['centroid']) == boxes[size]
@@ -68,7 +68,7 @@ def test_regions_follow_the_parameters(peer, connect, camera, start_node):
         assert result.successful, result.reason
         del received[:]
         camera.publish(picture())
-        content = json.loads(peer.wait_for(lambda: received and received[-1], 'regions').data)
+        content = json.loads(peer.last(received, 'regions').data)
         assert all(each['position'] is None for each in content['regions'])
         return [each['class'] for each in content['regions']], content['omitted']
 
@@ -86,7 +86,7 @@ def test_coverage_is_the_share_in_the_polygon(peer, connect, camera, start_node)
     start_node(**{'coverage.polygon': [0.5, 0.0, 1.0, 0.0, 1.0, 1.0, 0.5, 1.0]})
     received = connect('coverage', DiagnosticArray)
     camera.publish(picture())
-    message = peer.wait_for(lambda: received and received[-1], 'coverage')
+    message = peer.last(received, 'coverage')
     shares = {each.key: float(each.value) for each in message.status[0].values}
     # Columns 32 to 63 of all rows: 180 of the red pixels.
     assert shares['red'] == pytest.approx(180 / (48 * 32), abs=1e-6)

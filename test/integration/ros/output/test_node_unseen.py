@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What nobody shall look at, as peers see it: outside of a region of interest, or ignored."""
 
-from closed_form_models import expected_class_map
+from closed_form_models import expected_class_map, GREEN, RED
 import cv2
 from depth_camera import DepthCamera, info_of
 from ground_scene import Lens
@@ -14,7 +14,6 @@ from rtformer_ros.ros.input.image_messages import image_array
 from sensor_msgs.msg import CameraInfo, LaserScan
 
 LENS = Lens('plumb_bob', (0.0,) * 5, 96, 128, 120.0)
-RED, GREEN = (255, 0, 0), (0, 255, 0)
 
 
 class Frames:
@@ -60,7 +59,7 @@ def test_the_region_is_segmented_at_its_own_size_and_put_back(peer, camera, conn
         np.testing.assert_array_equal(overlay[outside], image[outside])
         assert (overlay[~outside] != image[~outside]).any(axis=-1).mean() > 0.9
     # The calibration stays that of the whole image.
-    info = peer.wait_for(lambda: infos and infos[-1], 'a calibration')
+    info = peer.last(infos, 'a calibration')
     assert (info.width, info.height, list(info.k)) == (128, 96, list(LENS.k))
     assert peer.set_parameter('roi', []).successful
     assert (frames.outputs(image)[0] < 255).all()
