@@ -77,9 +77,7 @@ def evaluate(
     total = np.zeros((classes, classes), np.int64)
     in_trimaps = np.zeros((len(trimap_widths_px), classes, classes), np.int64)
     images: list[ImageScore] = []
-    # A heap whose first is the best of the worst; the number keeps class maps from comparison.
-    worst: list[tuple[float, int, ImageScore, ClassMapHw]] = []
-    number = count()
+    worst = _WorstImages(worst_count)
     for sample in dataset.samples:
         image_hwc, truth_hw = decode_sample(dataset, sample)
         predicted_hw = predict(image_hwc)
@@ -93,17 +91,34 @@ def evaluate(
         scores = Scores(confusion)
         image = ImageScore(sample, scores.mean_iou, scores.pixel_accuracy)
         images.append(image)
-        if not np.isnan(image.mean_iou):
-            heapq.heappush(worst, (-image.mean_iou, -next(number), image, predicted_hw))
-        if len(worst) > max(0, worst_count):
-            heapq.heappop(worst)
+        worst.add(image, predicted_hw)
         on_image()
-    ranked = tuple((image, class_map) for *_, image, class_map in sorted(worst, reverse=True))
     trimaps = tuple(
         TrimapScores(width_px, Scores(confusion))
         for width_px, confusion in zip(trimap_widths_px, in_trimaps, strict=True)
     )
-    return Evaluation(dataset, Scores(total), tuple(images), ranked, trimaps)
+    return Evaluation(dataset, Scores(total), tuple(images), worst.ranked(), trimaps)
+
+
+class _WorstImages:
+    """The images with the lowest mean IoU so far, at most that many, and their class maps."""
+
+    def __init__(self, most: int) -> None:
+        # A heap whose first is the best of the worst; the number keeps class maps from comparison.
+        self._heap: list[tuple[float, int, ImageScore, ClassMapHw]] = []
+        self._number = count()
+        self._most = max(0, most)
+
+    def add(self, image: ImageScore, class_map_hw: ClassMapHw) -> None:
+        if not np.isnan(image.mean_iou):
+            heapq.heappush(self._heap, (-image.mean_iou, -next(self._number), image, class_map_hw))
+        if len(self._heap) > self._most:
+            heapq.heappop(self._heap)
+
+    def ranked(self) -> tuple[tuple[ImageScore, ClassMapHw], ...]:
+        """Return them, the worst one first."""
+        ranked = sorted(self._heap, reverse=True)
+        return tuple((image, class_map_hw) for *_, image, class_map_hw in ranked)
 
 
 def evenly_spaced(samples: tuple[_SampleT, ...], limit: int | None) -> tuple[_SampleT, ...]:

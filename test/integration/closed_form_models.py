@@ -52,21 +52,6 @@ def brightest_channel(
         helper.make_tensor_value_info(name, TensorProto.UINT8, ['N', height, width])
         for name in ('class_map', 'confidence')
     ]
-    nodes = [
-        # A look-up beyond the end of a table is an error; within it, it adds nothing.
-        helper.make_node('Cast', ['image'], ['bytes'], to=TensorProto.INT32),
-        helper.make_node('ReduceMax', ['bytes'], ['brightest'], keepdims=0),
-        helper.make_node('Gather', ['table', 'brightest'], ['nil']),
-        helper.make_node('Cast', ['image'], ['floats'], to=TensorProto.FLOAT),
-        helper.make_node('Add', ['floats', 'nil'], ['values']),
-        helper.make_node('Gather', ['values', 'order'], ['ordered'], axis=3),
-        *_busy_nodes(busy_loops),
-        helper.make_node('ArgMax', ['delayed'], ['ids'], axis=3, keepdims=0),
-        helper.make_node('Cast', ['ids'], ['class_map'], to=TensorProto.UINT8),
-        helper.make_node('ReduceMax', ['delayed'], ['best_value'], axes=[3], keepdims=0),
-        *_confidence_nodes(tells_batch),
-        helper.make_node('Cast', ['best'], ['confidence'], to=TensorProto.UINT8),
-    ]
     constants = {
         'order': np.array(channel_order, np.int64),
         'zeros': np.zeros((512, 512), np.float32),
@@ -76,7 +61,7 @@ def brightest_channel(
         'table': np.zeros(fails_above + 1, np.float32),
     }
     graph = helper.make_graph(
-        nodes,
+        _nodes(busy_loops, tells_batch),
         'brightest_channel',
         [image],
         outputs,
@@ -101,6 +86,24 @@ def _confidence_nodes(tells_batch: bool) -> list[onnx.NodeProto]:
         helper.make_node('Cast', ['count_shape'], ['count'], to=TensorProto.FLOAT),
         helper.make_node('Mul', ['best_value', 'zero'], ['empty']),
         helper.make_node('Add', ['empty', 'count'], ['best']),
+    ]
+
+
+def _nodes(busy_loops: int, tells_batch: bool) -> list[onnx.NodeProto]:
+    return [
+        # A look-up beyond the end of a table is an error; within it, it adds nothing.
+        helper.make_node('Cast', ['image'], ['bytes'], to=TensorProto.INT32),
+        helper.make_node('ReduceMax', ['bytes'], ['brightest'], keepdims=0),
+        helper.make_node('Gather', ['table', 'brightest'], ['nil']),
+        helper.make_node('Cast', ['image'], ['floats'], to=TensorProto.FLOAT),
+        helper.make_node('Add', ['floats', 'nil'], ['values']),
+        helper.make_node('Gather', ['values', 'order'], ['ordered'], axis=3),
+        *_busy_nodes(busy_loops),
+        helper.make_node('ArgMax', ['delayed'], ['ids'], axis=3, keepdims=0),
+        helper.make_node('Cast', ['ids'], ['class_map'], to=TensorProto.UINT8),
+        helper.make_node('ReduceMax', ['delayed'], ['best_value'], axes=[3], keepdims=0),
+        *_confidence_nodes(tells_batch),
+        helper.make_node('Cast', ['best'], ['confidence'], to=TensorProto.UINT8),
     ]
 
 

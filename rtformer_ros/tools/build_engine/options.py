@@ -64,6 +64,31 @@ class BuildEngineOptions:
 def parse_build_engine_options(arguments: Sequence[str] | None) -> BuildEngineOptions:
     """Return the options of a command line; raises ConfigError for values that cannot be."""
     parsed = _parser().parse_args(arguments)
+    _check(parsed)
+    scoring = (
+        Scoring(parsed.dataset, parsed.root, parsed.split, parsed.limit)
+        if parsed.dataset
+        else None
+    )
+    return BuildEngineOptions(
+        model=parsed.model,
+        precision=parsed.precision,
+        build=BuildOptions(parsed.workspace_mib, parsed.optimization_level, parsed.batch),
+        device=parsed.device,
+        frame_encoding=parsed.frames,
+        size=parse_size(parsed.size),
+        output=parsed.output,
+        force=parsed.force,
+        onnx_only=parsed.onnx_only,
+        target=parsed.target,
+        calibration=parsed.calibration,
+        calibration_limit=parsed.calibration_limit,
+        scoring=scoring,
+    )
+
+
+def _check(parsed: argparse.Namespace) -> None:
+    """Raise ConfigError for options that do not go together."""
     if (parsed.dataset is None) != (parsed.root is None):
         raise ConfigError('--dataset and --root belong together; give both or none')
     if parsed.precision != 'int8' and parsed.calibration:
@@ -86,26 +111,6 @@ def parse_build_engine_options(arguments: Sequence[str] | None) -> BuildEngineOp
         raise ConfigError(f'--output is {parsed.output}; expected a name that ends in {expected}')
     if parsed.calibration_limit < 1:
         raise ConfigError(f'--calibration-limit is {parsed.calibration_limit}; expected 1 or more')
-    scoring = (
-        Scoring(parsed.dataset, parsed.root, parsed.split, parsed.limit)
-        if parsed.dataset
-        else None
-    )
-    return BuildEngineOptions(
-        model=parsed.model,
-        precision=parsed.precision,
-        build=BuildOptions(parsed.workspace_mib, parsed.optimization_level, parsed.batch),
-        device=parsed.device,
-        frame_encoding=parsed.frames,
-        size=parse_size(parsed.size),
-        output=parsed.output,
-        force=parsed.force,
-        onnx_only=parsed.onnx_only,
-        target=parsed.target,
-        calibration=parsed.calibration,
-        calibration_limit=parsed.calibration_limit,
-        scoring=scoring,
-    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -21,6 +21,8 @@ from rtformer_ros.training.annotations.annotated_image import (
 )
 
 _SHAPES = ('polygon', 'rectangle', 'circle')
+# Its name, its kind and its points, [N, 2] in pixels.
+_Shape: TypeAlias = tuple[str, str, 'np.ndarray[Any, np.dtype[np.float64]]']
 
 
 def read_labelme(source: Path, images: Path | None = None) -> Annotations:
@@ -37,24 +39,7 @@ def read_labelme(source: Path, images: Path | None = None) -> Annotations:
     names: set[str] = set()
     found = []
     for path in files:
-        data = read_json(path)
-        try:
-            areas = [
-                (str(shape['label']), str(shape.get('shape_type', 'polygon')), shape['points'])
-                for shape in data['shapes']
-            ]
-            # Written on another system, it may hold that one's separators.
-            picture = str(data['imagePath']).replace('\\', '/')
-            points = [_points(points, path) for _, _, points in areas]
-        except (KeyError, TypeError) as error:
-            raise ConfigError(
-                f'{path} is no Labelme file: expected imagePath and shapes with label and points '
-                f'({type(error).__name__}: {error})'
-            ) from error
-        shapes = [
-            (name, kind, xy) for (name, kind, _), xy in zip(areas, points, strict=True)
-            if kind in _SHAPES
-        ]  # fmt: skip
+        picture, shapes = _read_file(path)
         names.update(name for name, _, _ in shapes)
         folder = images or path.parent
         found.append(
@@ -65,6 +50,25 @@ def read_labelme(source: Path, images: Path | None = None) -> Annotations:
             )
         )
     return Annotations(tuple(sorted(names)), tuple(sorted(found, key=lambda each: each.path)))
+
+
+def _read_file(path: Path) -> tuple[str, list[_Shape]]:
+    """Return the picture that a file is for, and its areas; raises ConfigError."""
+    data = read_json(path)
+    try:
+        areas = [
+            (str(shape['label']), str(shape.get('shape_type', 'polygon')), shape['points'])
+            for shape in data['shapes']
+        ]
+        # Written on another system, it may hold that one's separators.
+        picture = str(data['imagePath']).replace('\\', '/')
+        shapes = [(name, kind, _points(points, path)) for name, kind, points in areas]
+    except (KeyError, TypeError) as error:
+        raise ConfigError(
+            f'{path} is no Labelme file: expected imagePath and shapes with label and points '
+            f'({type(error).__name__}: {error})'
+        ) from error
+    return picture, [shape for shape in shapes if shape[1] in _SHAPES]
 
 
 def _points(points: Any, path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -78,7 +82,7 @@ def _points(points: Any, path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 def _areas(
-    shapes: Sequence[tuple[str, str, np.ndarray[Any, np.dtype[np.float64]]]],
+    shapes: Sequence[_Shape],
     size: tuple[int, int],
 ) -> Iterator[tuple[str, MaskHw]]:
     for name, kind, xy in shapes:

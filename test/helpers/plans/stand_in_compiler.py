@@ -61,14 +61,24 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     if script.get('deaf'):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    settings, most = '', 0
+    compiler = StandInCompiler(script)
+    return serve(CompileSteps(compiler.build_plan, compiler.run_plan, partial(run_frames, script)))
 
-    def build_plan(onnx_path, precision, options, watch, timing_cache=b'', shapes=None):
-        nonlocal settings, most
-        settings, most = f'{precision}@{options.optimization_level}', options.max_batch
+
+class StandInCompiler:
+    """Builds and runs plans as the script says; `settings` and `most` are of the plan built."""
+
+    def __init__(self, script):
+        self.script = script
+        self.settings, self.most = '', 0
+
+    def build_plan(self, onnx_path, precision, options, watch, timing_cache=b'', shapes=None):
+        script = self.script
+        self.settings = f'{precision}@{options.optimization_level}'
+        self.most = options.max_batch
         with Path(script['log']).open('a') as log:
             gpus = os.environ.get('CUDA_VISIBLE_DEVICES', 'all')
-            log.write(f'{os.getpid()} {settings} {len(timing_cache)} {onnx_path} {gpus}\n')
+            log.write(f'{os.getpid()} {self.settings} {len(timing_cache)} {onnx_path} {gpus}\n')
         watch.report(BuildProgress('half way', 50.0, 0.0))
         if 'says' in script:
             text = (script['says'] + '\n').encode() * script.get('times', 1)
@@ -76,33 +86,31 @@ def main() -> int:
             os.write(2, text)
         while 'wait_for' in script and not Path(script['wait_for']).exists():
             time.sleep(0.05)
-        if settings in script.get('dies', {}):
-            os.kill(os.getpid(), getattr(signal, script['dies'][settings]))
+        if self.settings in script.get('dies', {}):
+            os.kill(os.getpid(), getattr(signal, script['dies'][self.settings]))
         raise_what_is_scripted(script, onnx_path)
         return Built(HEADER + onnx_path.read_bytes(), timing_cache + TIMINGS)
 
-    def run_plan(plan, graph, images_nhwc, num_classes):
+    def run_plan(self, plan, graph, images_nhwc, num_classes):
         assert plan.startswith(HEADER)
-        if 'cannot_run' in script:
-            raise errors.EngineError(script['cannot_run'])
+        if 'cannot_run' in self.script:
+            raise errors.EngineError(self.script['cannot_run'])
         with tempfile.TemporaryDirectory() as folder:
             onnx_path = Path(folder) / 'plan.onnx'
             onnx_path.write_bytes(plan[len(HEADER) :])
             if not graph.is_self_described:
-                shutil.copyfile(script['sidecar'], onnx_path.with_suffix('.yaml'))
+                shutil.copyfile(self.script['sidecar'], onnx_path.with_suffix('.yaml'))
             engine = OnnxRuntimeEngine.open(
                 EngineRequest(onnx_path, 'onnxruntime', device='cpu', threads=1)
             )
         class_map_nhw = engine.infer(images_nhwc).class_map_nhw
         engine.close()
-        wrong = script.get('wrong', [])
-        class_map_nhw += np.uint8(settings in wrong or '*' in wrong)
+        wrong = self.script.get('wrong', [])
+        class_map_nhw += np.uint8(self.settings in wrong or '*' in wrong)
         # As many as fit go together, and what is left over alone.
-        class_map_nhw[:most] += np.uint8('together' in wrong)
-        class_map_nhw[most:] += np.uint8('alone' in wrong)
+        class_map_nhw[: self.most] += np.uint8('together' in wrong)
+        class_map_nhw[self.most :] += np.uint8('alone' in wrong)
         return class_map_nhw
-
-    return serve(CompileSteps(build_plan, run_plan, partial(run_frames, script)))
 
 
 def raise_what_is_scripted(script, onnx_path):

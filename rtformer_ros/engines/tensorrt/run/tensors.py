@@ -13,7 +13,7 @@ from rtformer_ros.engines.tensorrt.run.buffers import TensorForm
 from rtformer_ros.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
-    from rtformer_ros.model_metadata import ModelMetadata
+    from rtformer_ros.model_metadata import InputFormat, ModelMetadata
 
 # By the names of TensorRT's enumeration: its numbers differ between versions, and its own
 # translation to numpy fails in old versions with newer numpys.
@@ -64,40 +64,21 @@ def read_tensors(
     Raises ModelError for a plan that does not take one batch of images of that form or lacks the
     output that is named, ConfigError for a size that it does not take.
     """
-    names = [plan.get_tensor_name(i) for i in range(plan.num_io_tensors)]
-    inputs = [n for n in names if plan.get_tensor_mode(n) == trt.TensorIOMode.INPUT]
-    outputs = [n for n in names if n not in inputs]
-    if set(_OUR_OUTPUTS) == set(outputs):
-        outputs = list(_OUR_OUTPUTS)
-    shape = tuple(plan.get_tensor_shape(inputs[0])) if inputs else ()
-    if len(inputs) != 1 or len(shape) != 4 or not outputs:
-        raise ModelError(
-            f'the plan has the inputs {inputs or "none"} and the outputs {outputs or "none"}; '
-            'expected one batch of images with four dimensions, and an output'
-        )
-    first = wanted_outputs(outputs, metadata)[0]
-    outputs.sort(key=lambda name: name != first)
-    dtype = numpy_dtype(plan, inputs[0])
+    image, outputs = _names(trt, plan, metadata)
+    shape, dtype = tuple(plan.get_tensor_shape(image)), numpy_dtype(plan, image)
     form = metadata.input
-    is_nhwc = form.has_channels_last
-    channels = shape[3 if is_nhwc else 1]
-    if channels not in (-1, form.channels) or (dtype == np.uint8) != form.takes_bytes:
-        raise ModelError(
-            f'the plan takes {dtype} {list(shape)} (-1: any size), but is described as '
-            f'{form.layout} with {form.channels} channel(s), {form.channel_order}; mend layout or '
-            'channel_order in its description'
-        )
-    limits = _limits(plan, inputs[0], shape)
+    _check_form(form, shape, dtype)
+    limits = _limits(plan, image, shape)
     lowest, usual, highest = limits[0]
-    rows = slice(1, 3) if is_nhwc else slice(2, 4)
+    rows = slice(1, 3) if form.has_channels_last else slice(2, 4)
     described = metadata.height, metadata.width
     height, width = _size(lowest[rows], usual[rows], highest[rows], network_size, described)
     return PlanTensors(
-        TensorForm(inputs[0], (1, *form.image_shape((height, width))), dtype),
+        TensorForm(image, (1, *form.image_shape((height, width))), dtype),
         height,
         width,
         _profiles(limits),
-        tuple(outputs),
+        outputs,
         tuple(numpy_dtype(plan, name) for name in outputs),
     )
 
@@ -111,6 +92,32 @@ def numpy_dtype(plan: Any, name: str) -> np.dtype[Any]:
             'with FP16 or FP32 inputs and outputs'
         )
     return _DTYPES[kind]
+
+
+def _names(trt: Any, plan: Any, metadata: ModelMetadata) -> tuple[str, tuple[str, ...]]:
+    """Return the name of the input and those of the outputs, first what is decoded first."""
+    names = [plan.get_tensor_name(i) for i in range(plan.num_io_tensors)]
+    inputs = [n for n in names if plan.get_tensor_mode(n) == trt.TensorIOMode.INPUT]
+    outputs = [n for n in names if n not in inputs]
+    if set(_OUR_OUTPUTS) == set(outputs):
+        outputs = list(_OUR_OUTPUTS)
+    if len(inputs) != 1 or len(plan.get_tensor_shape(inputs[0])) != 4 or not outputs:
+        raise ModelError(
+            f'the plan has the inputs {inputs or "none"} and the outputs {outputs or "none"}; '
+            'expected one batch of images with four dimensions, and an output'
+        )
+    first = wanted_outputs(outputs, metadata)[0]
+    return inputs[0], tuple(sorted(outputs, key=lambda name: name != first))
+
+
+def _check_form(form: InputFormat, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    channels = shape[3 if form.has_channels_last else 1]
+    if channels not in (-1, form.channels) or (dtype == np.uint8) != form.takes_bytes:
+        raise ModelError(
+            f'the plan takes {dtype} {list(shape)} (-1: any size), but is described as '
+            f'{form.layout} with {form.channels} channel(s), {form.channel_order}; mend layout or '
+            'channel_order in its description'
+        )
 
 
 def _limits(plan: Any, name: str, shape: tuple[int, ...]) -> list[list[tuple[int, ...]]]:

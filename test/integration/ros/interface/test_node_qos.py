@@ -3,6 +3,7 @@
 """Topics come and go and change their QoS while the node runs."""
 
 import pytest
+from rclpy.qos import ReliabilityPolicy
 from ros_peer import NODE
 from rtformer_ros.ros.interface.parameters import publish_parameter
 from rtformer_ros.ros.interface.topics import output_topics, tunable_topics
@@ -25,8 +26,6 @@ def test_topics_are_offered_and_withdrawn(peer, camera, start_node):
 
 @pytest.mark.parametrize('topic', tunable_topics())
 def test_output_qos_changes(topic, peer, shared_node):
-    from rclpy.qos import ReliabilityPolicy
-
     del shared_node
     full_name = f'{NODE}/{topic}'
 
@@ -42,8 +41,6 @@ def test_output_qos_changes(topic, peer, shared_node):
 
 @pytest.mark.parametrize('topic', ['image', 'camera_info'])
 def test_input_qos_changes(topic, peer, camera, start_node):
-    from rclpy.qos import ReliabilityPolicy
-
     del camera
     start_node()
     # An idle node does not ask for images.

@@ -26,22 +26,7 @@ def pose_parameters(extrinsics: Extrinsics) -> dict[str, float]:
     }
 
 
-def test_costmap_and_scan_show_the_boxes(peer, connect, depth_camera, start_node, large_model):
-    parameters = {
-        **pose_parameters(SCENE.extrinsics),
-        'base_frame': 'floor',
-        'costmap.size_m': 32.0,
-        'costmap.resolution_m': 0.25,
-        'scan.angle_min_deg': -20.0,
-        'scan.angle_max_deg': 20.0,
-    }
-    start_node(model=large_model, **parameters)
-    grids = connect('costmap', OccupancyGrid)
-    scans = connect('scan', LaserScan)
-    depth_camera.see(SCENE.lens)
-    number = depth_camera.publish(picture_of(SCENE))
-
-    scan = peer.last(scans, 'a scan')
+def assert_scan_ends_at_the_boxes(scan: LaserScan, number: int) -> None:
     assert (scan.header.frame_id, scan.header.stamp.sec) == ('floor', 1000 + number)
     bearings = scan.angle_min + np.arange(len(scan.ranges)) * scan.angle_increment
     np.testing.assert_allclose(np.degrees(bearings), np.arange(-20, 20.1, 0.5), atol=1e-4)
@@ -53,7 +38,8 @@ def test_costmap_and_scan_show_the_boxes(peer, connect, depth_camera, start_node
     assert (ranges_m[is_boundary] <= high_m[is_boundary] + 0.25).all()
     assert is_boundary.sum() > 40
 
-    grid = peer.last(grids, 'a costmap')
+
+def assert_costmap_shows_the_boxes(grid: OccupancyGrid, number: int) -> None:
     assert (grid.header.frame_id, grid.header.stamp.sec) == ('floor', 1000 + number)
     assert (grid.info.width, grid.info.height, grid.info.resolution) == (128, 128, 0.25)
     origin = grid.info.origin
@@ -70,13 +56,33 @@ def test_costmap_and_scan_show_the_boxes(peer, connect, depth_camera, start_node
     assert free.sum() > 300
     assert (costs[free] == 0).all()
     assert (costs[is_near & ~in_image.any(axis=-1)] == -1).all()
+    # The nearest box's front is at x = 4 m, from y = -1 to 0.5 m.
+    assert (costs[(centres > -0.9) & (centres < 0.4)][:, int(20.0 / 0.25)] == 100).all()
+
+
+def test_costmap_and_scan_show_the_boxes(peer, connect, depth_camera, start_node, large_model):
+    parameters = {
+        **pose_parameters(SCENE.extrinsics),
+        'base_frame': 'floor',
+        'costmap.size_m': 32.0,
+        'costmap.resolution_m': 0.25,
+        'scan.angle_min_deg': -20.0,
+        'scan.angle_max_deg': 20.0,
+    }
+    start_node(model=large_model, **parameters)
+    grids = connect('costmap', OccupancyGrid)
+    scans = connect('scan', LaserScan)
+    depth_camera.see(SCENE.lens)
+    number = depth_camera.publish(picture_of(SCENE))
+
+    assert_scan_ends_at_the_boxes(peer.last(scans, 'a scan'), number)
+    grid = peer.last(grids, 'a costmap')
+    assert_costmap_shows_the_boxes(grid, number)
     # As Nav2's static layer subscribes to maps.
     late = []
     latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     peer.node.create_subscription(OccupancyGrid, f'{NODE}/costmap', late.append, latched)
     assert peer.last(late, 'the costmap of before').data == grid.data
-    # The nearest box's front is at x = 4 m, from y = -1 to 0.5 m.
-    assert (costs[(centres > -0.9) & (centres < 0.4)][:, int(20.0 / 0.25)] == 100).all()
 
 
 def test_each_camera_has_its_own(peer, camera, depth_camera, start_node):
