@@ -27,6 +27,7 @@ from rtformer_ros.ros.node.diagnostics import Diagnostics, NodeStatus
 from rtformer_ros.ros.node.frame_worker import FrameWorker
 from rtformer_ros.ros.node.managed_node import ManagedNode
 from rtformer_ros.ros.node.services import Services
+from rtformer_ros.ros.process.callback_group import LastingCallbackGroup
 from rtformer_ros.ros.process.log_bridge import bridge_logs, end_bridge
 from rtformer_ros.stream.latest_queue import LatestQueue
 
@@ -63,7 +64,7 @@ class SegmentationNode(ManagedNode):
             self.get_logger(), self._build_done.trigger, self._settings.model
         )
         self._current = self._models.current
-        self._camera_group = MutuallyExclusiveCallbackGroup()
+        self._camera_group = LastingCallbackGroup()
         self._cameras = Cameras(
             self, self._camera_group, self._settings.cameras, self._settings.camera
         )
