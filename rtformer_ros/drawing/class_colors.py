@@ -44,7 +44,8 @@ def hidden_pixels(
     Unlabelled pixels are always hidden. Returns None when nothing is hidden.
     """
     if shown_ids is None:
-        hidden = cv2.compare(class_map_hw, UNLABELED_ID, cv2.CMP_EQ)  # type: ignore[call-overload]
+        # To compare with a number OpenCV refuses a single pixel, which could be one, too.
+        hidden = cv2.inRange(class_map_hw, UNLABELED_ID, UNLABELED_ID)  # type: ignore[call-overload]
     else:
         table = np.where(shown_ids, 0, 255).astype(np.uint8)
         table[UNLABELED_ID] = 255

@@ -70,6 +70,8 @@ def test_hidden_pixels_without_a_filter_are_the_unlabelled_ones():
     class_map = np.array([[0, 254, 255]], np.uint8)
     assert hidden_pixels(class_map).tolist() == [[0, 0, 255]]
     assert hidden_pixels(class_map[:, :2]) is None
+    assert hidden_pixels(class_map[:, 2:]).tolist() == [[255]]
+    assert hidden_pixels(class_map[:, :1]) is None
 
 
 def test_hidden_pixels_with_a_filter():
