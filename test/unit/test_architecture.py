@@ -36,6 +36,7 @@ SMALL_BUT_APART = {
     'ros.interface.region_parameters': 'rows of a table',
     'ros.output.coverage': 'a converter, one row of a table',
     'ros.output.scan': 'a converter, one row of a table',
+    'ros.process.callback_group': 'fits any node',
     'ros.process.log_bridge': 'fits any node',
     'ros.programs.segmentation_node': 'an executable',
     'ros.web.__main__': 'an executable',
