@@ -34,11 +34,12 @@ from collections.abc import Iterable
 from pathlib import Path
 import sys
 
+NUMPY_2_PYTHON = (3, 13)
+"""The first Python for which there is no numpy 1."""
+
 _QUOTED_CHARACTERS = 80
 _LISTED_CHARACTERS = 400
 _PATH_CHARACTERS = 255
-# The first Python for which there is no numpy 1.
-_NUMPY_2 = (3, 13)
 # Where a module comes in a project of another name.
 _PROJECTS = {'cv2': 'opencv-python-headless', 'yaml': 'PyYAML'}
 
@@ -102,7 +103,7 @@ def pip_install(*modules: str) -> str:
     there is none for them to be built for.
     """
     names = [_PROJECTS.get(module, module) for module in modules]
-    numpy = ["'numpy<2'"] if sys.version_info < _NUMPY_2 else []
+    numpy = ["'numpy<2'"] if sys.version_info < NUMPY_2_PYTHON else []
     return (
         f'python3 -m pip install {" ".join([*numpy, *names])} (on Ubuntu 24.04 in a venv with '
         '--system-site-packages)'

@@ -24,10 +24,15 @@ from rtformer_ros.files.yaml_file import read_yaml
 DEFAULT_MODEL = 'models/rtformer_slim_camvid_360x480.onnx'
 """What runs when nobody names a model, relative to the package's share folder."""
 
+WEIGHTS_SUFFIXES = ('.safetensors', '.pdparams')
+"""Names of files with the weights of a network that segments end in one of these."""
+
+PLAN_SUFFIXES = ('.engine', '.plan')
+"""Names of files with a plan of TensorRT end in one of these."""
+
 _PACKAGE = 'rtformer_ros'
-_WEIGHTS_SUFFIXES = ('.safetensors', '.pdparams')
 # Best first: what a name without one of these means.
-_MODEL_SUFFIXES = ('.onnx', *_WEIGHTS_SUFFIXES, '.engine', '.plan')
+_MODEL_SUFFIXES = ('.onnx', *WEIGHTS_SUFFIXES, *PLAN_SUFFIXES)
 # No other variable: an error message would show its value to whoever may set a parameter.
 _HOME = re.compile(r'\$(HOME\b|\{HOME\})')
 
@@ -133,8 +138,8 @@ def find_weights(text: str) -> Path:
     Raises ModelError, naming where was looked, or the command that fetches known weights.
     """
     wanted = text.strip()
-    packaged = _candidates(wanted, 'models', _WEIGHTS_SUFFIXES, (), 'weights')
-    for path in (*packaged, *_fetched(wanted, _WEIGHTS_SUFFIXES)):
+    packaged = _candidates(wanted, 'models', WEIGHTS_SUFFIXES, (), 'weights')
+    for path in (*packaged, *_fetched(wanted, WEIGHTS_SUFFIXES)):
         if _is_file(path):
             return path
     known = _known(wanted)

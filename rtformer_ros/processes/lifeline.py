@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 import multiprocessing
 import os
+from pathlib import Path
 import runpy
 import signal
 import subprocess
@@ -45,6 +46,11 @@ def start_on_lifeline(
         env=dict(environment),
         start_new_session=True,
     )
+
+
+def module_folders() -> str:
+    """Return a PYTHONPATH by which a child finds the modules that this process finds."""
+    return os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path)
 
 
 def end_with_standard_input(end: Callable[[], None]) -> None:

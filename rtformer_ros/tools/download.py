@@ -15,9 +15,8 @@ import sys
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.http.download import download, Patience
+from rtformer_ros.processes.executables import INTERRUPTED
 from rtformer_ros.tools.command_line import run_tool
-
-_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run_tool('download', lambda: _run(options))
     except KeyboardInterrupt:
         print('download: interrupted; run it again to go on', file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

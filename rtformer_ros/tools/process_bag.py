@@ -20,6 +20,7 @@ from rtformer_ros.bags.job import BagJob, OUTPUTS, Task
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.imaging.roi import Roi
+from rtformer_ros.processes.executables import INTERRUPTED
 from rtformer_ros.tools.command_line import parse_size, run_tool
 
 _logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run_tool('process_bag', lambda: _run(_jobs(options), options.workers, options.ray))
     except KeyboardInterrupt:
         print('process_bag: stopped; the same command goes on from here', file=sys.stderr)
-        return 130
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

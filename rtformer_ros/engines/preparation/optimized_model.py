@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 import time
 
 from rtformer_ros.errors import EngineBuildCancelled, ModelError
-from rtformer_ros.processes.lifeline import end_with_standard_input
+from rtformer_ros.processes.lifeline import end_with_standard_input, module_folders
 from rtformer_ros.processes.priority import step_back
 
 _logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def _run(model: Path, output: Path, report: Path, is_cancelled: Callable[[], boo
             stdout=log,
             stderr=subprocess.STDOUT,
             # It finds the modules that this process finds, none that lie where we were started.
-            env={**os.environ, 'PYTHONPATH': _module_folders()},
+            env={**os.environ, 'PYTHONPATH': module_folders()},
             cwd='/',
             start_new_session=True,
         ) as process,
@@ -79,10 +79,6 @@ def _run(model: Path, output: Path, report: Path, is_cancelled: Callable[[], boo
         finally:
             process.kill()
     return code
-
-
-def _module_folders() -> str:
-    return os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path)
 
 
 def _reason(code: int, report: Path) -> str:

@@ -16,7 +16,7 @@ from rtformer_ros.engines.model_outputs import check_outputs
 from rtformer_ros.engines.reduced_precision.int8_file import int8_file, TENSORRT_ENDING
 from rtformer_ros.engines.tensorrt.build import find_or_build
 from rtformer_ros.engines.tensorrt.frames.frame_runner import FrameRunner
-from rtformer_ros.engines.tensorrt.plans.file import open_plan_file, PLAN_SUFFIXES
+from rtformer_ros.engines.tensorrt.plans.file import open_plan_file
 from rtformer_ros.engines.tensorrt.run.loaded_plan import PlanRefused
 from rtformer_ros.engines.tensorrt.run.runner import PlanRunner
 from rtformer_ros.errors import (
@@ -30,6 +30,7 @@ from rtformer_ros.errors import (
     ModelError,
     RtformerError,
 )
+from rtformer_ros.files.packaged_files import PLAN_SUFFIXES
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from rtformer_ros.errors import CheckpointError, quoted
 
-_MOST_DIMENSIONS = 32
+MOST_DIMENSIONS = 32
+"""Of an array that is read."""
+
 _DTYPE_CODES = frozenset({'f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2', 'u4', 'u8', 'b1'})
 _BYTE_ORDERS = frozenset({'<', '>', '|', '='})
 
@@ -33,7 +35,7 @@ class PickledArray:
         if not (isinstance(dtype, PickledDtype) and isinstance(content, bytes | memoryview)):
             raise ValueError('an array has no dtype or no bytes')
         is_shape = isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape)
-        if not is_shape or len(shape) > _MOST_DIMENSIONS:
+        if not is_shape or len(shape) > MOST_DIMENSIONS:
             raise ValueError('an array has no shape')
         flat: npt.NDArray[Any] = np.frombuffer(content, dtype.numpy())
         self.array = flat.reshape(shape, order='F' if is_fortran is True else 'C')

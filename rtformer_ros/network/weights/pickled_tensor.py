@@ -10,9 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rtformer_ros.network.weights.pickled_array import shown
-
-_MOST_DIMENSIONS = 32
+from rtformer_ros.network.weights.pickled_array import MOST_DIMENSIONS, shown
 
 STORAGE_DTYPES = {
     'DoubleStorage': np.dtype('<f8'),
@@ -61,7 +59,7 @@ class PickledTensor:
         for numbers in (shape, strides):
             if not isinstance(numbers, tuple) or not all(map(_is_count, numbers)):
                 raise ValueError(f'a tensor has no shape or strides ({shown(numbers)})')
-        if len(shape) != len(strides) or len(shape) > _MOST_DIMENSIONS:
+        if len(shape) != len(strides) or len(shape) > MOST_DIMENSIONS:
             raise ValueError('the shape and the strides of a tensor do not fit')
         last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
         if 0 not in shape and last >= storage.count:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rtformer_ros.ros.interface.settings import TopicQos
 
 __all__ = [
+    'RELIABILITY',
     'IncompatibleQos',
     'PublisherEventCallbacks',
     'SubscriptionEventCallbacks',
@@ -38,10 +39,12 @@ __all__ = [
     'unmet_policies',
 ]
 
-_RELIABILITY = {
+RELIABILITY = {
     'reliable': ReliabilityPolicy.RELIABLE,
     'best_effort': ReliabilityPolicy.BEST_EFFORT,
 }
+"""Policies by the names that parameters have for them."""
+
 _POLICIES = {
     'history': HistoryPolicy,
     'depth': int,
@@ -58,7 +61,7 @@ def output_profile(
 
     is_latched: late subscribers get the last messages, and those that ask for that get any at all.
     """
-    reliability = _RELIABILITY.get(policy.reliability, ReliabilityPolicy.RELIABLE)
+    reliability = RELIABILITY.get(policy.reliability, ReliabilityPolicy.RELIABLE)
     durability = DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE
     return _profile(reliability, policy.depth, node, topic, 'publisher', durability)
 
@@ -73,7 +76,7 @@ def input_profile(policy: TopicQos, node: Node, topic: str) -> QoSProfile:
     Deadline, liveliness and lifespan are never asked for, so any offer meets them.
     """
     offered = [info.qos_profile for info in node.get_publishers_info_by_topic(topic)]
-    reliability = _RELIABILITY.get(policy.reliability)
+    reliability = RELIABILITY.get(policy.reliability)
     if reliability is None:
         all_reliable = bool(offered) and all(
             each.reliability == ReliabilityPolicy.RELIABLE for each in offered

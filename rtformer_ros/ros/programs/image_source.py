@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 import cv2
 from rclpy.duration import Duration
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile
 from rtformer_ros.imaging.resize import scale_image
 from rtformer_ros.media.frames import WHOLE
 from rtformer_ros.media.open_source import open_source
 from rtformer_ros.ros.input.camera_info import scaled_camera_info
 from rtformer_ros.ros.input.image_messages import image_array, new_image
+from rtformer_ros.ros.interface.qos import RELIABILITY
 from rtformer_ros.ros.process.run_node import run_node
 from rtformer_ros.ros.programs.image_source_settings import read_settings
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from rtformer_ros.media.calibration import Calibration
     from rtformer_ros.media.frames import Region, SourceFrame
 
-_RELIABILITY = {
-    'reliable': ReliabilityPolicy.RELIABLE,
-    'best_effort': ReliabilityPolicy.BEST_EFFORT,
-}
 _QUEUE_DEPTH = 5
 _POLL_S = 0.05
 # After subscribers were found: they have to find this publisher too, and those that follow its
@@ -59,7 +56,7 @@ class ImageSource(Node):
             settings.source, settings.topic, is_still=settings.still, pans=settings.pan
         )
         self._rate_hz = settings.rate_hz or self._source.rate_hz
-        qos = QoSProfile(depth=_QUEUE_DEPTH, reliability=_RELIABILITY[settings.reliability])
+        qos = QoSProfile(depth=_QUEUE_DEPTH, reliability=RELIABILITY[settings.reliability])
         self._image_publisher = self.create_publisher(Image, 'image', qos)
         self._camera_info_publisher = self.create_publisher(CameraInfo, 'camera_info', qos)
         self._message = new_image(1, 1, settings.encoding)

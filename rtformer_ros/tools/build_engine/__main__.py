@@ -27,6 +27,7 @@ from rtformer_ros.errors import (
 )
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.files.packaged_files import find_model
+from rtformer_ros.processes.executables import INTERRUPTED
 from rtformer_ros.tools.build_engine import cpu_gain
 from rtformer_ros.tools.build_engine.options import (
     BuildEngineOptions,
@@ -43,7 +44,6 @@ from rtformer_ros.tools.build_engine.precision_change import (
 Prepare = Callable[[EngineRequest, bool], PreparedPlan]
 """From a request, and whether to build in any case, to its plan."""
 
-_INTERRUPTED = 130
 _FORM_NAMES = {'fp16': 'FP16', 'int8': 'INT8', 'int8_cpu': 'INT8 for CPUs'}
 _BAR = '{desc}: {percentage:3.0f}%|{bar:20}| {elapsed}'
 
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None, prepare: Prepare | None = None)
         return 1
     except KeyboardInterrupt:
         print('build_engine: called off; no plan was kept', file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     return 0
 
 

@@ -12,6 +12,7 @@ from typing import get_args, Literal, TYPE_CHECKING
 
 from rtformer_ros.engines import BuildOptions
 from rtformer_ros.errors import ConfigError
+from rtformer_ros.files.packaged_files import PLAN_SUFFIXES
 from rtformer_ros.imaging.frame_encodings import FRAME_ENCODINGS
 from rtformer_ros.tools.command_line import parse_size
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 Int8Target = Literal['tensorrt', 'tensorrt8', 'cpu']
 PlanPrecision = Literal['auto', 'fp16', 'fp32', 'int8']
-
-_PLAN_SUFFIXES = ('.engine', '.plan')
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def _check(parsed: argparse.Namespace) -> None:
             '--frames makes a second plan, which lies in the cache alone; leave --output and '
             '--onnx-only out'
         )
-    suffixes = ('.onnx',) if parsed.onnx_only else _PLAN_SUFFIXES
+    suffixes = ('.onnx',) if parsed.onnx_only else PLAN_SUFFIXES
     if parsed.output and parsed.output.suffix not in suffixes:
         expected = ' or '.join(suffixes)
         raise ConfigError(f'--output is {parsed.output}; expected a name that ends in {expected}')

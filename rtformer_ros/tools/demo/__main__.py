@@ -15,6 +15,7 @@ from typing import Any
 
 from rtformer_ros.errors import ConfigError, EngineError, RtformerError
 from rtformer_ros.media.open_source import losses_of
+from rtformer_ros.processes.executables import INTERRUPTED
 from rtformer_ros.tools.demo.model import ModelFacts, read_model_facts
 from rtformer_ros.tools.demo.options import DemoOptions, parse_options, PITCH, RESULTS
 from rtformer_ros.tools.demo.report import demo_table
@@ -27,7 +28,6 @@ _MODULES = 'rtformer_ros.ros.programs'
 _START_TIMEOUT_S = 20.0
 _END_TIMEOUT_S = 10.0
 _POLL_S = 0.1
-_INTERRUPTED = 130
 _GROUND_REACH_M = 20.0
 
 
@@ -162,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print('interrupted', file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     print(demo_table(summary))
     if facts.is_untrained:
         print(f'{facts.path.name} is untrained: its weights are random, its classes mean nothing.')

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.atomic_file import write_atomically
-from rtformer_ros.files.packaged_files import find_labels, find_model
+from rtformer_ros.files.packaged_files import find_labels, find_model, WEIGHTS_SUFFIXES
 from rtformer_ros.files.sha256 import sha256_of
 from rtformer_ros.labels.label_set import LabelSet, load_labels
 from rtformer_ros.tools.class_shares import read_class_shares
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from rtformer_ros.evaluation.report import Protocol
     from rtformer_ros.evaluation.scores import Evaluation, Predict
     from rtformer_ros.training.datasets.dataset import Dataset
-
-_WEIGHTS_SUFFIXES = ('.safetensors', '.pdparams')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -131,10 +129,10 @@ def _averaging(options: EvaluateOptions, dataset: Dataset) -> Iterator[tuple[Pre
     import torch
 
     path = find_model(options.model)
-    if path.suffix not in _WEIGHTS_SUFFIXES:
+    if path.suffix not in WEIGHTS_SUFFIXES:
         raise ConfigError(
             f'--flip, --scales and --prior-tau change or average logits, which {path.name} does '
-            f'not give; expected weights: {" or ".join(_WEIGHTS_SUFFIXES)}'
+            f'not give; expected weights: {" or ".join(WEIGHTS_SUFFIXES)}'
         )
     request = EngineRequest(path, 'torch', device=options.device, threads=options.threads)
     torch.set_num_threads(request.thread_count)
@@ -170,7 +168,7 @@ def _default_size(path: Path, dataset: Dataset) -> tuple[int, int] | None:
     """Return the size of the first image for weights, which take any size."""
     from rtformer_ros.training.data.sample_store import decode_sample
 
-    if path.suffix not in _WEIGHTS_SUFFIXES:
+    if path.suffix not in WEIGHTS_SUFFIXES:
         return None
     height, width, _ = decode_sample(dataset, dataset.samples[0])[0].shape
     return height, width

@@ -19,15 +19,13 @@ from rtformer_ros.engines.tensorrt.bindings import load_tensorrt, version_text
 from rtformer_ros.engines.tensorrt.memory import read_memory
 from rtformer_ros.engines.tensorrt.plans.cache_folder import default_cache_folder
 from rtformer_ros.engines.tensorrt.run.open_cuda import open_cuda
-from rtformer_ros.errors import EngineError, pip_install
+from rtformer_ros.errors import EngineError, NUMPY_2_PYTHON, pip_install
 from rtformer_ros.tools.verify_gpu.conditions import gpu_clock_folder, output_of
 
 _INSTALL = pip_install('onnx', 'onnxruntime', 'tqdm')
 # Where JetPack and Debian put the bindings, which are made for the Python in the path.
 _SYSTEM_BINDINGS = '/usr/lib/python3.*/dist-packages/tensorrt'
 _LEAST_DISK_MIB = 1024
-# The first Python for which there is no numpy 1.
-_NUMPY_2 = (3, 13)
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ def _cuda() -> InstalledItem:
 
 def _numpy() -> InstalledItem:
     item = _module('numpy')
-    if item.found.startswith('1.') or item.fix or sys.version_info >= _NUMPY_2:
+    if item.found.startswith('1.') or item.fix or sys.version_info >= NUMPY_2_PYTHON:
         return item
     fix = f'the messages of Humble and Jazzy are built for numpy 1; {_INSTALL}'
     return InstalledItem('numpy', item.found, fix)

@@ -50,7 +50,7 @@ def orin(tmp_path, monkeypatch):
         'import_module': lambda name: SimpleNamespace(__version__=modules[name]),
         'read_memory': lambda: Memory(7619, 4595, 8191),
         'gpu_clock_folder': lambda: clocks,
-        '_NUMPY_2': (9, 0),
+        'NUMPY_2_PYTHON': (9, 0),
         '_SYSTEM_BINDINGS': f'{tmp_path}/lib/python3.*/dist-packages/tensorrt',
     }.items():
         monkeypatch.setattr(installation, name, value)
@@ -113,7 +113,7 @@ def test_numpy_2_breaks_the_messages_of_ros(orin, monkeypatch):
     item = items()['numpy']
     assert item.is_missing
     assert "pip install 'numpy<2' onnx" in item.fix
-    monkeypatch.setattr(installation, '_NUMPY_2', sys.version_info[:2])
+    monkeypatch.setattr(installation, 'NUMPY_2_PYTHON', sys.version_info[:2])
     assert not items()['numpy'].fix
 
 

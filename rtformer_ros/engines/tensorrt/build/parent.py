@@ -30,6 +30,7 @@ from rtformer_ros.errors import (
     RtformerError,
 )
 from rtformer_ros.files.sha256 import sha256_of_bytes
+from rtformer_ros.processes.lifeline import module_folders
 
 
 @contextmanager
@@ -131,7 +132,7 @@ def _start(
             bufsize=0,
             # It finds the modules that this process finds, and none that lie where we were
             # started.
-            env={**(environment or os.environ), 'PYTHONPATH': _module_folders()},
+            env={**(environment or os.environ), 'PYTHONPATH': module_folders()},
             cwd='/',
             pass_fds=(job.plan_fd, job.timing_fd),
             # Ctrl-C is for this process, which then ends the other.
@@ -139,10 +140,6 @@ def _start(
         )
     except OSError as error:
         raise EngineError(f'the compiler {command[0]} cannot be started: {error}') from error
-
-
-def _module_folders() -> str:
-    return os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path)
 
 
 class _Conversation:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from rtformer_ros.engines.tensorrt.plans.key import Target
     from rtformer_ros.engines.tensorrt.plans.record import PlanRecord
 
-PLAN_SUFFIXES = ('.engine', '.plan')
-
 
 @dataclass(frozen=True)
 class PlanFile:
