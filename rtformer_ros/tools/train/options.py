@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rtformer_ros.errors import ConfigError
 from rtformer_ros.tools.command_line import parse_size
+
+_LEAST = {'workers': 0, 'threads': 1, 'seed': 0}
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,9 @@ def parse_train_options(arguments: Sequence[str] | None) -> TrainOptions:
     parsed = vars(_parser().parse_args(arguments))
     parsed['crop'] = parse_size(parsed['crop'] or '', '--crop', '320x448')
     parsed['set'] = tuple(parsed['set'])
+    for name, least in _LEAST.items():
+        if parsed[name] is not None and parsed[name] < least:
+            raise ConfigError(f'--{name} is {parsed[name]}; expected {least} or more')
     return TrainOptions(**parsed)
 
 

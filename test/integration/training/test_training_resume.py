@@ -191,6 +191,9 @@ def test_images_that_are_trained_on_and_scored_are_counted(data: Path, tmp_path:
             ['--dataset', 'camvid', '--root', '.', '--split', 'none'],
             "there is no split file 'none'",
         ),
+        (['--workers', '-1'], '--workers is -1; expected 0 or more'),
+        (['--threads', '0'], '--threads is 0; expected 1 or more'),
+        (['--seed', '-1'], '--seed is -1; expected 0 or more'),
     ],
 )
 def test_bad_command_lines_are_answered_in_one_line(
