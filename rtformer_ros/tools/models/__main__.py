@@ -28,6 +28,7 @@ from rtformer_ros.tools.command_line import run_tool
 from rtformer_ros.tools.models.fetch import fetch, weights_path
 
 _COLUMNS = ('name', 'classes', 'mIoU %', 'MB', 'here', 'licence')
+_OURS = '*'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,6 +82,8 @@ def _print_list(models: Sequence[KnownModel]) -> None:
     for row in rows:
         print('  '.join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[-1]]))
     print('\nmIoU as published; config/models.yaml says how it was measured')
+    for protocol in dict.fromkeys(model.protocol for model in models if model.file):
+        print(f'{_OURS} not published: {protocol}')
     print(f'fetched models are kept in {models_folder()}; here: the size that the name stands for')
 
 
@@ -88,7 +91,7 @@ def _row(model: KnownModel) -> tuple[str, ...]:
     return (
         model.name,
         'backbone' if model.is_backbone else _classes(model),
-        '-' if model.mean_iou is None else f'{model.mean_iou:.2f}',
+        '-' if model.mean_iou is None else f'{model.mean_iou:.2f}{_OURS if model.file else ""}',
         f'{model.megabytes:g}',
         _presence(model),
         model.licence,
