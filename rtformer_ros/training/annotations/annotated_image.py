@@ -89,7 +89,10 @@ def picture_path(folder: Path, name: str) -> Path:
     """
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise ConfigError(f'{quoted(name)} lies outside {folder}; export the pictures beside it')
+        raise ConfigError(
+            f'{quoted(name)} lies outside {folder}; put the pictures there, or give their folder '
+            'as --images'
+        )
     if path.suffix.lower() not in IMAGE_SUFFIXES or not path.is_file():
         raise ConfigError(
             f'there is no picture {path}; export the pictures too, or give their folder as '

@@ -26,7 +26,12 @@ def read_cvat_masks(source: Path, images: Path | None = None) -> Annotations:
     images: the folder of the pictures, by default JPEGImages in the export. What is drawn in the
     colour of 'background' was not drawn. Raises ConfigError for another layout.
     """
-    colors = _colors(source / 'labelmap.txt')
+    label_map = source / 'labelmap.txt'
+    if not label_map.is_file():
+        raise ConfigError(
+            f'there is no {label_map}; expected {_LAYOUT}, as CVAT exports "Segmentation mask 1.1"'
+        )
+    colors = _colors(label_map)
     masks = sorted((source / 'SegmentationClass').glob('*.png'))
     folder = images or source / 'JPEGImages'
     pictures = {
