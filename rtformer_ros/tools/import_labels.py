@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 FORMATS = ('coco', 'labelme', 'cvat')
 _LABELS_FILE = 'labels.yaml'
+_INIT = 'rtformer_slim_camvid'
+"""Packaged weights: from fresh ones, some hundred pictures teach little."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -118,8 +120,10 @@ def _summary(output: Path, labels: LabelSet, export: FolderExport) -> list[str]:
         'score on; of the pixels are',
         *(f'  {name:{widest}} {share:7.2%}' for name, share in export.shares.items()),
         'groups (drivable, walkable, obstacle, ...) are yours to fill in, in '
-        f'{output / _LABELS_FILE}; then',
-        f'  ros2 run rtformer_ros {train} --output runs/{output.resolve().name}',
+        f'{output / _LABELS_FILE}; then train, from weights for research and non-commercial use (or '
+        'without --init)',
+        f'  ros2 run rtformer_ros {train} --output runs/{output.resolve().name} '
+        f'--init {_INIT} --epochs 100',
     ]
 
 

@@ -3,18 +3,22 @@
 """Exports of annotation programs become class maps whose pixels can be told beforehand."""
 
 import json
+import shlex
 
 import cv2
 import numpy as np
 import pytest
 from rtformer_ros.errors import ConfigError
+from rtformer_ros.files.packaged_files import find_weights
 from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.tools.import_labels import main
+from rtformer_ros.tools.train.options import parse_train_options
 from rtformer_ros.training.annotations.coco import read_coco
 from rtformer_ros.training.annotations.cvat_masks import read_cvat_masks
 from rtformer_ros.training.annotations.folder_export import labels_of_annotations, write_folders
 from rtformer_ros.training.annotations.labelme import read_labelme
 from rtformer_ros.training.datasets.open_dataset import open_dataset
+from rtformer_ros.training.recipe_file import find_recipe, load_recipe
 
 HEIGHT, WIDTH = 40, 60
 ROAD = [0, 20, 60, 20, 60, 40, 0, 40]
@@ -125,7 +129,7 @@ def test_a_run_length_as_text_is_read_too(tmp_path):
     assert np.array_equal(val, expected_map(0, 0, 255))
 
 
-def test_labelme_shapes_in_the_order_of_drawing(tmp_path):
+def test_labelme_shapes_in_the_order_of_drawing_and_what_to_type_next(tmp_path, capsys):
     road = {'label': 'road', 'shape_type': 'rectangle', 'points': [[-5, 20], [80, 50]]}
     car = {
         'label': 'car',
@@ -137,6 +141,16 @@ def test_labelme_shapes_in_the_order_of_drawing(tmp_path):
         labelme(tmp_path / 'export', name, [road, car, point])
     assert main(['labelme', str(tmp_path / 'export'), str(tmp_path / 'data')]) == 0
     assert load_labels(tmp_path / 'data' / 'labels.yaml').names == ('car', 'road')
+    typed = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    assert typed[:4] == ['ros2', 'run', 'rtformer_ros', 'train']
+    options = parse_train_options(typed[4:])
+    assert find_weights(options.init).is_file()
+    assert (options.dataset, options.root) == ('folder', tmp_path / 'data')
+    # A hundred pictures a hundred times: most of it behind the warm-up, and scored on the way.
+    recipe = load_recipe(find_recipe(options.dataset))
+    steps = options.epochs * 100 / recipe.batch_size
+    assert recipe.schedule.warmup_steps < steps / 10
+    assert recipe.validate_every < steps / 5
     train, val = (written_maps(tmp_path / 'data', split) for split in ('train', 'val'))
     assert (sorted(train), sorted(val)) == (list('abcd'), ['e'])
     for class_map in (*train.values(), *val.values()):
@@ -185,14 +199,14 @@ def test_what_cannot_be_imported_is_one_line(tmp_path, capsys):
         (['coco', 'empty'], 'no COCO file'),
         (['coco', 'absent'], 'there is no'),
         (['coco', 'odd'], 'expected images, annotations and categories'),
-        (['coco', 'outside'], 'lies outside'),
+        (['coco', 'outside'], 'give their folder as --images'),
         (['coco', 'odd_area'], 'neither polygons nor a run-length code'),
         (['coco', 'full', '--val-share', '0'], 'none is for val'),
         (['coco', 'full', '--val-share', '2'], '--val-share is 2'),
         (['coco', 'full', '--labels', 'camvid', '--background', 'nothing'], 'nothing'),
         (['labelme', 'empty'], 'no Labelme file'),
         (['labelme', 'odd'], 'expected imagePath'),
-        (['cvat', 'empty'], 'labelmap.txt'),
+        (['cvat', 'empty'], 'labelmap.txt; expected labelmap.txt, SegmentationClass/NAME.png'),
     ):
         kind, source, *more = arguments
         output = tmp_path / 'data'
