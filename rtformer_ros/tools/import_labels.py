@@ -120,8 +120,8 @@ def _summary(output: Path, labels: LabelSet, export: FolderExport) -> list[str]:
         'score on; of the pixels are',
         *(f'  {name:{widest}} {share:7.2%}' for name, share in export.shares.items()),
         'groups (drivable, walkable, obstacle, ...) are yours to fill in, in '
-        f'{output / _LABELS_FILE}; then train, from weights for research and non-commercial use (or '
-        'without --init)',
+        f'{output / _LABELS_FILE}; then train (--init: weights for research and non-commercial '
+        'use; leave it out to start from none)',
         f'  ros2 run rtformer_ros {train} --output runs/{output.resolve().name} '
         f'--init {_INIT} --epochs 100',
     ]
