@@ -61,13 +61,36 @@ def files_for_others(args: Sequence[str] | None, node: str) -> Iterator[str]:
             )
 
 
+def arguments_without_effect(args: Sequence[str] | None) -> str:
+    """
+    Return what to warn of: arguments that stand outside of --ros-args; '' where none does.
+
+    args: the command line without the program, that of the process where None.
+    """
+    given = sys.argv[1:] if args is None else args
+    outside = [argument for argument, _, is_for_ros in _arguments(given) if not is_for_ros]
+    if not outside:
+        return ''
+    return (
+        f'arguments without effect: {shown(" ".join(outside), _SHOWN_CHARACTERS)}; what a node is '
+        'told stands behind --ros-args: --ros-args -p NAME:=VALUE -r FROM:=TO'
+    )
+
+
 def _parameter_files(args: Sequence[str]) -> Iterator[Path]:
-    is_for_ros = False
-    for argument, following in zip(args, [*args[1:], ''], strict=True):
-        if argument in ('--ros-args', '--'):
-            is_for_ros = argument == '--ros-args'
-        elif is_for_ros and argument == '--params-file' and following:
+    for argument, following, is_for_ros in _arguments(args):
+        if is_for_ros and argument == '--params-file' and following:
             yield Path(following)
+
+
+def _arguments(args: Sequence[str]) -> Iterator[tuple[str, str, bool]]:
+    """Yield each argument, the one behind it, and whether it is one of ROS's."""
+    is_for_ros = False
+    for argument, following in zip(args, [*args[1:], ''], strict=False):
+        if argument == '--ros-args' or (is_for_ros and argument == '--'):
+            is_for_ros = argument == '--ros-args'
+        else:
+            yield argument, following, is_for_ros
 
 
 def _blocks(data: Any, name: str = '') -> Iterator[str]:

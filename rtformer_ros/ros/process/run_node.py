@@ -20,7 +20,11 @@ import rclpy.logging
 from rclpy.node import Node
 from rclpy.utilities import try_shutdown
 from rtformer_ros.errors import RtformerError
-from rtformer_ros.ros.process.ros_arguments import files_for_others, initialise
+from rtformer_ros.ros.process.ros_arguments import (
+    arguments_without_effect,
+    files_for_others,
+    initialise,
+)
 
 NodeT = TypeVar('NodeT', bound=Node)
 
@@ -55,7 +59,8 @@ def run_node(
     code = 1
     try:
         node = make_node()
-        for text in files_for_others(args, node.get_fully_qualified_name()):
+        files = files_for_others(args, node.get_fully_qualified_name())
+        for text in filter(None, (arguments_without_effect(args), *files)):
             node.get_logger().warning(text)
         with _spinning(node, make_executor(node), stop):
             work(node, stop)
