@@ -10,6 +10,9 @@ import threading
 import time
 from typing import Any, TYPE_CHECKING
 
+from rclpy.exceptions import InvalidTopicNameException
+from rclpy.validate_topic_name import validate_topic_name
+from rtformer_ros.errors import ConfigError, quoted, shown
 from rtformer_ros.ros.interface.qos import input_profile, matched_policies
 from rtformer_ros.ros.interface.settings import TopicQos
 
@@ -164,9 +167,10 @@ class Feeds:
         self._feeds: dict[tuple[str, type], Feed] = {}
 
     def feed(self, topic: str, kind: type, needle: bytes = b'') -> Feed:
-        """Return the feed of a topic; see Feed."""
+        """Return the feed of a topic, see Feed; raises ConfigError for a name that is none."""
         key = topic, kind
         if key not in self._feeds:
+            _check_name(topic)
             self._feeds[key] = Feed(self._node, self._thread, topic, kind, needle)
         return self._feeds[key]
 
@@ -174,3 +178,11 @@ class Feeds:
         """Let each feed see to its subscription; to be called once a second."""
         for feed in list(self._feeds.values()):
             feed.look_after()
+
+
+def _check_name(topic: str) -> None:
+    """Raise ConfigError unless ROS takes a name, which may have come of a message."""
+    try:
+        validate_topic_name(topic)
+    except InvalidTopicNameException as error:
+        raise ConfigError(f'{quoted(topic)} is no topic: {shown(str(error))}') from error

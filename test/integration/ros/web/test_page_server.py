@@ -7,6 +7,7 @@ import signal
 import socket
 
 import cv2
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 import numpy as np
 import pytest
 from ros_peer import NODE
@@ -47,6 +48,24 @@ def test_hostile_requests_get_nothing_and_end_nothing(start_page):
     assert f'{NODE} is not running' in json.loads(body)['error']
     assert page.values('/api/state')['is_there'] is False
     assert page.child.interrupt() == 0
+    assert 'Traceback' not in page.child.output
+
+
+def test_a_camera_of_no_name_that_somebody_tells_of_is_refused(start_page, peer):
+    page = start_page()
+    diagnostics = peer.node.create_publisher(DiagnosticArray, '/diagnostics', 10)
+    cameras = [KeyValue(key='cameras', value='left eye')]
+    status = DiagnosticStatus(name=f'{NODE[1:]}: segmentation', values=cameras)
+
+    def is_refused() -> bool:
+        diagnostics.publish(DiagnosticArray(status=[status]))
+        peer.spin_for(0.2)
+        answer, _, body = page.ask(path='/api/state')
+        return answer == 422 and b'left eye/labels' in body
+
+    peer.wait_for(is_refused, 'the refusal')
+    # Longer than from one look at the subscriptions to the next.
+    peer.spin_for(1.5)
     assert 'Traceback' not in page.child.output
 
 
