@@ -26,7 +26,7 @@ from rtformer_ros.ros.programs.image_source_settings import ImageSourceSettings
 from rtformer_ros.ros.web.settings import WebSettings
 
 README = page('README.md')
-MOST_README_LINES = 200
+MOST_README_LINES = 139
 LAST_LINE_OF_FIRST_BLOCK = 12
 
 # The node's own services, and those that every lifecycle node has.
