@@ -265,9 +265,13 @@ class BagReader:
         return found
 
     def _refused(self, error: Exception) -> ImageError:
-        return ImageError(
-            f'{shown_path(self._path)} cannot be read as a ROS 2 bag: {_text(error)}'
-        )
+        reason = _text(error)
+        # A folder that cannot be listed has a reason of its own.
+        with suppress(OSError):
+            parts = [*bag_files(self._path), *packed_files(self._path)]
+            if self._path.is_dir() and not (parts or (self._path / 'metadata.yaml').exists()):
+                reason = 'expected a folder with metadata.yaml and .mcap or .db3 files'
+        return ImageError(f'{shown_path(self._path)} cannot be read as a ROS 2 bag: {reason}')
 
 
 def _check_closed(path: Path) -> None:

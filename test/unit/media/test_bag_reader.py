@@ -266,3 +266,13 @@ def test_what_is_a_bag(tmp_path):
     assert not is_bag(tmp_path)
     assert not is_bag(Path('/dev/null'))
     assert not is_bag(tmp_path / 'missing.mcap')
+
+
+def test_a_folder_without_any_bag_is_told_what_a_bag_is(tmp_path):
+    (tmp_path / 'pictures').mkdir()
+    (tmp_path / 'pictures' / 'a.png').write_bytes(b'')
+    with (
+        pytest.raises(ImageError, match=r'pictures cannot .*metadata\.yaml and \.mcap or \.db3'),
+        BagReader(tmp_path / 'pictures'),
+    ):
+        pass
