@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 import shutil
 
 import numpy as np
+import numpy.typing as npt
 from rtformer_ros.errors import ConfigError, quoted
 from rtformer_ros.files.atomic_file import write_atomically
 from rtformer_ros.imaging.codecs import encode_png, read_image_file
@@ -61,8 +62,9 @@ def write_folders(
     background: the class of what was not drawn; None leaves it out of training and scores.
     val_share: 0..1, how much of images without a split of their own goes to val: the last of them
     by name, as neighbours of a recording resemble each other. on_image: called after each image.
-    Raises ConfigError for a class that the labels lack, a name that two images have, and a share
-    that leaves a split empty; ImageError for a broken picture.
+    What was written goes again when it cannot be finished. Raises ConfigError for a class that the
+    labels lack, a name that two images have, and a share that leaves a split empty; ImageError for
+    a broken picture.
     """
     if root.exists() and any(root.iterdir()):
         raise ConfigError(f'{root} holds files already; give a new folder')
@@ -70,20 +72,33 @@ def write_folders(
     ids = {name.casefold(): class_id for class_id, name in enumerate(labels.names)}
     rest = IGNORED if background is None else labels.id_of(background)
     pixels = np.zeros(256, np.int64)
-    for image, split in zip(annotations.images, splits, strict=True):
-        image_hwc = read_image_file(image.path)
-        class_map_hw = class_map_of(image, (image_hwc.shape[0], image_hwc.shape[1]), ids, rest)
-        pixels += np.bincount(class_map_hw.ravel(), minlength=256)
-        target = root / split / 'images' / image.path.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(image.path, target)
-        write_atomically(
-            root / split / 'labels' / f'{image.path.stem}.png', encode_png(class_map_hw).tobytes()
-        )
-        on_image()
+    try:
+        for image, split in zip(annotations.images, splits, strict=True):
+            pixels += _write_image(image, root / split, ids, rest)
+            on_image()
+    except BaseException:
+        # Else the next try would be told that the folder holds files.
+        for split in set(splits):
+            shutil.rmtree(root / split, ignore_errors=True)
+        raise
     counted = pixels[: len(labels)]
     shares = counted / max(1, counted.sum())
     return FolderExport(Counter(splits), dict(zip(labels.names, shares.tolist(), strict=True)))
+
+
+def _write_image(
+    image: AnnotatedImage, folder: Path, ids: Mapping[str, int], rest: int
+) -> npt.NDArray[np.int64]:
+    """Write a picture and its class map into the folder of its split; return pixels by id."""
+    image_hwc = read_image_file(image.path)
+    class_map_hw = class_map_of(image, (image_hwc.shape[0], image_hwc.shape[1]), ids, rest)
+    target = folder / 'images' / image.path.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(image.path, target)
+    write_atomically(
+        folder / 'labels' / f'{image.path.stem}.png', encode_png(class_map_hw).tobytes()
+    )
+    return np.bincount(class_map_hw.ravel(), minlength=256)
 
 
 def _splits(annotations: Annotations, val_share: float) -> list[Split]:

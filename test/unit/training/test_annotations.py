@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exports of annotation programs become class maps whose pixels can be told beforehand."""
 
+import base64
 import json
 import shlex
 
@@ -155,6 +156,59 @@ def test_labelme_shapes_in_the_order_of_drawing_and_what_to_type_next(tmp_path, 
     assert (sorted(train), sorted(val)) == (list('abcd'), ['e'])
     for class_map in (*train.values(), *val.values()):
         assert np.array_equal(class_map, expected_map(1, 0, 255))
+
+
+def masked(mask, corner, label='car'):
+    """What Labelme's AI tools write: a PNG of the box around the area, and two of its corners."""
+    data = cv2.imencode('.png', mask.astype(np.uint8))[1].tobytes()
+    (x, y), (height, width) = corner, mask.shape
+    points = [[x, y], [x + width - 1, y + height - 1]]
+    text = base64.b64encode(data).decode()
+    return {'label': label, 'shape_type': 'mask', 'points': points, 'mask': text}
+
+
+def test_labelme_masks_lie_where_they_were_drawn(tmp_path):
+    ring = np.ones((10, 10), bool)
+    ring[3:6, 2:5] = False
+    labelme(tmp_path, 'inside', [masked(ring, (10, 24))])
+    # Over the picture's edges, as after a crop.
+    labelme(tmp_path, 'over', [masked(ring, (-4, -5)), masked(ring, (55, 33))])
+    inside, over = read_labelme(tmp_path).images
+    ((name, area),) = inside.areas((HEIGHT, WIDTH))
+    expected = np.zeros((HEIGHT, WIDTH), bool)
+    expected[24:34, 10:20] = ring
+    assert name == 'car'
+    assert np.array_equal(area, expected)
+    (_, first), (_, second) = over.areas((HEIGHT, WIDTH))
+    expected = np.zeros((HEIGHT + 20, WIDTH + 20), bool)
+    expected[5:15, 6:16] = ring
+    assert np.array_equal(first, expected[10:-10, 10:-10])
+    expected[:] = False
+    expected[43:53, 65:75] = ring
+    assert np.array_equal(second, expected[10:-10, 10:-10])
+
+
+@pytest.mark.parametrize('text', [None, 3, 'no base64!', 'bm8gUE5H'])
+def test_a_labelme_mask_that_is_none(tmp_path, text):
+    shape = {'label': 'car', 'shape_type': 'mask', 'points': [[0, 0], [1, 1]], 'mask': text}
+    labelme(tmp_path, 'a', [shape])
+    with pytest.raises(ConfigError, match=r'a\.json has a mask that is no PNG in base64'):
+        read_labelme(tmp_path)
+
+
+def test_an_import_that_fails_leaves_nothing(tmp_path, capsys):
+    road = {'label': 'road', 'shape_type': 'rectangle', 'points': [[0, 20], [60, 40]]}
+    for name in 'abc':
+        labelme(tmp_path / 'export', name, [road])
+    broken = tmp_path / 'export' / 'c.png'
+    content = broken.read_bytes()
+    broken.write_bytes(content[:100])
+    arguments = ['labelme', str(tmp_path / 'export'), str(tmp_path / 'data')]
+    assert main(arguments) == 1
+    assert 'c.png' in capsys.readouterr().err
+    broken.write_bytes(content)
+    assert main(arguments) == 0
+    assert written_maps(tmp_path / 'data', 'val').keys() == {'c'}
 
 
 def cvat(root, colors=((128, 64, 128), (0, 0, 142))):
