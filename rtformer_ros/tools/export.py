@@ -13,6 +13,7 @@ from pathlib import Path
 import sys
 
 from rtformer_ros.files.atomic_file import write_atomically
+from rtformer_ros.files.packaged_files import find_labels, find_weights
 from rtformer_ros.imaging.frame_encodings import FRAME_ENCODINGS
 from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.model_metadata import ModelMetadata
@@ -44,11 +45,14 @@ def _parser() -> argparse.ArgumentParser:
         prog='export',
         description='Write a trained network as one ONNX file for images of one size.',
     )
-    parser.add_argument('checkpoint', type=Path, help='weights: .safetensors, .pdparams or .pth')
+    parser.add_argument(
+        'checkpoint',
+        help='weights: .safetensors, .pdparams or .pth, or the name of packaged or fetched ones',
+    )
     parser.add_argument('output', type=Path, help='file to write, .onnx')
     parser.add_argument('--height', type=int, required=True, help='pixels of the input')
     parser.add_argument('--width', type=int, required=True, help='pixels of the input')
-    parser.add_argument('--labels', type=Path, help='label file; default: those in the checkpoint')
+    parser.add_argument('--labels', help='label file or set; default: those in the checkpoint')
     parser.add_argument('--opset', type=int, default=17, help='17 to 20 (default: %(default)s)')
     parser.add_argument(
         '--precision',
@@ -101,13 +105,14 @@ def _export(arguments: argparse.Namespace) -> tuple[ModelMetadata, str]:
     from rtformer_ros.deploy.export import export_onnx, labels_of
     from rtformer_ros.deploy.quantised.exported_weights import exported_weights
 
-    labels = load_labels(arguments.labels) if arguments.labels else None
-    shares, weights = None, exported_weights(arguments.checkpoint, arguments.precision)
+    checkpoint = find_weights(arguments.checkpoint)
+    labels = load_labels(find_labels(arguments.labels)) if arguments.labels else None
+    shares, weights = None, exported_weights(checkpoint, arguments.precision)
     if arguments.prior_tau and arguments.class_shares:
         own = labels_of(weights.checkpoint, labels)
         shares = read_class_shares(arguments.class_shares, own)
     metadata = export_onnx(
-        arguments.checkpoint,
+        checkpoint,
         arguments.output,
         arguments.height,
         arguments.width,

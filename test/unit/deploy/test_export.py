@@ -270,5 +270,13 @@ def test_the_command_line_answers_mistakes_in_one_line(tmp_path):
     size = ('--height', 64, '--width', 96)
     done = run_tool('export', tmp_path / 'none.pdparams', tmp_path / 'x.onnx', *size)
     assert done.returncode == 1
-    assert done.stderr.startswith('export: cannot read')
+    assert done.stderr.startswith('export: there are no weights')
     assert done.stderr.count('\n') == 1
+
+
+def test_the_command_line_takes_names_of_weights_and_labels(tmp_path):
+    size = ('--height', TINY_SIZE[0], '--width', TINY_SIZE[1])
+    output = tmp_path / 'named.onnx'
+    done = run_tool('export', 'rtformer_slim_camvid', output, *size, '--labels', 'camvid')
+    assert (done.returncode, done.stderr) == (0, '')
+    assert '96 x 64 pixels, 11 classes' in done.stdout
