@@ -78,6 +78,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # Several workers share few cores, where threads that wait for each other cost more than they
     # bring: they spin. Tests that want more say so.
     os.environ.setdefault('OMP_NUM_THREADS', '1')
+    # A shell lets commands in its background ignore Ctrl-C, and what they start inherits that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     lock, domain_id = _take_domain()
     config.add_cleanup(lambda: os.close(lock))
     logs = tempfile.TemporaryDirectory(prefix='rtformer_ros_log_')
