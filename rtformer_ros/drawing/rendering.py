@@ -87,15 +87,14 @@ class Rendering:
             np.copyto(out, painted_hwc)
             return
         settings = self._settings
-        if self._color_hwc is not None:
-            ids_hw, color_hwc = self._segmentation.class_map_hw, self._color_hwc
-        elif self.size[0] % len(self._row_ids_hw) == 0:
-            ids_hw = self._row_ids_hw
-            color_hwc = colorize(ids_hw, settings.palette_rgb)
-        else:
-            # Without a place of their own, the colours are painted into the overlay, and blended.
-            ids_hw = self._segmentation.class_map_hw
-            color_hwc = colorize(ids_hw, settings.palette_rgb, out)
+        ids_hw, color_hwc = self._segmentation.class_map_hw, self._color_hwc
+        if color_hwc is None:
+            row_ids_hw, height = self._row_ids_hw, self.size[0]
+            if len(row_ids_hw) < height and height % len(row_ids_hw) == 0:
+                ids_hw, color_hwc = row_ids_hw, colorize(row_ids_hw, settings.palette_rgb)
+            else:
+                # Without a place of their own, they are painted into the overlay, and blended.
+                color_hwc = self._paint(out)
         hidden_hw = hidden_pixels(ids_hw, settings.shown_ids)
         blend_overlay(self._resized_image_hwc, color_hwc, settings.overlay_alpha, hidden_hw, out)
 

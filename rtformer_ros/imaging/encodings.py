@@ -202,8 +202,8 @@ def decode_pixels(
     Return the pixels of a sensor_msgs/Image, and the code of cv2.cvtColor that makes RGB of them.
 
     Pixels are uint8 [H, W, 1 to 4], for encodings of 8 bits a channel a view of `data`. The code
-    only reorders or repeats channels, so that it may come after a resize; None where they are RGB.
-    Arguments and errors as for decode_image.
+    only reorders, repeats or drops channels, so that it may come after a resize; None where they
+    are RGB. Arguments and errors as for decode_image.
     """
     check_pixels(height, width, max_pixels)
     known = _known(encoding, SUPPORTED_ENCODINGS)

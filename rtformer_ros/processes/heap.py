@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 import ctypes
 import gc
 import os
@@ -28,10 +29,7 @@ def limit_arenas() -> bool:
 
     Source: mallopt(3).
     """
-    mallopt = _function('mallopt', [ctypes.c_int, ctypes.c_int])
-    if mallopt is None or 'MALLOC_ARENA_MAX' in os.environ:
-        return False
-    return bool(mallopt(_M_ARENA_MAX, _ARENAS))
+    return _set({_M_ARENA_MAX: _ARENAS}, 'MALLOC_ARENA_MAX')
 
 
 def keep_frame_memory() -> bool:
@@ -44,15 +42,9 @@ def keep_frame_memory() -> bool:
 
     Source: mallopt(3).
     """
-    mallopt = _function('mallopt', [ctypes.c_int, ctypes.c_int])
-    names = ('MALLOC_TRIM_THRESHOLD_', 'MALLOC_MMAP_THRESHOLD_')
-    if mallopt is None or any(name in os.environ for name in names):
-        return False
     # Both: either one ends glibc's own adjustment of the other.
-    return bool(
-        mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT_BYTES)
-        and mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT_BYTES)
-    )
+    sizes = {_M_MMAP_THRESHOLD: _LARGEST_KEPT_BYTES, _M_TRIM_THRESHOLD: _MOST_KEPT_BYTES}
+    return _set(sizes, 'MALLOC_TRIM_THRESHOLD_', 'MALLOC_MMAP_THRESHOLD_')
 
 
 def trim_heap() -> bool:
@@ -71,6 +63,14 @@ def trim_heap() -> bool:
     # What stands in a circle of references is not free yet.
     gc.collect()
     return bool(trim(0))
+
+
+def _set(options: Mapping[int, int], *variables: str) -> bool:
+    """Set options of malloc, unless the environment has one of the variables; return success."""
+    mallopt = _function('mallopt', [ctypes.c_int, ctypes.c_int])
+    if mallopt is None or any(name in os.environ for name in variables):
+        return False
+    return all(mallopt(option, value) for option, value in options.items())
 
 
 def _function(name: str, argument_types: list[Any]) -> Any:

@@ -90,11 +90,11 @@ def _read_file(path: Path) -> tuple[str, list[_Shape]]:
             f'{path} is no Labelme file: expected imagePath and shapes with label and points '
             f'({type(error).__name__}: {error})'
         ) from error
-    return picture, [
+    shapes = [
         _Shape(name, kind, _points(points, path), _mask(mask, path) if kind == 'mask' else None)
         for name, kind, points, mask in drawn
-        if kind in _SHAPES
     ]
+    return picture, [shape for shape in shapes if shape.kind in _SHAPES]
 
 
 def _points(points: Any, path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
