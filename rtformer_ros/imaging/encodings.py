@@ -265,8 +265,7 @@ def decode_depth(
 
     data: the bytes of sensor_msgs/Image; step: bytes a row, padding included. The result is a view
     where the byte order is this machine's and the padding leaves samples where OpenCV takes them.
-    Raises ImageError for another encoding, too few bytes,
-    or more than max_pixels pixels.
+    Raises ImageError for another encoding, too few bytes, or more than max_pixels pixels.
     """
     check_pixels(height, width, max_pixels)
     kind = _DEPTH_TYPES.get(encoding)

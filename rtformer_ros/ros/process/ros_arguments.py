@@ -86,7 +86,7 @@ def _parameter_files(args: Sequence[str]) -> Iterator[Path]:
 def _arguments(args: Sequence[str]) -> Iterator[tuple[str, str, bool]]:
     """Yield each argument, the one behind it, and whether it is one of ROS's."""
     is_for_ros = False
-    for argument, following in zip(args, [*args[1:], ''], strict=False):
+    for argument, following in zip(args, [*args, ''][1:], strict=True):
         if argument == '--ros-args' or (is_for_ros and argument == '--'):
             is_for_ros = argument == '--ros-args'
         else:
