@@ -20,6 +20,8 @@ Size = tuple[int, int]
 
 # Where letterbox bars are: the mean colour of ImageNet, which normalises to about zero.
 _BAR_RGB = (124, 116, 104)
+# Of an OpenCV image: 512 before version 5, 128 since.
+_MOST_CHANNELS = 128
 
 
 @dataclass(frozen=True)
@@ -190,16 +192,30 @@ def enlarge(
     """
     height, width = out.shape[:2]
     rows, columns = pixels.shape[:2]
+    if height == rows:
+        _widen(pixels, out)
+        return out
     if height < 2 * rows:
         cv2.resize(pixels, (width, height), dst=out, interpolation=cv2.INTER_NEAREST_EXACT)
         return out
     wide = pixels
     if width != columns:
         wide = (buffers or Buffers()).get(rows, width, *pixels.shape[2:])
-        cv2.resize(pixels, (width, rows), dst=wide, interpolation=cv2.INTER_NEAREST_EXACT)
+        _widen(pixels, wide)
     # Whole rows are copied, which is several times as quick as to look for each pixel.
     np.take(wide, _nearest_rows(rows, height), axis=0, out=out, mode='clip')
     return out
+
+
+def _widen(pixels: npt.NDArray[np.uint8], out: npt.NDArray[np.uint8]) -> None:
+    """Fill `out` with as many rows, each pixel with that of the nearest pixel centre."""
+    (rows, columns), width = pixels.shape[:2], out.shape[1]
+    factor, rest = divmod(width, columns)
+    if pixels.ndim == 2 and 1 < factor <= _MOST_CHANNELS and not rest:
+        # A pixel repeated is a pixel of equal channels, which OpenCV writes ten times as quickly.
+        cv2.merge([pixels] * factor, out.reshape(rows, columns, factor))
+        return
+    cv2.resize(pixels, (width, rows), dst=out, interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 @lru_cache(maxsize=32)

@@ -170,7 +170,7 @@ class Camera:
             self._input.listen()
 
     def _has_demand(self) -> bool:
-        return not self._settings.lazy or self._next_frame.is_requested or bool(self.wanted())
+        return not self._settings.lazy or self._next_frame.is_requested or self._outputs.is_wanted
 
     def follow_graph(self) -> None:
         """Check whether publishers and subscribers still fit; call it about once a second."""
@@ -291,7 +291,7 @@ class Camera:
             return PAUSED
         if self._next_frame.is_requested:
             return ''
-        if self._settings.lazy and not self.wanted():
+        if self._settings.lazy and not self._outputs.is_wanted:
             return NO_SUBSCRIBER
         return '' if self._rate_limit.allows(frame.received_s) else 'rate limit'
 

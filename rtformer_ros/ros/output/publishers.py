@@ -39,8 +39,9 @@ class Outputs:
     """
     Publishers of one camera; thread-safe.
 
-    `wanted` and `unserved_topics` do not wait for the frame that is being published, which may
-    take long: who asks receives the images of all cameras. They read dictionaries at one stroke.
+    `wanted`, `is_wanted` and `unserved_topics` do not wait for the frame that is being published,
+    which may take long: who asks receives the images of all cameras. They read dictionaries at one
+    stroke.
     Image messages are filled in place and used again for the next frame, which saves an
     allocation and a conversion a frame; rclpy has copied them when `publish` returns.
     """
@@ -138,6 +139,12 @@ class Outputs:
         if self._fused_costmap is not None and self._fused_costmap.is_wanted:
             wanted |= {COSTMAP} & publishers.keys()
         return wanted | self._classes.wanted()
+
+    @property
+    def is_wanted(self) -> bool:
+        """Return whether any topic needs a frame; quicker than `wanted` while one does."""
+        publishers = [*self._publishers.values()]
+        return any(map(has_subscriber, publishers)) or bool(self.wanted())
 
     def publish(self, frame: FrameResult, wanted: AbstractSet[str]) -> None:
         """

@@ -98,6 +98,16 @@ def test_enlarging_in_two_steps_is_the_same_as_in_one(source, size, channels):
         np.testing.assert_array_equal(out, at_once)
 
 
+@pytest.mark.parametrize('factor', [2, 3, 4, 7, 128, 129])
+@pytest.mark.parametrize('height', [6, 18])
+def test_whole_factors_repeat_the_pixels_of_any_view(factor, height):
+    with_bars = np.random.default_rng(0).integers(0, 256, (10, 9), np.uint8)
+    pixels = with_bars[2:8, 1:8]
+    out = np.empty((height, 7 * factor), np.uint8)
+    enlarge(pixels, out)
+    np.testing.assert_array_equal(out, pixels.repeat(height // 6, 0).repeat(factor, 1))
+
+
 def mean_of_squares(image: np.ndarray) -> np.ndarray:
     """Return the means of 2 x 2 pixels, halves rounded up."""
     corners = [image[y::2, x::2].astype(int) for y in (0, 1) for x in (0, 1)]
