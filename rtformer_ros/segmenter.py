@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, TYPE_CHECKING
 
 import cv2
@@ -28,6 +29,7 @@ from rtformer_ros.segmentation import (
     SegmentationBatch,
     UNLABELED_ID,
     UnseenPixels,
+    UnwrittenMap,
 )
 
 if TYPE_CHECKING:
@@ -194,12 +196,16 @@ class Segmenter:
         placement = self._placement(source)
         size = self.output_size(source)
         ids_hw, confidence_hw = self._ids(result), result.confidence_hw
-        class_map_hw = self._put_back(ids_hw, placement, size)
         if with_confidence:
             confidence_hw = self._put_back(confidence_hw, placement, size)
         unseen = self._unseen(size)
+        small_hw = _small(ids_hw, placement, size)
+        if unseen is None and small_hw is not None:
+            late = UnwrittenMap(size, partial(enlarge, small_hw))
+            return Segmentation(late, confidence_hw, small_hw)
+        class_map_hw = self._put_back(ids_hw, placement, size)
         if unseen is None:
-            return Segmentation(class_map_hw, confidence_hw, _small(ids_hw, placement, size))
+            return Segmentation(class_map_hw, confidence_hw)
         if with_confidence:
             confidence_hw = np.asarray(cv2.subtract(confidence_hw, unseen.unseen_hw), np.uint8)
         # Any id, together with the bits of 255, is 255: unlabelled.

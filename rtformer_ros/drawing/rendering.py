@@ -62,12 +62,11 @@ class Rendering:
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of all pictures, in pixels."""
-        height, width = self._segmentation.class_map_hw.shape
-        return height, width
+        return self._segmentation.size
 
     def mask(self, out: Pixels) -> None:
         """Write the class ids."""
-        np.copyto(out, self._segmentation.class_map_hw)
+        self._segmentation.write_class_map(out)
 
     def confidence(self, out: Pixels) -> None:
         """Write the confidences, 0..255."""
@@ -87,14 +86,13 @@ class Rendering:
             np.copyto(out, painted_hwc)
             return
         settings = self._settings
-        ids_hw, color_hwc = self._segmentation.class_map_hw, self._color_hwc
-        if color_hwc is None:
-            row_ids_hw, height = self._row_ids_hw, self.size[0]
-            if len(row_ids_hw) < height and height % len(row_ids_hw) == 0:
-                ids_hw, color_hwc = row_ids_hw, colorize(row_ids_hw, settings.palette_rgb)
-            else:
-                # Without a place of their own, they are painted into the overlay, and blended.
-                color_hwc = self._paint(out)
+        ids_hw, color_hwc, height = self._row_ids_hw, self._color_hwc, self.size[0]
+        if color_hwc is None and len(ids_hw) < height and height % len(ids_hw) == 0:
+            color_hwc = colorize(ids_hw, settings.palette_rgb)
+        else:
+            ids_hw = self._segmentation.class_map_hw
+            # Without a place of their own, they are painted into the overlay, and blended.
+            color_hwc = self._paint(out) if color_hwc is None else color_hwc
         hidden_hw = hidden_pixels(ids_hw, settings.shown_ids)
         blend_overlay(self._resized_image_hwc, color_hwc, settings.overlay_alpha, hidden_hw, out)
 

@@ -86,11 +86,23 @@ def test_an_enlarged_result_keeps_what_it_was_enlarged_from(resize, image_hwc):
     small = result.small_class_map_hw
     assert small is not None
     assert small.size < result.class_map_hw.size
-    size = result.class_map_hw.shape[::-1]
-    enlarged = cv2.resize(small, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    enlarged = cv2.resize(small, result.size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     np.testing.assert_array_equal(enlarged, result.class_map_hw)
     settings = SegmentSettings(resize, 'network')
     assert Segmenter(BrightestChannel(), settings).segment(large).small_class_map_hw is None
+
+
+@pytest.mark.parametrize('factor', [1, 4])
+def test_a_class_map_is_written_where_it_is_needed_as_it_is_read(factor, image_hwc):
+    large = np.repeat(np.repeat(image_hwc, factor, axis=0), factor, axis=1)
+    result = Segmenter(BrightestChannel(), SegmentSettings()).segment(large)
+    written = np.full(large.shape[:2], 99, np.uint8)
+    result.write_class_map(written)
+    assert result.size == large.shape[:2]
+    np.testing.assert_array_equal(written, result.class_map_hw)
+    # It is the caller's own: what becomes of it leaves the result alone.
+    written[:] = 99
+    assert 99 not in result.class_map_hw
 
 
 def test_frames_of_changing_sizes_do_not_leave_traces(image_hwc):

@@ -60,7 +60,7 @@ def _new_camera_info_converter() -> ConvertFrame:
     def convert(frame: FrameResult) -> CameraInfo | None:
         if frame.camera_info is None:
             return None
-        height, width = frame.segmentation.class_map_hw.shape
+        height, width = frame.segmentation.size
         return scaled_camera_info(frame.camera_info, frame.header, height, width)
 
     return convert

@@ -22,5 +22,5 @@ def find_ground_view(frame: FrameResult) -> GroundView:
     source_height, source_width = frame.source
     is_rectified = frame.config.settings.camera.is_rectified
     model = camera_model(frame.camera_info, source_height, source_width, is_rectified)
-    scaled = model.scaled(*frame.segmentation.class_map_hw.shape)
+    scaled = model.scaled(*frame.segmentation.size)
     return frame.ground_view(scaled, frame.find_pose())

@@ -53,7 +53,7 @@ def make_regions(frame: FrameResult) -> String:
     """
     located = locate_regions(frame)
     found = located.found
-    height, width = frame.segmentation.class_map_hw.shape
+    height, width = frame.segmentation.size
     classes = {each.class_id: each for each in frame.config.classes}
     content = {
         'version': _VERSION,
@@ -92,7 +92,7 @@ def _positions(frame: FrameResult, regions: tuple[ClassRegion, ...]) -> tuple[li
     if not regions:
         return nowhere, ''
     settings = frame.config.settings
-    height, width = frame.segmentation.class_map_hw.shape
+    height, width = frame.segmentation.size
     try:
         depth_hw = decoded_depth(frame)
         _check_aspect(depth_hw.shape, frame.source)
