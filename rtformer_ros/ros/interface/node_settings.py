@@ -80,6 +80,19 @@ class NodeSettings:
         model_values = {name: other.values[name] for name in MODEL_PARAMETERS}
         return replace(self, model=other.model, values={**self.values, **model_values})
 
+    def of_fallback(self) -> NodeSettings:
+        """Return these settings with the engine that fills in; raises ConfigError."""
+        changes = {'engine': self.engine_fallback, **_FALLBACK_VALUES}
+        return NodeSettings.from_values({**self.values, **changes})
+
+
+# A compiler times the kernels of the device, which must have no other work while it does; a CPU
+# prepares frames faster than it computes graphs that take them.
+_FALLBACK_VALUES: Mapping[str, ParameterValue] = {
+    'device': 'cpu',
+    'precision': 'auto',
+    'frame_encoding': 'none',
+}
 
 # What holds the fields of each section, inner ones first.
 _SECTIONS: Mapping[str, Callable[..., Any]] = {

@@ -24,6 +24,7 @@ from rtformer_ros.ros.model.state import (
     clear_errors,
     end_frames,
     fail_build,
+    fills_in_for,
     keep_model,
     NoModel,
     OpenState,
@@ -45,14 +46,6 @@ if TYPE_CHECKING:
     from rtformer_ros.ros.interface.parameter_spec import ParameterValue
     from rtformer_ros.ros.interface.settings import FrameSettings, ModelSettings
     from rtformer_ros.ros.model.state import LoaderState
-
-# A compiler times the kernels of the device, which must have no other work while it does; a CPU
-# prepares frames faster than it computes graphs that take them.
-_FALLBACK_VALUES: Mapping[str, ParameterValue] = {
-    'device': 'cpu',
-    'precision': 'auto',
-    'frame_encoding': 'none',
-}
 
 
 class ModelLoader:
@@ -254,8 +247,7 @@ class ModelLoader:
 
     def _open_fallback(self, settings: NodeSettings) -> tuple[NodeSettings, FrameConfig]:
         """Open the engine that fills in, for the same frames; raises RtformerError."""
-        changes = {'engine': settings.engine_fallback, **_FALLBACK_VALUES}
-        fallback = NodeSettings.from_values({**settings.values, **changes})
+        fallback = settings.of_fallback()
         engine = self._opener.open(fallback.model, settings.model_open_timeout_s)
         if engine is None:
             raise EngineUnavailable(
@@ -275,7 +267,14 @@ class ModelLoader:
         return not self._opener.needs_build(wanted, settings.model_open_timeout_s)
 
     def _change_model(self, config: FrameConfig, settings: NodeSettings) -> None:
-        engine = self._opener.open(settings.model, settings.model_open_timeout_s)
+        try:
+            engine = self._opener.open(settings.model, settings.model_open_timeout_s)
+        except EngineUnavailable as error:
+            if not (settings.engine_fallback and fills_in_for(self._state, settings.model)):
+                raise
+            self._use_substitute(settings, error)
+            config.engine.close()
+            return
         if engine is not None:
             self._exchange(config, engine, settings)
             return

@@ -81,6 +81,14 @@ def pending_build(state: LoaderState) -> ModelSettings | None:
     return state.building if isinstance(state, BuildState) else None
 
 
+def fills_in_for(state: LoaderState, model: ModelSettings) -> bool:
+    """Return whether the open model runs because the engine and device of that cannot be had."""
+    if not isinstance(state, Running) or not state.is_fallback or state.failed_model is None:
+        return False
+    missing = state.failed_model
+    return (missing.engine, missing.device) == (model.engine, model.device)
+
+
 def clear_errors(state: LoaderState) -> LoaderState:
     """Forget what went wrong before."""
     if isinstance(state, NoModel):

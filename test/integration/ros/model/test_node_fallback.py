@@ -46,3 +46,24 @@ def test_a_fallback_that_cannot_run_is_named_too(peer, start_node):
     node = start_node(**UNAVAILABLE, engine_fallback='torch', wait='')
     peer.wait_for(lambda: 'engine_fallback cannot run either' in node.output, 'both reasons')
     assert peer.state() == 'unconfigured'
+
+
+def test_another_model_runs_on_the_fallback_too(peer, start_node, models, camera, connect):
+    start_node(**UNAVAILABLE, engine_fallback='onnxruntime')
+    masks = connect('mask')
+    result = peer.set_parameter('model', str(models / 'bgr.onnx'))
+    assert result.successful, result.reason
+    image = noise()
+    peer.wait_for(lambda: camera.publish(image) and masks, 'a mask')
+    np.testing.assert_array_equal(image_array(masks[-1]), expected_class_map(image, (2, 1, 0)))
+    peer.watch_diagnostics()
+    peer.wait_for_diagnostic(lambda s: 'runs in place of' in s.message, 'the warning')
+    # One that nothing can run is refused, and what runs goes on; an engine, too, where there is
+    # no reason to do without the running one.
+    refused = peer.set_parameter('model', str(models / 'broken.onnx'))
+    assert 'engine_fallback cannot run either' in refused.reason
+    refused = peer.set_parameter('device', 'cuda:98')
+    assert not refused.successful
+    masks.clear()
+    peer.wait_for(lambda: camera.publish(image) and masks, 'a mask of the model before')
+    np.testing.assert_array_equal(image_array(masks[-1]), expected_class_map(image, (2, 1, 0)))
