@@ -11,7 +11,7 @@ from typing import Any, TYPE_CHECKING
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.exceptions import ParameterException
 from rclpy.parameter import Parameter
-from rtformer_ros.errors import ConfigError, listed, shown
+from rtformer_ros.errors import ConfigError, listed, quoted, shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -62,10 +62,17 @@ def meant(
     """
     Return parameters as they are declared, without those read-only ones that do not change.
 
-    So the node's own dump can be loaded. Raises ConfigError for a value of another type.
+    So the node's own dump can be loaded. Raises ConfigError for a name that the node does not know
+    and a value of another type.
     """
     read: list[Parameter] = []
     for parameter in parameters:
+        if not node.has_parameter(parameter.name):
+            # rclpy refuses it, too, but loses the name.
+            raise ConfigError(
+                f'{quoted(parameter.name)} is no parameter of this node'
+                f'{_nearest(parameter.name, specs)}; ros2 param list names them all'
+            )
         spec = specs.get(parameter.name)
         if spec is not None:
             value = _for_ros(spec.value_of(parameter.value))

@@ -72,3 +72,14 @@ def test_bad_start_value_ends_the_process_with_one_clear_line(parameters, messag
     assert node.process.wait(60) == 1
     assert message in node.output
     assert 'Traceback' not in node.output
+
+
+def test_a_name_of_no_parameter_is_told_with_the_nearest(peer, shared_node):
+    before = peer.get_parameter('overlay_alpha')
+    alone = peer.set_parameter('overlay_alfa', 0.2)
+    in_a_group = peer.set_atomically({'overlay_alpha': 0.2, 'overlay_alfa': 0.2})
+    for result in (alone, in_a_group):
+        assert not result.successful
+        assert "'overlay_alfa' is no parameter" in result.reason
+        assert 'nearest: overlay_alpha' in result.reason
+    assert peer.get_parameter('overlay_alpha') == before
