@@ -248,7 +248,10 @@ class SegmentationNode(ManagedNode):
         self._cameras.configure(settings.cameras, settings.camera, self._current.config)
         if self._worker is not None:
             self._worker.batch_wait_s = settings.batch_wait_s
-        self._diagnostics_timer.timer_period_ns = int(settings.diagnostics_period_s * 1e9)
+        if settings.diagnostics_period_s != self._settings.diagnostics_period_s:
+            self._diagnostics_timer.timer_period_ns = int(settings.diagnostics_period_s * 1e9)
+            # The next message would come when the old period is over.
+            self._diagnostics_timer.reset()
         self._settings = settings
 
     def _use_build(self) -> None:

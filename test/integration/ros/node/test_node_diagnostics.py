@@ -167,3 +167,11 @@ def test_counts_rates_and_stages_are_told(peer, camera, models, start_node, conn
         assert 0 <= p50 <= p95 <= largest
     total = float(values['total p50 (ms)'])
     assert total >= float(values['infer p50 (ms)'])
+
+
+def test_a_shorter_period_counts_at_once(peer, start_node):
+    start_node(diagnostics_period_s=60.0)
+    peer.watch_diagnostics()
+    assert peer.set_parameter('diagnostics_period_s', 0.2).successful
+    # Else it would be a minute after the start.
+    peer.wait_for(lambda: peer.diagnostics, 'a message', patience_s=30)
