@@ -175,16 +175,24 @@ class CameraInput:
                 self._rest()
 
     def configure(self, settings: InputSettings) -> None:
-        """Take other settings, and subscribe anew if they differ."""
+        """Take other settings, and subscribe anew to that which they are of."""
         with self._lock:
-            if settings == self._settings:
+            before, self._settings = self._settings, settings
+            if (
+                settings.camera_info_qos != before.camera_info_qos
+                and self._camera_info is not None
+            ):
+                self._unsubscribe_camera_info()
+                self._subscribe_camera_info(self._camera_info_profile())
+            if (settings.transport, settings.image_qos) == (before.transport, before.image_qos):
                 return
-            was_started, was_resting = self._is_started, self.is_resting
-            self.stop()
-            self._settings = settings
+            was_resting = self.is_resting
+            self._unsubscribe_image()
             self._topic.choose(settings.transport)
-            if was_started:
-                self.start(listens=not was_resting)
+            if was_resting:
+                self._rest()
+            elif self._is_started:
+                self._listen()
 
     def follow_publishers(self) -> None:
         """

@@ -117,3 +117,22 @@ def test_no_image_of_the_old_form_comes_after_a_later_one_of_the_new(peer):
 
 def _best_effort():
     return qos(False, 50)
+
+
+@pytest.mark.parametrize('name', ['depth.max_stamp_difference_s', 'qos.depth.depth'])
+def test_settings_of_depth_leave_image_and_calibration_subscribed(name, peer, start_node, connect):
+    def subscriptions(topic: str) -> list[list[int]]:
+        infos = peer.node.get_subscriptions_info_by_topic(topic)
+        return [list(info.endpoint_gid) for info in infos]
+
+    start_node()
+    connect('mask')
+    before = subscriptions('/image'), subscriptions('/camera_info')
+    value = peer.get_parameter(name)
+    assert peer.set_parameter(name, value + 1).successful
+    peer.spin_for(0.5)
+    assert (subscriptions('/image'), subscriptions('/camera_info')) == before
+    # So that the comparison can fail: a setting of the image subscribes to that anew.
+    assert peer.set_parameter('qos.image.depth', 7).successful
+    peer.wait_for(lambda: subscriptions('/image') != before[0], 'another subscription')
+    assert subscriptions('/camera_info') == before[1]
