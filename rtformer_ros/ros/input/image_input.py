@@ -214,6 +214,8 @@ class CameraInput:
                     self._overlap = _OtherForm() if is_another else _TwiceReceived()
                     self._replaced_image = self._image
                     self._subscribe_image(profile)
+                # The middleware tells of one that comes, and not when it has gone.
+                self._look_for_refused(self._image.qos_profile)
             if self._camera_info is not None:
                 profile = self._camera_info_profile()
                 if matched_policies(profile) != matched_policies(self._camera_info.qos_profile):
@@ -240,16 +242,19 @@ class CameraInput:
         if not self._infos.is_empty:
             self._unsubscribe_camera_info()
         self._topic.choose(self._settings.transport)
-        asked, kind = self._image_profile(), self._topic.kind
+        if self._look_for_refused(self._image_profile()):
+            self._well_s = time.monotonic()
+
+    def _look_for_refused(self, asked: QoSProfile) -> bool:
+        """Keep by which policy a publisher is refused now; return whether another one is not."""
         policies = [
             unmet_policies(each.qos_profile, asked)
             for each in self._node.get_publishers_info_by_topic(self.topic)
-            if each.topic_type == f'sensor_msgs/msg/{kind.__name__}'
+            if each.topic_type == f'sensor_msgs/msg/{self._topic.kind.__name__}'
         ]
-        if [] in policies:
-            self._well_s = time.monotonic()
         unmet = next(filter(None, policies), None)
         self._incompatible_policy = _POLICY_NAMES[unmet[0]] if unmet else ''
+        return [] in policies
 
     def _image_profile(self) -> QoSProfile:
         return input_profile(self._settings.image_qos, self._node, self.topic)

@@ -6,8 +6,10 @@ from closed_form_models import brightest_channel
 from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
 import pytest
-from ros_peer import Camera, NODE, noise, number_of, values_of
+from ros_peer import Camera, NODE, noise, number_of, qos, values_of
+from rtformer_ros.ros.input.image_messages import new_image
 from rtformer_ros.stream.statistics import STAGES
+from sensor_msgs.msg import Image
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
@@ -175,3 +177,23 @@ def test_a_shorter_period_counts_at_once(peer, start_node):
     assert peer.set_parameter('diagnostics_period_s', 0.2).successful
     # Else it would be a minute after the start.
     peer.wait_for(lambda: peer.diagnostics, 'a message', patience_s=30)
+
+
+def test_a_camera_that_did_not_fit_is_forgotten_once_it_has_gone(peer, start_node):
+    start_node(qos__image__reliability='reliable')
+    masks = peer.collect(f'{NODE}/mask')
+    peer.watch_diagnostics()
+    # Without a compressed form, for which the node would subscribe anew.
+    wrong = peer.node.create_publisher(Image, 'image', qos(False, 5))
+    peer.wait_for_diagnostic(lambda s: 'QoS mismatch' in s.message, 'the mismatch')
+    peer.node.destroy_publisher(wrong)
+    peer.wait_for_diagnostic(lambda s: 'nobody publishes' in s.message, 'no camera to be seen')
+    fitting = peer.node.create_publisher(Image, 'image', qos(True, 5))
+    peer.wait_for(fitting.get_subscription_count, 'the node to hear it')
+
+    def is_well() -> bool:
+        fitting.publish(new_image(48, 64, 'rgb8'))
+        peer.spin_for(0.1)
+        return bool(masks) and peer.diagnostics[-1].level == OK
+
+    peer.wait_for(is_well, 'masks without a warning')
