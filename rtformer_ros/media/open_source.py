@@ -39,9 +39,7 @@ def open_source(
     """
     if not path_or_device:
         return bundled_street() if is_still else bundled_playlist()
-    path = expanded_path(path_or_device)
-    if not path.exists():
-        raise ConfigError(f"there is no '{path_or_device}'; expected {_EXPECTED}")
+    path = _existing(path_or_device)
     if path.is_char_device():
         return CameraDevice(path)
     if path.is_dir():
@@ -63,10 +61,19 @@ def losses_of(path_or_device: str, topic: str = '') -> tuple[str, ...]:
     """
     Return sentences on what is missing of such a source: of a bag that was not closed.
 
-    Raises what open_source raises for a bag.
+    Raises what open_source raises for a bag, and for a source that is not there.
     """
+    if not path_or_device:
+        return ()
+    path = _existing(path_or_device)
+    return BagImages(path, topic).losses if _is_bag(path) else ()
+
+
+def _existing(path_or_device: str) -> Path:
     path = expanded_path(path_or_device)
-    return BagImages(path, topic).losses if path_or_device and _is_bag(path) else ()
+    if not path.exists():
+        raise ConfigError(f"there is no '{path_or_device}'; expected {_EXPECTED}")
+    return path
 
 
 def _open_file(path: Path, topic: str, pans: bool) -> FrameSource:

@@ -91,12 +91,19 @@ def read_weights(path: Path) -> WeightsFile:
         state, text = read_torch_file(path, UNUSED_SUFFIX), None
     else:
         raise CheckpointError(
-            f"{path} has the suffix '{path.suffix}'; expected .safetensors (written by "
+            f'{path} {_what_is_wrong(path)}; expected a file of weights: .safetensors (written by '
             'save_checkpoint), .pdparams (from PaddleSeg or PaddleClas) or .pth (from PyTorch)'
         )
     state = _without_prefix(state)
     used = {key: value for key, value in state.items() if not key.endswith(UNUSED_SUFFIX)}
     return WeightsFile(used, {} if text is None else _parsed(text, path))
+
+
+def _what_is_wrong(path: Path) -> str:
+    """Return what keeps a path from being read whose name says nothing."""
+    if path.is_dir():
+        return 'is a folder'
+    return f"has the suffix '{path.suffix}'" if path.exists() else 'does not exist'
 
 
 def quantised_kind(path: Path) -> QuantisedKind | None:

@@ -63,9 +63,8 @@ def _compare(options: argparse.Namespace) -> int:
     from rtformer_ros.tools.compare_networks.comparison import comparison_table, ComparisonCase
 
     conditions = Conditions.now(Path('networks with fresh weights'), options.threads)
-    print(conditions)
     case = ComparisonCase(*size, options.classes, options.threads, options.rounds)
-    table = comparison_table(candidates, case)
+    table = comparison_table(candidates, case, lambda: print(conditions, flush=True))
     print('\n'.join(table.lines()))
     if options.json:
         write_json(options.json, conditions, [table])

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -46,12 +46,15 @@ class ComparisonCase:
     rounds: int
 
 
-def comparison_table(candidates: Sequence[Candidate], case: ComparisonCase) -> Table:
+def comparison_table(
+    candidates: Sequence[Candidate], case: ComparisonCase, on_built: Callable[[], None]
+) -> Table:
     """
     Build, export and time networks with fresh weights.
 
     They cost what trained ones do, and the same each time; see settled_network. ONNX Runtime runs
     them in turns, so that whatever else the machine does meets all alike.
+    on_built: is called when all have been built and exported, before they are timed.
     Raises ConfigError for a network that cannot be, ModelError where one cannot be exported.
     """
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -63,6 +66,7 @@ def comparison_table(candidates: Sequence[Candidate], case: ComparisonCase) -> T
             _export(candidate, path, case.classes, image_nhwc)
             for candidate, path in zip(candidates, paths, strict=True)
         ]
+        on_built()
         counts = [count_multiplications(path) for path in paths]
         runs = {}
         for candidate, path in zip(candidates, paths, strict=True):

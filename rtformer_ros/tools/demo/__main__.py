@@ -39,7 +39,6 @@ def run_demo(options: DemoOptions, facts: ModelFacts) -> dict[str, Any]:
 
     Raises RtformerError when a process fails or no mask comes; no process is left then either.
     """
-    _empty_output(options.output)
     environment = isolated_environment(os.environ, options.domain_id, options.output)
     give_up_s = time.monotonic() + _START_TIMEOUT_S + options.seconds + _END_TIMEOUT_S
     with ChildProcesses(options.output, environment) as processes:
@@ -151,11 +150,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, signal.default_int_handler)
     if options.view == 'web':
         return _serve(options)
-    print(f'playing {options.source or "the bundled clip"} for {options.seconds:g} s at most ...')
     try:
-        for loss in losses_of(options.source, options.topic):
-            print(loss)
+        _empty_output(options.output)
+        losses = losses_of(options.source, options.topic)
         facts = read_model_facts(options.model)
+        played = options.source or 'the bundled clip'
+        print(f'playing {played} for {options.seconds:g} s at most ...', *losses, sep='\n')
         summary = run_demo(options, facts)
     except RtformerError as error:
         print(f'demo failed: {error}', file=sys.stderr)

@@ -21,6 +21,7 @@ from rtformer_ros.training.datasets.dataset import IMAGE_SUFFIXES
 CLASS_FOLDERS = 'imagefolder'
 """What --dataset calls this layout."""
 
+_OF_CLASS_MAPS = {'images', 'labels'}
 _LAYOUT = '{root}/train/CLASS/*.jpg (or .png) and {root}/val/CLASS/*.jpg'
 
 
@@ -64,6 +65,11 @@ def read_class_folders(
     )
     if not folders:
         raise ConfigError(f'{parent} holds no folder of a class; expected {layout}')
+    if {folder.name for folder in folders} == _OF_CLASS_MAPS:
+        raise ConfigError(
+            f'{parent} has the folders images and labels, as a data set of class maps; to segment '
+            f'with it: --dataset folder --labels YAML. To classify images expected {layout}'
+        )
     names = tuple(class_names or (folder.name for folder in folders))
     unknown = [folder.name for folder in folders if folder.name not in names]
     if unknown:

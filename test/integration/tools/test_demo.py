@@ -273,8 +273,10 @@ def test_earlier_results_do_not_pass_for_new_ones(tmp_path):
         (tmp_path / name).write_text('old')
     code, stdout, stderr = Demo(tmp_path, '--source', '/absent.mp4').finish()
     assert code == 1
-    assert "there is no '/absent.mp4'; expected a video file" in stderr
+    [line] = stderr.splitlines()
+    assert line.startswith("demo failed: there is no '/absent.mp4'; expected a video file")
     assert 'Traceback' not in stderr + stdout
+    assert 'playing' not in stdout
     assert not (tmp_path / 'overlay.mp4').exists()
     assert not (tmp_path / 'overlay.png').exists()
     assert not (tmp_path / 'planner.png').exists()

@@ -185,6 +185,8 @@ def cut_short(path):
         ('zip.pdparams', lambda p: p.write_bytes(b'PK\x03\x04'), 'zip archive'),
         ('none.pdparams', lambda p: None, 'none.pdparams'),
         ('folder.pdparams', lambda p: p.mkdir(), 'folder.pdparams'),
+        ('folder', lambda p: p.mkdir(), 'folder is a folder; expected a file of weights'),
+        ('none', lambda p: None, 'none does not exist; expected a file of weights'),
         ('other.bin', lambda p: p.write_bytes(b'12'), "suffix '.bin'"),
         (
             'other.pdparams',

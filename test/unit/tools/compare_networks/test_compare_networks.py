@@ -137,4 +137,6 @@ def test_the_command_prints_and_draws_what_it_measured(tmp_path, capsys):
 )
 def test_what_cannot_be_compared_is_refused(arguments, words, capsys):
     assert main(arguments) == 1
-    assert words in capsys.readouterr().err
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert captured.out == ''

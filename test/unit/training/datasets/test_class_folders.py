@@ -56,6 +56,14 @@ def test_wrong_folders_are_refused_with_the_layout(root, tmp_path):
         read_class_folders(root, 'train')
 
 
+def test_folders_of_class_maps_are_not_taken_for_classes(tmp_path):
+    for folder in ('images', 'labels'):
+        write_picture(tmp_path / 'train' / folder / 'one.png', draw_shape('cross', 0)[0])
+    for names in (None, SHAPES):
+        with pytest.raises(ConfigError, match='class maps; to segment with it: --dataset folder'):
+            read_class_folders(tmp_path, 'train', names)
+
+
 @pytest.mark.parametrize('content', [b'', b'\x89PNG\r\n\x1a\n cut', b'no picture'])
 def test_broken_images_are_named(root, content):
     dataset = read_class_folders(root, 'train')
