@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 import sys
 from typing import TYPE_CHECKING
 
@@ -114,7 +115,9 @@ def _write_labels(labels: LabelSet, path: Path) -> None:
 
 def _summary(output: Path, labels: LabelSet, export: FolderExport) -> list[str]:
     widest = max(map(len, labels.names))
-    train = f'train --dataset folder --root {output} --labels {output / _LABELS_FILE}'
+    root, file = quote(str(output)), quote(str(output / _LABELS_FILE))
+    train = f'train --dataset folder --root {root} --labels {file}'
+    run = quote(f'runs/{output.resolve().name}')
     return [
         f'wrote {output}: {export.images["train"]} images to train on, {export.images["val"]} to '
         'score on; of the pixels are',
@@ -122,8 +125,7 @@ def _summary(output: Path, labels: LabelSet, export: FolderExport) -> list[str]:
         'groups (drivable, walkable, obstacle, ...) are yours to fill in, in '
         f'{output / _LABELS_FILE}; then train (--init: weights for research and non-commercial '
         'use; leave it out to start from none)',
-        f'  ros2 run rtformer_ros {train} --output runs/{output.resolve().name} '
-        f'--init {_INIT} --epochs 100',
+        f'  ros2 run rtformer_ros {train} --output {run} --init {_INIT} --epochs 100',
     ]
 
 

@@ -31,12 +31,14 @@ class AnnotatedImage:
     path: of the picture; split: the one it was exported for, None where the export has none.
     areas: called with (height, width) of the picture as it is read; gives the name of a class and
     the area, bool [height, width], one after the other: a later one lies on those before it. May
-    raise ConfigError.
+    raise ConfigError. drawn_size: (height, width) of the picture that they were drawn on, None
+    where the export does not say.
     """
 
     path: Path
     split: Split | None
     areas: Callable[[tuple[int, int]], Iterable[tuple[str, MaskHw]]]
+    drawn_size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def class_map_of(
     ids: by class name in lower case. background: what stands where nothing was drawn. Raises
     ConfigError for a class without an id and for areas of another size.
     """
+    _check_size(image, image.drawn_size or size, size)
     ids_hw = np.full(size, background, np.uint8)
     for name, mask_hw in image.areas(size):
         class_id = ids.get(name.casefold())
@@ -64,13 +67,23 @@ def class_map_of(
                 f'{image.path.name} has an area of the class {quoted(name)}, which the labels '
                 f'lack; expected one of: {listed(ids)}'
             )
-        if mask_hw.shape != size:
-            raise ConfigError(
-                f'{image.path.name} has {size[1]}x{size[0]} pixels, but its areas are for '
-                f'{mask_hw.shape[1]}x{mask_hw.shape[0]}; export both from the same pictures'
-            )
+        _check_size(image, (mask_hw.shape[0], mask_hw.shape[1]), size)
         ids_hw[mask_hw] = class_id
     return ids_hw
+
+
+def size_of(height: Any, width: Any) -> tuple[int, int] | None:
+    """Return what an export says of a picture's size, None where it is nothing to go by."""
+    is_size = all(isinstance(side, int) and side > 0 for side in (height, width))
+    return (height, width) if is_size else None
+
+
+def _check_size(image: AnnotatedImage, drawn: tuple[int, int], size: tuple[int, int]) -> None:
+    if drawn != size:
+        raise ConfigError(
+            f'{image.path.name} has {size[1]}x{size[0]} pixels, but its areas are for '
+            f'{drawn[1]}x{drawn[0]}; export both from the same pictures'
+        )
 
 
 def read_json(path: Path) -> Any:

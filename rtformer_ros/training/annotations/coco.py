@@ -18,6 +18,7 @@ from rtformer_ros.training.annotations.annotated_image import (
     MaskHw,
     picture_path,
     read_json,
+    size_of,
 )
 from rtformer_ros.training.datasets.open_dataset import Split
 
@@ -27,15 +28,18 @@ _SPLITS: Mapping[str, Split] = {
 }  # fmt: skip
 # CVAT's file of a subset, which is 'default' unless somebody named one.
 _INSTANCES = 'instances_'
+_FARTHEST_PX = 32768
+# Of a polygon with an area; the library takes four for a box's corner, width and height.
+_LEAST_NUMBERS = 6
 
 
 def read_coco(source: Path, images: Path | None = None) -> Annotations:
     """
     Return the annotations of a COCO file, or of all in a folder and the folders in it.
 
-    images: the folder of the pictures, by default that of the file, or images/ beside it; of
-    annotations/instances_SUBSET.json, ../images/SUBSET or ../images. Where areas overlap, the
-    smaller one lies on the larger. Raises ConfigError for what is no COCO.
+    images: the folder of the pictures, by default images/ beside the file, or the file's own;
+    of annotations/instances_SUBSET.json also ../images/SUBSET or ../images. Where areas overlap,
+    the smaller one lies on the larger. Raises ConfigError for what is no COCO.
     """
     files = [source] if source.is_file() else sorted(source.rglob('*.json'))
     if not files:
@@ -64,13 +68,16 @@ def _images(
         name, size = classes[each['category_id']], float(each.get('area') or 0)
         shapes[each['image_id']].append((size, name, each['segmentation']))
     subset = _subset(path)
-    folder = images or _pictures(path, subset)
+    folders = [images] if images else _picture_folders(path, subset)
     for each in data['images']:
         largest_first = sorted(shapes[each['id']], key=lambda shape: -shape[0])
+        # Written on another system, it may hold that one's separators.
+        name = str(each['file_name']).replace('\\', '/')
         yield AnnotatedImage(
-            picture_path(folder, str(each['file_name'])),
+            picture_path(next((f for f in folders if (f / name).is_file()), folders[0]), name),
             _SPLITS.get(subset.casefold()),
             partial(_areas, [(name, shape) for _, name, shape in largest_first], path),
+            size_of(each.get('height'), each.get('width')),
         )
 
 
@@ -81,13 +88,13 @@ def _subset(path: Path) -> str:
     return path.parent.name
 
 
-def _pictures(path: Path, subset: str) -> Path:
-    """Return the folder of a file's pictures: the first that exists of where programs put them."""
+def _picture_folders(path: Path, subset: str) -> list[Path]:
+    """Return the folders that exist of where programs put a file's pictures, best first."""
     beside, above = path.parent / 'images', path.parent.parent / 'images'
     places = [beside]
     if path.parent.name == 'annotations':
         places += [above / subset, above]
-    return next((place for place in places if place.is_dir()), path.parent)
+    return [place for place in (*places, path.parent) if place.is_dir()]
 
 
 def _areas(
@@ -105,7 +112,10 @@ def _mask(shape: Any, size: tuple[int, int], path: Path) -> MaskHw:
     height, width = size
     try:
         if isinstance(shape, list):
-            code = coco_mask.merge(coco_mask.frPyObjects(shape, height, width))
+            polygons = [_within_reach(c) for c in shape if len(c) >= _LEAST_NUMBERS]
+            if not polygons:
+                return np.zeros(size, np.bool_)
+            code = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
         elif isinstance(shape['counts'], list):
             code = coco_mask.frPyObjects(shape, *shape['size'])
         else:
@@ -117,3 +127,12 @@ def _mask(shape: Any, size: tuple[int, int], path: Path) -> MaskHw:
             f'{path} has an area that is neither polygons nor a run-length code, but '
             f'{kind_of(shape)}: {error}'
         ) from error
+
+
+def _within_reach(corners: Any) -> list[float]:
+    """Return x and y of corners, far ones moved nearer: the library draws edges point by point."""
+    numbers = np.asarray(corners, np.float64)
+    if not np.isfinite(numbers).all():
+        raise ValueError('a corner is no number')
+    within: list[float] = np.clip(numbers, -_FARTHEST_PX, _FARTHEST_PX).tolist()
+    return within

@@ -23,6 +23,7 @@ from rtformer_ros.training.annotations.annotated_image import (
     MaskHw,
     picture_path,
     read_json,
+    size_of,
 )
 
 _SHAPES = ('polygon', 'rectangle', 'circle', 'mask')
@@ -57,7 +58,7 @@ def read_labelme(source: Path, images: Path | None = None) -> Annotations:
     names: set[str] = set()
     found = []
     for path in files:
-        picture, shapes = _read_file(path)
+        picture, size, shapes = _read_file(path)
         names.update(shape.name for shape in shapes)
         folder = images or path.parent
         found.append(
@@ -65,13 +66,14 @@ def read_labelme(source: Path, images: Path | None = None) -> Annotations:
                 picture_path(folder, Path(picture).name if images else picture),
                 None,
                 partial(_areas, shapes),
+                size,
             )
         )
     return Annotations(tuple(sorted(names)), tuple(sorted(found, key=lambda each: each.path)))
 
 
-def _read_file(path: Path) -> tuple[str, list[_Shape]]:
-    """Return the picture that a file is for, and its areas; raises ConfigError."""
+def _read_file(path: Path) -> tuple[str, tuple[int, int] | None, list[_Shape]]:
+    """Return the picture that a file is for, its size, and its areas; raises ConfigError."""
     data = read_json(path)
     try:
         drawn = [
@@ -85,6 +87,7 @@ def _read_file(path: Path) -> tuple[str, list[_Shape]]:
         ]
         # Written on another system, it may hold that one's separators.
         picture = str(data['imagePath']).replace('\\', '/')
+        size = size_of(data.get('imageHeight'), data.get('imageWidth'))
     except (KeyError, TypeError) as error:
         raise ConfigError(
             f'{path} is no Labelme file: expected imagePath and shapes with label and points '
@@ -94,7 +97,7 @@ def _read_file(path: Path) -> tuple[str, list[_Shape]]:
         _Shape(name, kind, _points(points, path), _mask(mask, path) if kind == 'mask' else None)
         for name, kind, points, mask in drawn
     ]
-    return picture, [shape for shape in shapes if shape.kind in _SHAPES]
+    return picture, size, [shape for shape in shapes if shape.kind in _SHAPES]
 
 
 def _points(points: Any, path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:

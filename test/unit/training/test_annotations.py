@@ -14,6 +14,7 @@ from rtformer_ros.files.packaged_files import find_weights
 from rtformer_ros.labels.label_set import load_labels
 from rtformer_ros.tools.import_labels import main
 from rtformer_ros.tools.train.options import parse_train_options
+from rtformer_ros.training.annotations.annotated_image import class_map_of
 from rtformer_ros.training.annotations.coco import read_coco
 from rtformer_ros.training.annotations.cvat_masks import read_cvat_masks
 from rtformer_ros.training.annotations.folder_export import labels_of_annotations, write_folders
@@ -117,6 +118,50 @@ def test_coco_of_cvat_has_its_pictures_beside_the_folder_of_its_file(tmp_path):
     assert splits == [('a.jpg', 'train'), ('b.jpg', 'train'), ('a.jpg', 'val')]
 
 
+@pytest.mark.parametrize('separator', ['/', '\\'])
+def test_coco_of_label_studio_names_the_folder_of_its_pictures_too(tmp_path, separator):
+    coco(tmp_path / 'images', ['a.jpg'], [(7, 1.0, [ROAD])])
+    data = json.loads((tmp_path / 'images' / '_annotations.coco.json').read_text())
+    (tmp_path / 'images' / '_annotations.coco.json').unlink()
+    data['images'][0]['file_name'] = f'images{separator}a.jpg'
+    write_json(tmp_path / 'result.json', data)
+    [image] = read_coco(tmp_path).images
+    assert image.path == tmp_path / 'images' / 'a.jpg'
+
+
+@pytest.mark.parametrize('line', [[30, 2], [30, 2, 8, 9]])
+def test_coco_polygons_of_one_or_two_corners_have_no_area(tmp_path, line):
+    coco(tmp_path, ['a.jpg', 'b.jpg'], [(7, 1.0, [ROAD]), (3, 0.5, [line]), (3, 0.5, [line, CAR])])
+    annotations = read_coco(tmp_path)
+    write_folders(annotations, labels_of_annotations(annotations, 'm', None), tmp_path / 'data')
+    (val,) = written_maps(tmp_path / 'data', 'val').values()
+    assert np.array_equal(val, expected_map(0, 1, 255))
+
+
+def test_coco_corners_far_outside_of_the_picture_end_at_its_edge(tmp_path):
+    far = [-1e30, 20, 1e30, 20, 1e30, 1e30, -1e30, 1e30]
+    coco(tmp_path, ['a.jpg', 'b.jpg'], [(7, 1.0, [far])])
+    annotations = read_coco(tmp_path)
+    write_folders(annotations, labels_of_annotations(annotations, 'm', None), tmp_path / 'data')
+    (val,) = written_maps(tmp_path / 'data', 'val').values()
+    assert (val[20:] == 0).all()
+    assert (val[:20] == 255).all()
+
+
+def test_pictures_that_were_resized_after_the_drawing_are_refused(tmp_path):
+    coco(tmp_path / 'coco', ['a.jpg', 'b.jpg'], [(7, 1.0, [ROAD])])
+    labelme(tmp_path / 'labelme', 'a', [])
+    drawn = json.loads((tmp_path / 'labelme' / 'a.json').read_text())
+    drawn |= {'imageHeight': HEIGHT, 'imageWidth': WIDTH}
+    write_json(tmp_path / 'labelme' / 'a.json', drawn)
+    for read, name in ((read_coco, 'coco/a.jpg'), (read_labelme, 'labelme/a.png')):
+        image = read((tmp_path / name).parent).images[0]
+        ids = {'road': 0}
+        assert class_map_of(image, (HEIGHT, WIDTH), ids).shape == (HEIGHT, WIDTH)
+        with pytest.raises(ConfigError, match='has 30x20 pixels, but its areas are for 60x40; ex'):
+            class_map_of(image, (HEIGHT // 2, WIDTH // 2), ids)
+
+
 def test_a_run_length_as_text_is_read_too(tmp_path):
     from pycocotools import mask
 
@@ -140,19 +185,19 @@ def test_labelme_shapes_in_the_order_of_drawing_and_what_to_type_next(tmp_path, 
     point = {'label': 'a remark', 'shape_type': 'point', 'points': [[1, 1]]}
     for name in 'abcde':
         labelme(tmp_path / 'export', name, [road, car, point])
-    assert main(['labelme', str(tmp_path / 'export'), str(tmp_path / 'data')]) == 0
-    assert load_labels(tmp_path / 'data' / 'labels.yaml').names == ('car', 'road')
+    assert main(['labelme', str(tmp_path / 'export'), str(tmp_path / 'my data')]) == 0
+    assert load_labels(tmp_path / 'my data' / 'labels.yaml').names == ('car', 'road')
     typed = shlex.split(capsys.readouterr().out.splitlines()[-1])
     assert typed[:4] == ['ros2', 'run', 'rtformer_ros', 'train']
     options = parse_train_options(typed[4:])
     assert find_weights(options.init).is_file()
-    assert (options.dataset, options.root) == ('folder', tmp_path / 'data')
+    assert (options.dataset, options.root) == ('folder', tmp_path / 'my data')
     # A hundred pictures a hundred times: most of it behind the warm-up, and scored on the way.
     recipe = load_recipe(find_recipe(options.dataset))
     steps = options.epochs * 100 / recipe.batch_size
     assert recipe.schedule.warmup_steps < steps / 10
     assert recipe.validate_every < steps / 5
-    train, val = (written_maps(tmp_path / 'data', split) for split in ('train', 'val'))
+    train, val = (written_maps(tmp_path / 'my data', split) for split in ('train', 'val'))
     assert (sorted(train), sorted(val)) == (list('abcd'), ['e'])
     for class_map in (*train.values(), *val.values()):
         assert np.array_equal(class_map, expected_map(1, 0, 255))
@@ -248,6 +293,7 @@ def test_what_cannot_be_imported_is_one_line(tmp_path, capsys):
     data['images'][0]['file_name'] = '../../../etc/hostname.png'
     write_json(tmp_path / 'outside' / '_annotations.coco.json', data)
     coco(tmp_path / 'odd_area', ['a.jpg', 'b.jpg'], [(7, 1.0, {'size': 3})])
+    coco(tmp_path / 'nan', ['a.jpg', 'b.jpg'], [(7, 1.0, [[1, 2, float('nan'), 4, 5, 6]])])
     coco(tmp_path / 'full', ['a.jpg', 'b.jpg'], [(7, 1.0, [ROAD])])
     for arguments, expected in (
         (['coco', 'empty'], 'no COCO file'),
@@ -255,6 +301,7 @@ def test_what_cannot_be_imported_is_one_line(tmp_path, capsys):
         (['coco', 'odd'], 'expected images, annotations and categories'),
         (['coco', 'outside'], 'give their folder as --images'),
         (['coco', 'odd_area'], 'neither polygons nor a run-length code'),
+        (['coco', 'nan'], 'a corner is no number'),
         (['coco', 'full', '--val-share', '0'], 'none is for val'),
         (['coco', 'full', '--val-share', '2'], '--val-share is 2'),
         (['coco', 'full', '--labels', 'camvid', '--background', 'nothing'], 'nothing'),
