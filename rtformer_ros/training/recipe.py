@@ -10,6 +10,8 @@ reference's configuration).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+import math
+from operator import attrgetter
 from typing import Literal
 
 from rtformer_ros.errors import ConfigError
@@ -19,6 +21,24 @@ from rtformer_ros.network.quantisation.group_precision import GroupPrecision
 ScheduleKind = Literal['poly', 'cosine', 'stable']
 TrainingPrecision = Literal['auto', 'fp32', 'bf16', 'fp16']
 QuantisationKind = Literal['none', 'layered', 'parallel']
+
+
+_MOST_SEED = (1 << 32) - 1
+"""Those of the steps are made of it, and PyTorch takes 64 bits."""
+
+_SHARES = (
+    'loss.ohem_threshold', 'loss.ohem_min_share', 'crop.flip_chance', 'crop.focus_chance',
+    'color.chance', 'color.wild_chance', 'color.gray_chance', 'color.class_chance',
+    'weather.blur_chance', 'weather.noise_chance', 'weather.jpeg_chance', 'weather.fog_chance',
+    'weather.rain_chance', 'weather.shadow_chance', 'weather.glare_chance', 'copy_paste.chance',
+)  # fmt: skip
+_BELOW_1 = ('ema_decay', 'optimizer.beta1', 'optimizer.beta2', 'loss.label_smoothing')
+_NOT_NEGATIVE = (
+    'optimizer.weight_decay', 'optimizer.head_lr_factor', 'optimizer.clip_norm',
+    'schedule.warmup_steps', 'schedule.power', 'schedule.final_lr', 'loss.aux_weight',
+    'loss.lovasz_weight', 'crop.aspect_jitter', 'crop.rotation_deg', 'color.brightness',
+    'color.contrast', 'color.saturation', 'color.hue_deg', 'color.gamma', 'color.cast',
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -280,13 +300,14 @@ class Recipe:
         """Raise ConfigError for the first value out of range."""
         for name in ('steps', 'batch_size', 'validate_every', 'save_every'):
             _require(getattr(self, name) >= 1, name, getattr(self, name), '1 or more')
-        _require(0 <= self.ema_decay < 1, 'ema_decay', self.ema_decay, '0 to below 1')
+        _require(0 <= self.seed <= _MOST_SEED, 'seed', self.seed, f'0 to {_MOST_SEED}')
+        self._check_ranges()
         _require(self.optimizer.lr > 0, 'optimizer.lr', self.optimizer.lr, 'above 0')
-        smoothing, crop = self.loss.label_smoothing, self.crop
-        _require(0 <= smoothing < 1, 'loss.label_smoothing', smoothing, '0 to below 1')
+        crop = self.crop
         for side in ('height', 'width'):
             _require(getattr(crop, side) >= 32, f'crop.{side}', getattr(crop, side), '32 or more')
-        _require(0 < crop.scale_min <= crop.scale_max, 'crop.scale_min', crop.scale_min, 'above 0')
+        least, most = crop.scale_min, crop.scale_max
+        _require(0 < least <= most, 'crop.scale_min', least, f'above 0, up to scale_max ({most})')
         for name in ('stride', 'lovasz_stride'):
             _require(
                 getattr(self.loss, name) >= 1,
@@ -302,6 +323,17 @@ class Recipe:
         _ = self.quantisation.group_precision
         crops = self.quantisation.observed_crops
         _require(crops >= 1, 'quantisation.observed_crops', crops, '1 or more')
+
+    def _check_ranges(self) -> None:
+        """Raise ConfigError for the first value outside of its plain range."""
+        for names, most, expected in (
+            (_SHARES, 1.0, '0 to 1'),
+            (_BELOW_1, math.nextafter(1.0, 0.0), '0 to below 1'),
+            (_NOT_NEGATIVE, math.inf, '0 or more'),
+        ):
+            for name in names:
+                value = attrgetter(name)(self)
+                _require(0 <= value <= most, name, value, expected)
 
 
 def _require(holds: bool, name: str, value: object, expected: str) -> None:
