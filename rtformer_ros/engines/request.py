@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 OPTIMIZATION_LEVELS = range(6)
+MOST_THREADS = 256
 
 _CANCEL_POLL_S = 0.1
 
@@ -152,9 +153,9 @@ class EngineRequest:
                 f"device is '{self.device}'; expected auto, cpu, cuda or cuda:N, or of Intel, for "
                 'OpenVINO, gpu, gpu:N or npu'
             )
-        if self.threads < 0:
+        if not 0 <= self.threads <= MOST_THREADS:
             raise ConfigError(
-                f'threads is {self.threads}; expected 0 (one core left free) or more'
+                f'threads is {self.threads}; expected 0 (one core left free) to {MOST_THREADS}'
             )
         if self.network_size is not None and min(self.network_size) < 1:
             raise ConfigError(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -28,9 +29,29 @@ def write_atomically(path: Path, content: bytes) -> None:
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
     except OSError as error:
-        raise ModelError(
-            f'cannot write {path}: {error}; choose a place that can be written and has space'
-        ) from error
+        raise _not_written(path, error) from error
+
+
+def check_can_write(path: Path) -> None:
+    """
+    Raise ModelError where write_atomically would, before what takes long to compute.
+
+    The folder of `path` is made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        with temporary_file(path.parent, f'.{path.name}.'):
+            pass
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> ModelError:
+    return ModelError(
+        f'cannot write {path}: {error}; choose a place that can be written and has space'
+    )
 
 
 def _umask() -> int:

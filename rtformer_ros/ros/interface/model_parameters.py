@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import get_args
 
 from rtformer_ros.engines import engine_names, EnginePrecision
+from rtformer_ros.engines.request import MOST_THREADS
 from rtformer_ros.imaging.frame_encodings import FRAME_ENCODINGS
 from rtformer_ros.ros.interface.conversions import (
     read_folders,
@@ -41,7 +42,11 @@ MODEL_GROUP = ParameterGroup(
             "'gpu', 'gpu:N' or 'npu'",
         ),
         ParameterSpec(
-            'threads', 0, 'CPU threads of the engine; 0 leaves one core free for ROS', 0, 256
+            'threads',
+            0,
+            'CPU threads of the engine; 0 leaves one core free for ROS',
+            0,
+            MOST_THREADS,
         ),
         ParameterSpec(
             'network_size',

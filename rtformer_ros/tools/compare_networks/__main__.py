@@ -14,6 +14,7 @@ from pathlib import Path
 import sys
 
 from rtformer_ros.errors import ConfigError
+from rtformer_ros.files.atomic_file import check_can_write
 from rtformer_ros.tools.benchmark.report import check_chart, Conditions, write_json
 from rtformer_ros.tools.command_line import parse_size, run_tool
 from rtformer_ros.tools.compare_networks.candidate import all_candidates
@@ -59,6 +60,8 @@ def _compare(options: argparse.Namespace) -> int:
     if options.chart:
         # Not after the minutes of measuring.
         check_chart()
+    for path in filter(None, (options.json, options.chart)):
+        check_can_write(path)
     # Imported here, so that a machine without PyTorch gets an answer and --help works.
     from rtformer_ros.tools.compare_networks.comparison import comparison_table, ComparisonCase
 

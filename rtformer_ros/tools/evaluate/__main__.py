@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.errors import ConfigError
-from rtformer_ros.files.atomic_file import write_atomically
+from rtformer_ros.files.atomic_file import check_can_write, write_atomically
 from rtformer_ros.files.packaged_files import find_labels, find_model, WEIGHTS_SUFFIXES
 from rtformer_ros.files.sha256 import sha256_of
 from rtformer_ros.labels.label_set import LabelSet, load_labels
@@ -64,6 +64,9 @@ def _evaluate(options: EvaluateOptions) -> tuple[Evaluation, Protocol]:
     with opened(options, dataset) as (predict, protocol):
         data = described_data(dataset, len(whole.samples))
         protocol = replace(protocol, data=data, scores=described_scores(widths_px))
+        if options.output is not None:
+            # Not after the minutes of measuring.
+            check_can_write(options.output / 'results.json')
         print(f'{protocol}\n', flush=True)
         with tqdm(total=len(dataset.samples), desc='evaluate', unit='image') as bar:
             evaluation = evaluate(

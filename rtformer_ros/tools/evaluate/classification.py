@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rtformer_ros.engines import EngineRequest
 from rtformer_ros.errors import CheckpointError, ConfigError
-from rtformer_ros.files.atomic_file import write_atomically
+from rtformer_ros.files.atomic_file import check_can_write, write_atomically
 from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.files.sha256 import sha256_of
 from rtformer_ros.labels.label_set import MAX_CLASSES
@@ -47,6 +47,9 @@ def evaluate_classifier(options: EvaluateOptions) -> None:
     dataset, data = _dataset(options, checkpoint, path)
     crop, device = scored_crop(checkpoint, options.size), named_device(options.device)
     protocol = _protocol(path, data, str(device), str(crop))
+    if options.output is not None:
+        # Not after the minutes of measuring.
+        check_can_write(options.output / 'results.json')
     print(f'{protocol}\n', flush=True)
     _use_threads(options, path)
     with tqdm(total=len(dataset.samples), desc='evaluate', unit='image') as bar:

@@ -61,6 +61,8 @@ def parse_evaluate_options(arguments: Sequence[str] | None) -> EvaluateOptions:
     parsed['size'] = parse_size(parsed['size'])
     parsed['scales'] = _scales(parsed['scales'])
     options = EvaluateOptions(**parsed)
+    if options.worst < 0:
+        raise ConfigError(f'--worst is {options.worst}; expected 0 (no gallery) or more')
     if options.averages and options.size:
         raise ConfigError(
             '--size is of no use with --flip, --scales and --prior-tau: images keep their size'

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 import math
+from shlex import quote
 import sys
 from typing import Any, TYPE_CHECKING
 
@@ -96,13 +97,13 @@ def _next_steps(run: TrainingRun) -> str:
     from rtformer_ros.training.run.training_run import BEST_WEIGHTS
 
     crop, folder = run.setup.recipe.crop, run.folder
-    weights, score = folder / BEST_WEIGHTS, f'{100 * run.best_score:.2f} %'
+    weights, score = quote(str(folder / BEST_WEIGHTS)), f'{100 * run.best_score:.2f} %'
     if not isinstance(run.setup.labels, LabelSet):
         return (
             f'best val top-1 {score}, curves and pictures in {folder}; to score it, and to train '
             'a network of its backbone to segment:\n'
             f'  ros2 run rtformer_ros evaluate --model {weights} --dataset {run.setup.dataset} '
-            f'--root {run.setup.root}\n'
+            f'--root {quote(str(run.setup.root))}\n'
             f'  ros2 run rtformer_ros train --network {run.setup.network} --init {weights} ...'
         )
     precision = ' --precision int8' if run.setup.recipe.quantisation.kind == 'layered' else ''
@@ -110,10 +111,10 @@ def _next_steps(run: TrainingRun) -> str:
     return (
         f'best val mIoU {score}, curves and pictures in {folder}; to use '
         'it, with the height and width (multiples of 8) that the robot is to compute at:\n'
-        f'  ros2 run rtformer_ros export {weights} {model} --height {crop.height} '
+        f'  ros2 run rtformer_ros export {weights} {quote(str(model))} --height {crop.height} '
         f'--width {crop.width}{precision}\n'
         '  ros2 launch rtformer_ros seg.launch.py image:=/camera/image_raw '
-        f'model:={model.absolute()}'
+        f'model:={quote(str(model.absolute()))}'
     )
 
 

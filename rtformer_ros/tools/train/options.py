@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+import math
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,9 @@ def parse_train_options(arguments: Sequence[str] | None) -> TrainOptions:
     for name, least in _LEAST.items():
         if parsed[name] is not None and parsed[name] < least:
             raise ConfigError(f'--{name} is {parsed[name]}; expected {least} or more')
+    epochs = parsed['epochs']
+    if epochs is not None and not 0 < epochs < math.inf:
+        raise ConfigError(f'--epochs is {epochs:g}; expected a number above 0')
     return TrainOptions(**parsed)
 
 

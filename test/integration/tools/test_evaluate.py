@@ -190,6 +190,8 @@ def test_a_class_prior_makes_rare_classes_rarer(root, tmp_path):
         (('--engine', 'torch'), 'the engine torch runs .safetensors'),
         (('--labels', 'camvid'), "rgb.onnx tells 3 classes apart, 'camvid' has 11"),
         (('--dataset', 'none'), "no data set 'none'"),
+        (('--worst', '-1'), '--worst is -1; expected 0 (no gallery) or more'),
+        (('--output', '/dev/null'), 'cannot write /dev/null/results.json: '),
     ],
 )
 def test_what_cannot_be_measured_gives_one_line(root, tmp_path, capsys, options, words):

@@ -5,6 +5,7 @@
 import csv
 import os
 from pathlib import Path
+import shlex
 import signal
 import subprocess
 import sys
@@ -133,13 +134,15 @@ def gradient_norms(optimizer: dict, kind: str) -> list[float]:
 
 
 def test_run_leaves_tables_pictures_and_weights(data: Path, tmp_path: Path) -> None:
-    output = tmp_path / 'run'
+    output = tmp_path / 'my run'
     command = start(data, output, '--epochs', '2.5', '--crop', '32x64', '--lr', '1e-3')
     done = run([*command, '--batch-size', '2', '--set', 'loss.aux_weight=0'])
     assert done.returncode == 0, done.stderr
     assert 'recipe: steps: 8 -> 7' in done.stderr
     assert 'recipe: optimizer.lr: 0.002 -> 0.001' in done.stderr
     assert 'images/s' in done.stderr
+    [export] = [line for line in done.stderr.splitlines() if ' export ' in line]
+    assert str(output / 'best.safetensors') in shlex.split(export)
     for name in ('run.yaml', 'state.pt', 'crops.png', 'val.png', 'best.safetensors'):
         assert (output / name).stat().st_size > 0
     assert list((output / 'tensorboard').iterdir())
@@ -194,6 +197,9 @@ def test_images_that_are_trained_on_and_scored_are_counted(data: Path, tmp_path:
         (['--workers', '-1'], '--workers is -1; expected 0 or more'),
         (['--threads', '0'], '--threads is 0; expected 1 or more'),
         (['--seed', '-1'], '--seed is -1; expected 0 or more'),
+        (['--epochs', 'nan'], '--epochs is nan; expected a number above 0'),
+        (['--epochs', 'inf'], '--epochs is inf; expected a number above 0'),
+        (['--epochs', '0'], '--epochs is 0; expected a number above 0'),
     ],
 )
 def test_bad_command_lines_are_answered_in_one_line(

@@ -148,7 +148,8 @@ def test_a_named_engine_is_not_explained(model, caplog):
         ({'device': 'tpu'}, "device is 'tpu'; expected auto, cpu, cuda or cuda:N"),
         ({'device': 'npu:1'}, 'for OpenVINO, gpu, gpu:N or npu'),
         ({'device': 'cuda:'}, "device is 'cuda:'; expected auto"),
-        ({'threads': -1}, 'threads is -1; expected 0 (one core left free) or more'),
+        ({'threads': -1}, 'threads is -1; expected 0 (one core left free) to 256'),
+        ({'threads': 100_000}, 'threads is 100000; expected 0 (one core left free) to 256'),
         ({'network_size': (0, 8)}, 'network_size is (0, 8); expected (height, width)'),
         ({'precision': 'int4'}, "precision is 'int4'; expected one of auto, fp32, fp16"),
         (
