@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 import json
 from pathlib import Path
+import re
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.sha256 import sha256_of_bytes
@@ -15,6 +16,7 @@ from rtformer_ros.imaging.roi import Roi
 from rtformer_ros.media.image_topics import IMAGE_OUTPUTS, NODE_NAMESPACE
 
 OUTPUTS = IMAGE_OUTPUTS
+_NAMESPACE = re.compile('/|(/[A-Za-z_][A-Za-z0-9_]*)+/?')
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,10 @@ class BagJob:
             )
         if self.slice_images < 1:
             raise ConfigError(f'a slice has {self.slice_images} images; expected at least 1')
-        if not self.namespace.startswith('/'):
+        if not _NAMESPACE.fullmatch(self.namespace):
             raise ConfigError(
-                f"namespace is '{self.namespace}'; expected one that begins with '/'"
+                f"namespace is '{self.namespace}'; expected one that begins with '/', of letters, "
+                'digits and _, as /segmentation_node'
             )
         for path in self._files:
             if not path.exists():

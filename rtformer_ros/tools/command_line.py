@@ -5,17 +5,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import re
 import sys
 
-from rtformer_ros.errors import ConfigError, pip_install, RtformerError
+from rtformer_ros.errors import ConfigError, pip_install, RtformerError, shown
+from rtformer_ros.processes.executables import INTERRUPTED
+
+_OUT_OF_MEMORY = re.compile("can't allocate memory|out of memory|Insufficient memory")
 
 
-def run_tool(name: str, work: Callable[[], int]) -> int:
+def run_tool(name: str, work: Callable[[], int], interrupted: str = 'interrupted') -> int:
     """
     Return the exit code of a tool's work.
 
-    An RtformerError, a library that is not installed, or what the system refuses (as a full disk
-    does), becomes one line on stderr and 1.
+    An RtformerError, a library that is not installed, or what the system refuses (a full disk,
+    memory), becomes one line on stderr and 1; Ctrl-C becomes the line `interrupted` and
+    INTERRUPTED.
     """
     try:
         return work()
@@ -25,7 +30,19 @@ def run_tool(name: str, work: Callable[[], int]) -> int:
         print(f'{name}: needs {error.name}: {pip_install(error.name or "")}', file=sys.stderr)
     except OSError as error:
         print(f'{name}: {error}', file=sys.stderr)
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error))):
+            raise
+        print(f'{name}: {_out_of_memory(error)}', file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f'{name}: {interrupted}', file=sys.stderr)
+        return INTERRUPTED
     return 1
+
+
+def _out_of_memory(error: Exception) -> str:
+    reason = shown(str(error).partition('\n')[0]) or 'no more can be had'
+    return f'there is not enough memory ({reason}); choose smaller images, crops or batches'
 
 
 def parse_size(

@@ -15,18 +15,13 @@ import sys
 
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.http.download import download, Patience
-from rtformer_ros.processes.executables import INTERRUPTED
 from rtformer_ros.tools.command_line import run_tool
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        return run_tool('download', lambda: _run(options))
-    except KeyboardInterrupt:
-        print('download: interrupted; run it again to go on', file=sys.stderr)
-        return INTERRUPTED
+    return run_tool('download', lambda: _run(options), 'interrupted; run it again to go on')
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -20,7 +20,6 @@ from rtformer_ros.bags.job import BagJob, OUTPUTS, Task
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.files.packaged_files import find_model
 from rtformer_ros.imaging.roi import Roi
-from rtformer_ros.processes.executables import INTERRUPTED
 from rtformer_ros.tools.command_line import parse_size, run_tool
 
 _logger = logging.getLogger(__name__)
@@ -30,11 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(format='process_bag: %(message)s', level=logging.WARNING)
-    try:
-        return run_tool('process_bag', lambda: _run(_jobs(options), options.workers, options.ray))
-    except KeyboardInterrupt:
-        print('process_bag: stopped; the same command goes on from here', file=sys.stderr)
-        return INTERRUPTED
+    return run_tool(
+        'process_bag',
+        lambda: _run(_jobs(options), options.workers, options.ray),
+        'stopped; the same command goes on from here',
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,13 +79,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _jobs(options: argparse.Namespace) -> list[BagJob]:
+    if options.workers < 1:
+        raise ConfigError(f'--workers is {options.workers}; expected 1 or more')
     return [
         BagJob(
             source=source.absolute(),
             output=output.absolute(),
             model=Path(find_model(options.model)).absolute(),
-            topics=tuple(options.topics),
-            outputs=tuple(options.outputs),
+            # Named twice, each is still one.
+            topics=tuple(dict.fromkeys(options.topics)),
+            outputs=tuple(dict.fromkeys(options.outputs)),
             namespace=options.namespace,
             slice_images=options.slice_images,
             engine=options.engine,

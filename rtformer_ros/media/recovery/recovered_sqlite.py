@@ -48,19 +48,19 @@ def recover_sqlite(path: Path, folder: Path) -> Path:
     target = folder / f'{RECOVERED_PREFIX}{path.stem}_{_stamp(path)}.db3'
     if target.exists():
         return target
-    working = target.with_suffix('.working')
+    working, rows = target.with_suffix('.working'), target.with_suffix('.rows')
     try:
         for suffix in ('', *_JOURNALS):
             source = Path(f'{path}{suffix}')
             if not suffix or _is_filled(source):
                 shutil.copyfile(source, f'{working}{suffix}')
         if not _closes(working):
-            rows = target.with_suffix('.rows')
             rows.unlink(missing_ok=True)
             _copy_rows(working, rows)
             rows.replace(working)
         working.replace(target)
     finally:
+        rows.unlink(missing_ok=True)
         for suffix in ('', *_JOURNALS, '-shm'):
             Path(f'{working}{suffix}').unlink(missing_ok=True)
     return target

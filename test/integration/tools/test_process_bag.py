@@ -265,16 +265,28 @@ def test_many_bags(tmp_path, model):
         (['{bag}', '{tmp}/out.mcap', '--topics', '/chatter'], 'has no images on /chatter'),
         (['{tmp}/none', '{tmp}/out.mcap'], 'there is no'),
         (['{tmp}/broken.mcap', '{tmp}/out.mcap'], 'cannot be read as a ROS 2 bag'),
+        (['{tmp}/broken.db3', '{tmp}/out.db3'], 'cannot be read as a ROS 2 bag'),
+        (['{bag}', '{tmp}/out.mcap', '--workers', '0'], '--workers is 0; expected 1 or more'),
+        (['{bag}', '{tmp}/out.mcap', '--namespace', 'x'], "namespace is 'x'; expected one that b"),
+        (['{bag}', '{tmp}/out.mcap', '--namespace', '/a b'], "namespace is '/a b'; expected one"),
         (['{bag}', '{tmp}/there.mcap'], 'exists already'),
         (['{bag}', '{tmp}/o.mcap', '--ray', '127.0.0.1:9'], "no Ray cluster at '127.0.0.1:9'"),
     ],
 )
 def test_what_cannot_be_is_said(tmp_path, bag, model, arguments, message):
-    (tmp_path / 'broken.mcap').write_bytes(b'no bag' * 100)
+    for name in ('broken.mcap', 'broken.db3'):
+        (tmp_path / name).write_bytes(b'no bag' * 100)
     (tmp_path / 'there.mcap').write_bytes(b'')
     filled = [argument.format(bag=bag, tmp=tmp_path) for argument in arguments]
     assert message in process(model, *filled, exit_code=1)
-    assert not (tmp_path / 'out.mcap').exists()
+    assert [*tmp_path.glob('out.*')] == []
+
+
+def test_an_output_or_a_topic_that_is_named_twice_is_added_once(tmp_path, bag, model):
+    named = ['--outputs', 'mask', 'mask', '--topics', '/front/image_raw', '/front/image_raw']
+    process(model, bag, tmp_path / 'out.mcap', *named)
+    added = [row[0] for row in read(tmp_path / 'out.mcap') if is_added(row)]
+    assert added == ['/segmentation_node/mask'] * COUNT
 
 
 @pytest.mark.parametrize('is_empty', [True, False])
