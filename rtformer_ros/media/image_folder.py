@@ -19,7 +19,17 @@ PICTURE_SUFFIXES = frozenset(
 
 def has_pictures(folder: Path) -> bool:
     """Return whether a folder holds a picture file."""
-    return any(_is_picture(path) for path in folder.iterdir())
+    return any(is_picture(path) for path in folder.iterdir())
+
+
+def is_picture(path: Path) -> bool:
+    """
+    Return whether a file is a picture, by its name.
+
+    Hidden files are none: macOS leaves ._NAME.jpg beside NAME.jpg.
+    """
+    is_hidden = path.name.startswith('.')
+    return path.suffix.lower() in PICTURE_SUFFIXES and not is_hidden and path.is_file()
 
 
 class ImageFolder:
@@ -30,7 +40,7 @@ class ImageFolder:
 
     def __init__(self, folder: Path) -> None:
         """List the pictures of a folder, without its subfolders; raises ImageError for none."""
-        self._paths = sorted(path for path in folder.iterdir() if _is_picture(path))
+        self._paths = sorted(path for path in folder.iterdir() if is_picture(path))
         if not self._paths:
             raise ImageError(
                 f'{folder} holds no picture; expected files that end in '
@@ -41,7 +51,3 @@ class ImageFolder:
         """Return the pictures; raises ImageError for a file that is no picture."""
         for index, path in enumerate(self._paths):
             yield SourceFrame(read_image_file(path), index / self.rate_hz)
-
-
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()

@@ -98,11 +98,11 @@ def _encoding(
 
 def find_pictures(folder: Path, limit: int) -> list[Path]:
     """Return up to `limit` pictures of a folder, evenly spaced; raises ConfigError for none."""
-    from rtformer_ros.media.image_folder import PICTURE_SUFFIXES
+    from rtformer_ros.media.image_folder import is_picture
 
     if not folder.is_dir():
         raise ConfigError(f'there is no folder {folder}; give one that holds pictures')
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+    found = sorted(path for path in folder.iterdir() if is_picture(path))
     if not found:
         raise ConfigError(f'{folder} holds no picture; give one that does, ten or more')
     return evenly_spaced_paths(found, limit)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtformer_ros.errors import ConfigError, listed
-from rtformer_ros.training.datasets.dataset import IMAGE_SUFFIXES
+from rtformer_ros.training.datasets.dataset import image_files
 
 CLASS_FOLDERS = 'imagefolder'
 """What --dataset calls this layout."""
@@ -87,7 +87,7 @@ def read_class_folders(
 
 
 def _images(folder: Path, layout: str) -> list[Path]:
-    found = sorted(path for path in folder.rglob('*') if path.suffix.lower() in IMAGE_SUFFIXES)
+    found = image_files(folder)
     if not found:
         raise ConfigError(f'{folder} holds no image; expected {layout}')
     return found

@@ -61,6 +61,19 @@ IMAGE_SUFFIXES = frozenset({'.jpg', '.jpeg', '.png', '.bmp', '.webp'})
 _SHOWN = 3
 
 
+def image_files(folder: Path) -> list[Path]:
+    """
+    Return the images in a folder and below it, by name.
+
+    Hidden files are none: macOS leaves ._NAME.jpg beside NAME.jpg.
+    """
+    return sorted(
+        path
+        for path in folder.rglob('*')
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith('.')
+    )
+
+
 def pair_files(
     images: Path, labels: Path, label_name: Callable[[Path], str], layout: str
 ) -> tuple[Sample, ...]:
@@ -74,7 +87,7 @@ def pair_files(
     for folder in (images, labels):
         if not folder.is_dir():
             raise ConfigError(f'there is no folder {folder}; expected {layout}')
-    found = sorted(path for path in images.rglob('*') if path.suffix.lower() in IMAGE_SUFFIXES)
+    found = image_files(images)
     if not found:
         raise ConfigError(f'{images} holds no image; expected {layout}')
     samples = tuple(Sample(path, labels / label_name(path.relative_to(images))) for path in found)

@@ -122,6 +122,7 @@ def test_image_folder_sorts_by_name_and_leaves_other_files_out(tmp_path):
     colors = {'b.png': (2, 0, 0), 'a.PNG': (1, 0, 0), 'c.jpg': (3, 0, 0)}
     write_pictures(tmp_path / 'pictures', colors)
     (tmp_path / 'pictures' / 'notes.txt').write_text('no picture')
+    (tmp_path / 'pictures' / '._c.jpg').write_bytes(b'of macOS')
     source = open_source(str(tmp_path / 'pictures'))
     assert isinstance(source, ImageFolder)
     frames = list(source)

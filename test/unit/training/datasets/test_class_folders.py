@@ -19,6 +19,7 @@ def root(tmp_path):
 def test_folders_become_classes_in_the_order_of_their_names(root):
     (root / 'train' / '.cache').mkdir()
     (root / 'train' / 'square' / 'notes.txt').write_text('no image')
+    (root / 'train' / 'square' / '._0.png').write_bytes(b'of macOS')
     train = read_class_folders(root, 'train')
     assert (train.name, train.class_names) == ('shapes train', SHAPES)
     assert [sample.class_id for sample in train.samples] == [0, 0, 0, 1, 1, 1, 2, 2, 2]

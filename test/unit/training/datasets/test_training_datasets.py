@@ -175,6 +175,14 @@ def spoil_depth(image, label):
     return f'{label} has .*uint16; expected one 8-bit'
 
 
+def test_hidden_files_are_no_images(tmp_path):
+    for folder in ('images', 'labels'):
+        hidden = write_scenes(tmp_path) / 'train' / folder / '._scene_0.png'
+        hidden.write_bytes(b'of macOS')
+        names = [s.image.name for s in open_dataset('folder', tmp_path, 'train', SCENES).samples]
+        assert names == [f'scene_{number}.png' for number in range(5)]
+
+
 @pytest.mark.parametrize(
     'spoil', [spoil_bytes, spoil_image, spoil_size, spoil_id, spoil_channels, spoil_depth]
 )
