@@ -133,6 +133,8 @@ def _read_summary(folder: Path) -> dict[str, Any]:
 def _serve(options: DemoOptions) -> int:
     """Serve the page until Ctrl-C, which is the way to end it."""
     try:
+        for loss in losses_of(options.source, options.topic):
+            print(loss)
         serve_demo(options)
     except RtformerError as error:
         print(f'demo failed: {error}', file=sys.stderr)

@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from rtformer_ros.media.open_source import has_calibration
+
+_NumberT = TypeVar('_NumberT', int, float)
 
 View = Literal['pictures', 'planner', 'web']
 FIELD_OF_VIEW, PITCH = 'field of view', 'pitch'
@@ -123,10 +125,12 @@ def _parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument('--model', default='', help='model file (default: the packaged one)')
     parser.add_argument('--engine', default='auto', help='engine to run it (default: auto)')
     parser.add_argument('--output', type=Path, default=Path('demo_output'), help='results folder')
-    parser.add_argument('--seconds', type=float, default=25.0, help='longest time to play')
+    parser.add_argument(
+        '--seconds', type=_number(0.1, 86400.0), default=25.0, help='longest time to play'
+    )
     parser.add_argument(
         '--domain-id',
-        type=int,
+        type=_number(0, 232),
         default=50 + os.getpid() % 50,
         help='ROS_DOMAIN_ID of the demo, apart from other nodes (default: 50 to 99)',
     )
@@ -138,7 +142,10 @@ def _parser(description: str) -> argparse.ArgumentParser:
         'look at and tune the node, until Ctrl-C',
     )
     parser.add_argument(
-        '--port', type=int, default=8080, help='port of --view web; 0: any free (default: 8080)'
+        '--port',
+        type=_number(0, 65535),
+        default=8080,
+        help='port of --view web; 0: any free (default: 8080)',
     )
     parser.add_argument(
         '--pan',
@@ -152,12 +159,29 @@ def _parser(description: str) -> argparse.ArgumentParser:
 def _add_camera_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group('the camera, for --view planner (default: assumed)')
     group.add_argument('--camera-height-m', type=_positive, help='metres above the ground')
-    group.add_argument('--camera-pitch-deg', type=float, help='degrees; positive looks down')
+    group.add_argument(
+        '--camera-pitch-deg', type=_number(-90.0, 90.0), help='degrees; positive looks down'
+    )
     group.add_argument(
         '--field-of-view-deg',
-        type=_positive,
+        type=_number(1.0, 179.0),
         help='horizontal, in degrees; a bag with a camera_info needs none',
     )
+
+
+def _number(least: _NumberT, most: _NumberT) -> Callable[[str], _NumberT]:
+    """Return what reads a number of the type of two that it lies between."""
+
+    def read(text: str) -> _NumberT:
+        try:
+            value = type(least)(text)
+        except ValueError:
+            value = None
+        if value is None or not least <= value <= most:
+            raise argparse.ArgumentTypeError(f'{text} is no number from {least:g} to {most:g}')
+        return value
+
+    return read
 
 
 def _positive(text: str) -> float:

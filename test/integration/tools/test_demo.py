@@ -20,6 +20,7 @@ import pytest
 from rtformer_ros.drawing.ground_picture import BOUNDARY_RGB, cost_color, UNKNOWN_RGB
 from rtformer_ros.drawing.panels import CAPTION_HEIGHT_PX, GAP_PX
 from rtformer_ros.imaging.codecs import read_image_file
+from rtformer_ros.tools.demo.options import parse_options
 
 PATIENCE_S = 60
 PROCESSES = ('segmentation_node', 'image_source', 'result_collector')
@@ -302,6 +303,23 @@ def test_what_cannot_run_fails_with_the_reason(tmp_path, model, options, reason)
     assert reason in stderr
     assert stderr.startswith('demo failed: ')
     assert 'frames sent' not in stdout
+
+
+@pytest.mark.parametrize(
+    ('options', 'reason'),
+    [
+        (['--seconds', '0'], '--seconds: 0 is no number from 0.1 to 86400'),
+        (['--seconds', 'nan'], '--seconds: nan is no number'),
+        (['--domain-id', '-1'], '--domain-id: -1 is no number from 0 to 232'),
+        (['--domain-id', '9999'], '--domain-id: 9999 is no number from 0 to 232'),
+        (['--port', 'http'], '--port: http is no number from 0 to 65535'),
+        (['--field-of-view-deg', '500'], '--field-of-view-deg: 500 is no number from 1 to 179'),
+    ],
+)
+def test_numbers_out_of_range_are_refused_before_anything_starts(options, reason, capsys):
+    with pytest.raises(SystemExit, match='2'):
+        parse_options('', options)
+    assert reason in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_a_camera_in_the_ground_is_refused(tmp_path):
