@@ -71,9 +71,17 @@ def _run(options: argparse.Namespace) -> int:
     if model is None:
         names = ', '.join(each.name for each in models)
         raise ConfigError(f"there is no known model '{options.name}'; expected one of: {names}")
-    size = (options.height or model.height, options.width or model.width)
-    print(fetch(model, size, options.precision))
+    print(fetch(model, _size(options, model), options.precision))
     return 0
+
+
+def _size(options: argparse.Namespace, model: KnownModel) -> tuple[int, int]:
+    """Return (height, width) to export at; raises ConfigError before anything is fetched."""
+    for name in ('height', 'width'):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise ConfigError(f'--{name} is {value}; expected a number of pixels, 1 or more')
+    return (options.height or model.height, options.width or model.width)
 
 
 def _print_list(models: Sequence[KnownModel]) -> None:

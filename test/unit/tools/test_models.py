@@ -126,6 +126,8 @@ def test_packaged_weights_are_exported_at_another_size(home, capsys):
     [
         (['rtformer_slim_camvid'], 'comes with the package; it is used by name'),
         (['rtformer_slim_camvid_360x480', '--height', '64'], 'made from weights'),
+        (['rtformer_slim_camvid', '--height', '0'], '--height is 0; expected a number of pixels'),
+        (['rtformer_slim_cityscapes', '--width', '-8'], '--width is -8; expected a number of pix'),
     ],
 )
 def test_packaged_models_that_cannot_be_made(home, arguments, reason, capsys):
