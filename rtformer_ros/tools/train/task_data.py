@@ -9,7 +9,7 @@ from pathlib import Path
 import sys
 from typing import TYPE_CHECKING
 
-from rtformer_ros.errors import ConfigError
+from rtformer_ros.errors import ConfigError, listed
 from rtformer_ros.files.packaged_files import find_labels
 from rtformer_ros.labels.label_set import LabelSet, load_labels
 from rtformer_ros.tools.train.options import TrainOptions
@@ -64,6 +64,12 @@ def _segmentation(setup: RunSetup, labels: LabelSet, group: ProcessGroup) -> Seg
             file=sys.stderr,
         )
     stores = [filled_store(each, is_silent=not group.is_first) for each in (train, val)]
+    for store in stores:
+        if not store.pixel_counts.any():
+            raise ConfigError(
+                f'{store.dataset.name} has no labelled pixel: its label pictures hold nothing but '
+                f'ids that are left out; expected ids of {listed(labels.names)}'
+            )
     return SegmentationTask(stores[0], stores[1], setup.recipe)
 
 

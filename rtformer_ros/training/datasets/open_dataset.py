@@ -45,7 +45,7 @@ def open_dataset(
     if name not in READERS:
         raise ConfigError(f"there is no data set '{name}'; expected one of: {', '.join(READERS)}")
     if not root.is_dir():
-        raise ConfigError(f'there is no folder {root}; give the folder that holds {name}')
+        raise ConfigError(f'there is no folder {root}; give that of the data set ({name})')
     read = READERS[name]
     if predefined is None:
         return read(root, split, labels)

@@ -59,6 +59,11 @@ def load_state(folder: Path, device: torch.device) -> RunState:
             )
         best_key = 'best_score' if 'best_score' in saved else _OLD_BEST_KEY
         return RunState(int(saved['step']), saved['learner'], float(saved[best_key]))
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f'the run in {folder} was ended before its first state was kept: there is no {path}; '
+            'start it again without --resume'
+        ) from error
     except OSError as error:
         raise CheckpointError(f'cannot read {path}: {error}') from error
     except (RuntimeError, pickle.UnpicklingError, EOFError, LookupError, TypeError) as error:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from rtformer_ros.network import load_checkpoint
 import torch
-from training_scenes import scene, SCENES, write_scenes
+from training_scenes import scene, SCENES, write_picture, write_scenes
 import yaml
 
 TOOL = 'rtformer_ros.tools.train'
@@ -179,6 +179,18 @@ def test_images_that_are_trained_on_and_scored_are_counted(data: Path, tmp_path:
     done = run(start(data, tmp_path / 'a', '--split', str(tmp_path / 'both.yaml'), '--steps', '1'))
     assert done.returncode == 0, done.stderr
     assert '2 of the 2 images of scenes val of both are trained on too' in done.stderr
+
+
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_labels_of_nothing_but_left_out_ids_are_refused(
+    data: Path, tmp_path: Path, split: str
+) -> None:
+    for path in (data / split / 'labels').iterdir():
+        write_picture(path, np.full((64, 96), 255, np.uint8))
+    done = run(start(data, tmp_path / 'run'))
+    assert done.returncode == 1
+    assert f'train: scenes {split} has no labelled pixel' in done.stderr
+    assert not (tmp_path / 'run').exists()
 
 
 @pytest.mark.parametrize(
