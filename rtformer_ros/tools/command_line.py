@@ -30,7 +30,8 @@ def run_tool(name: str, work: Callable[[], int], interrupted: str = 'interrupted
         print(f'{name}: needs {error.name}: {pip_install(error.name or "")}', file=sys.stderr)
     except OSError as error:
         print(f'{name}: {error}', file=sys.stderr)
-    except (MemoryError, RuntimeError) as error:
+    # OpenCV has an error of its own for it, PyTorch none.
+    except Exception as error:
         if not (isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error))):
             raise
         print(f'{name}: {_out_of_memory(error)}', file=sys.stderr)

@@ -7,12 +7,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+import math
 import os
 from pathlib import Path
 import sys
 import tempfile
 
-from rtformer_ros.errors import RtformerError
+from rtformer_ros.errors import ConfigError
+from rtformer_ros.files.atomic_file import check_can_write
 from rtformer_ros.files.packaged_files import find_model, find_weights
 from rtformer_ros.tools.benchmark.cameras import cameras_table, CamerasCase, time_cameras
 from rtformer_ros.tools.benchmark.engines import bare_p50_ms, engines_table
@@ -24,7 +26,9 @@ from rtformer_ros.tools.benchmark.start import start_table
 from rtformer_ros.tools.benchmark.streams import StreamCase, streams_table
 from rtformer_ros.tools.benchmark.table import Table
 from rtformer_ros.tools.benchmark.throughput import throughput_table
+from rtformer_ros.tools.command_line import run_tool
 
+_LEAST = {'runs': 1, 'rounds': 1, 'frames': 1, 'threads': 0, 'soak': 0}
 _RATE_HZ = 4.0
 _CASES: tuple[tuple[int, int, str, tuple[str, ...]], ...] = (
     (640, 480, 'rgb8', ('mask',)),
@@ -155,21 +159,37 @@ def _measure(options: argparse.Namespace, model: Path, conditions: Conditions) -
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns the exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        if options.chart:
-            # Not after the minutes of measuring.
-            check_chart()
-        model = find_model(options.model)
-        conditions = Conditions.now(model, options.threads)
-        print(conditions)
-        if options.soak:
-            _soak(options, model)
-        else:
-            _measure(options, model, conditions)
-    except RtformerError as error:
-        print(f'benchmark failed: {error}', file=sys.stderr)
-        return 1
+    return run_tool('benchmark', lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    # Not after the minutes of measuring.
+    _check(options)
+    model = find_model(options.model)
+    conditions = Conditions.now(model, options.threads)
+    print(conditions)
+    if options.soak:
+        _soak(options, model)
+    else:
+        _measure(options, model, conditions)
     return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raise ConfigError or ModelError for options that nothing can be measured or written by."""
+    for name, least in _LEAST.items():
+        value = getattr(options, name)
+        if value < least:
+            raise ConfigError(f'--{name} is {value}; expected {least} or more')
+    if not 0 < options.seconds < math.inf:
+        raise ConfigError(f'--seconds is {options.seconds:g}; expected a number above 0')
+    if not 0 <= options.rate < math.inf:
+        # At 0 the node is sent the next frame when it has answered.
+        raise ConfigError(f'--rate is {options.rate:g}; expected 0 or more')
+    if options.chart:
+        check_chart()
+    for path in filter(None, (options.json, options.chart)):
+        check_can_write(path)
 
 
 def _parser() -> argparse.ArgumentParser:

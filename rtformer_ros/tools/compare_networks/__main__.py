@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _compare(options: argparse.Namespace) -> int:
     size = parse_size(options.size)
-    if size is None or options.rounds < 1 or options.threads < 1:
+    if size is None or min(*size, options.rounds, options.threads) < 1:
         raise ConfigError('--size, --rounds and --threads are to be given; expected 1 or more')
     candidates = all_candidates(options.networks, options.runs)
     if options.chart:

@@ -156,6 +156,22 @@ def test_a_chart_of_nothing_is_refused(tmp_path):
         write_chart(tmp_path / 'chart.png', conditions, [])
 
 
-def test_model_that_is_missing_is_one_clear_line(capsys):
-    assert main(['--model', '/nowhere.onnx']) == 1
-    assert '/nowhere.onnx' in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        (['--model', '/nowhere.onnx'], "there is no model file '/nowhere.onnx'"),
+        (['--runs', '0'], '--runs is 0; expected 1 or more'),
+        (['--frames', '-1'], '--frames is -1; expected 1 or more'),
+        (['--threads', '-1'], '--threads is -1; expected 0 or more'),
+        (['--rate', '-1'], '--rate is -1; expected 0 or more'),
+        (['--seconds', 'nan'], '--seconds is nan; expected a number above 0'),
+        (['--json', '/dev/null/x.json'], 'cannot write /dev/null/x.json'),
+    ],
+)
+def test_what_cannot_be_measured_is_one_clear_line(options, words, capsys):
+    assert main(options) == 1
+    captured = capsys.readouterr()
+    [line] = captured.err.splitlines()
+    assert line.startswith('benchmark: ')
+    assert words in line
+    assert captured.out == ''

@@ -7,6 +7,7 @@ from pathlib import Path
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from rtformer_ros.tools.command_line import run_tool
@@ -22,7 +23,12 @@ raise SystemExit(train.main(['--output', 'run']))
 
 
 @pytest.mark.parametrize(
-    'allocate', [lambda: np.zeros(1 << 58, np.uint8), lambda: torch.zeros(1 << 58)]
+    'allocate',
+    [
+        lambda: np.zeros(1 << 58, np.uint8),
+        lambda: torch.zeros(1 << 58),
+        lambda: cv2.resize(np.zeros((9, 9), np.uint8), (900_000, 900_000)),
+    ],
 )
 def test_too_little_memory_is_one_line(allocate, capsys):
     assert run_tool('tool', lambda: len(allocate())) == 1

@@ -133,6 +133,8 @@ def test_the_command_prints_and_draws_what_it_measured(tmp_path, capsys):
         (['rtformer_slim:attention=flash'], "attention is 'flash'"),
         (['unet'], "no network 'unet'"),
         (['rtformer_slim', '--rounds', '0'], '--rounds'),
+        (['rtformer_slim', '--size', '0x64'], '--size, --rounds and --threads'),
+        (['rtformer_slim', '--json', '/dev/null/x.json'], 'cannot write /dev/null/x.json'),
     ],
 )
 def test_what_cannot_be_compared_is_refused(arguments, words, capsys):
