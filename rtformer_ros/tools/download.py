@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+import math
 from pathlib import Path
 import sys
 
@@ -45,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
+    for name, value in (('mib', options.max_mib), ('seconds', options.max_seconds)):
+        if not 0 < value < math.inf:
+            raise ConfigError(f'--max-{name} is {value:g}; expected a number above 0')
     target = _target(options.url, options.output)
     limits = Patience(total_s=options.max_seconds, most_bytes=round(options.max_mib * (1 << 20)))
     download_with_bar(options.url, target, options.sha256, limits)

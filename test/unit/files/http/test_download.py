@@ -367,6 +367,15 @@ def test_the_command_line(server, tmp_path, capsys):
     assert files(tmp_path) == ['weights.bin']
 
 
+@pytest.mark.parametrize('limit', [('mib', 'nan'), ('mib', '-1'), ('seconds', 'inf')])
+def test_limits_that_are_none_are_refused(server, limit, tmp_path, capsys):
+    name, value = limit
+    assert main([server.url, str(tmp_path / 'other'), f'--max-{name}', value]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line == f'download: --max-{name} is {value}; expected a number above 0'
+    assert files(tmp_path) == []
+
+
 def test_the_file_has_the_usual_rights(server, tmp_path):
     mask = os.umask(0o022)
     try:
