@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from rtformer_ros.errors import ConfigError
 import torch
 from torch import nn, Tensor
 import torch.nn.functional as F
@@ -25,15 +26,24 @@ class BatchNorm(nn.BatchNorm2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x normalised a channel; NCHW in and out."""
+        """
+        Return x normalised a channel; NCHW in and out.
+
+        Raises ConfigError for a batch in training that has one value a channel.
+        """
         if not self.training:
             return super().forward(x)
+        count = x.numel() // x.shape[1]
+        if count < 2:
+            raise ConfigError(
+                'a batch of one image cannot be trained on: behind global pooling it has one '
+                'value a channel, and batch norm needs two; set --batch-size to 2 or more'
+            )
         momentum, running_var = cast('float', self.momentum), cast('Tensor', self.running_var)
         unbiased = running_var.clone()
         normalised = F.batch_norm(
             x, self.running_mean, unbiased, self.weight, self.bias, True, momentum, self.eps
         )
-        count = x.numel() // x.shape[1]
         kept = running_var * (1 - momentum)
         running_var.copy_(kept + (unbiased - kept) * ((count - 1) / count))
         return normalised

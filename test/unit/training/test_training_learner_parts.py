@@ -47,6 +47,12 @@ def test_no_moving_average_is_the_network_itself():
     assert torch.equal(average.network.weight, network.weight)
 
 
+def test_a_batch_of_one_image_is_refused_with_what_to_set():
+    network = small_network().train()
+    with pytest.raises(ConfigError, match='--batch-size to 2 or more'):
+        network(torch.zeros(1, 3, 64, 64))
+
+
 def test_heads_learn_faster_and_norms_keep_their_size():
     network = small_network()
     recipe = OptimizerRecipe(lr=0.1, head_lr_factor=10, weight_decay=0.5, decay_norms=False)
