@@ -5,6 +5,8 @@
 from pathlib import Path
 import re
 
+import yaml
+
 ROOT = Path(__file__).resolve().parents[2]
 DOC_PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'docs').rglob('*.md'))
 TOP_PAGES = ('README.md', 'CONTRIBUTING.md', 'QUALITY_DECLARATION.md', 'SECURITY.md')
@@ -34,6 +36,11 @@ def commands(name):
     lines = '\n'.join(blocks).replace('\\\n', ' ').split('\n')
     indented = re.findall(r'^    (\S.*)$', prose(name), re.MULTILINE)
     return [re.sub(r'(^| )#.*', '', line) for line in [*lines, *indented]] + code_spans(name)
+
+
+def yaml_blocks(name):
+    """Return what the YAML blocks of a page say."""
+    return [yaml.safe_load(text) for kind, text in _BLOCK.findall(page(name)) if kind == 'yaml']
 
 
 def first_block_line(name):

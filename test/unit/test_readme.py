@@ -16,6 +16,7 @@ from documentation import (
     page,
     PAGES,
     ROOT,
+    yaml_blocks,
 )
 import pytest
 from rtformer_ros.engines import engine_names
@@ -69,6 +70,20 @@ def is_file(path):
     """Tell whether there is such a file or folder, be it named from within the package."""
     tops = (ROOT, ROOT / 'rtformer_ros', ROOT / 'rtformer_ros' / 'ros')
     return any((top / f'{path}{end}').exists() for top in tops for end in ('', '.py'))
+
+
+@pytest.mark.parametrize('name', PAGES)
+def test_yaml_blocks_are_yaml(name):
+    assert all(isinstance(block, dict) for block in yaml_blocks(name))
+
+
+def test_nav2_keeps_a_scan_on_the_ground_whatever_rounding_makes_of_its_height():
+    (costmap,) = yaml_blocks('docs/nav2.md')
+    # The obstacle layer drops what is out of its own heights, by default 0 to 2 m, and out of
+    # those of the source, by default 0 to 0 m.
+    defaults = ((costmap['free_space'], 2.0), (costmap['free_space']['scan'], 0.0))
+    for heights, highest in defaults:
+        assert heights['min_obstacle_height'] < 0 < heights.get('max_obstacle_height', highest)
 
 
 @pytest.mark.parametrize('name', SPECS)
