@@ -14,10 +14,12 @@ from rtformer_ros.ros.interface.projection_parameters import PROJECTION_GROUPS
 from rtformer_ros.ros.interface.region_parameters import REGION_GROUPS
 from rtformer_ros.ros.interface.topics import (
     CAMERA_INFO_TOPIC,
+    COMPRESSED_TOPIC,
     DEPTH_TOPIC,
     DETECTIONS,
     IMAGE_TOPIC,
     output_topics,
+    topics_of_qos,
     tunable_topics,
 )
 
@@ -59,6 +61,14 @@ def _publish_spec(topic: str) -> ParameterSpec:
     )
 
 
+def _governed(topic: str) -> str:
+    """Return in words which topics have the qos.* parameters of this one."""
+    if topic in _INPUT_QOS_FIELDS:
+        return f'{topic} and {COMPRESSED_TOPIC}' if topic == IMAGE_TOPIC else topic
+    *first, last = (f'~/{name}' for name in topics_of_qos(topic))
+    return f'{", ".join(first)} and {last}' if first else last
+
+
 def _qos_specs(topic: str) -> tuple[ParameterSpec, ...]:
     is_input = topic in _INPUT_QOS_FIELDS
     filled = _INPUT_QOS_FIELDS.get(topic, f'camera.output.qos.{topic}')
@@ -67,14 +77,14 @@ def _qos_specs(topic: str) -> tuple[ParameterSpec, ...]:
         ParameterSpec(
             qos_parameter(topic, 'reliability'),
             'auto',
-            f'Reliability of {topic} and its compressed form; {auto}',
+            f'Reliability of {_governed(topic)}; {auto}',
             choices=('auto', 'reliable', 'best_effort'),
             settings_field=f'{filled}.reliability',
         ),
         ParameterSpec(
             qos_parameter(topic, 'depth'),
             5 if is_input else 2,
-            f'Messages of {topic} that the middleware keeps',
+            f'Messages of {_governed(topic)} that the middleware keeps',
             1,
             1000,
             unit='messages',

@@ -99,6 +99,11 @@ def qos_topic(topic: str) -> str:
     return FRAME_OUTPUTS[name].qos_topic or name
 
 
+def topics_of_qos(topic: str) -> list[str]:
+    """Return the frame topics that have the qos.* parameters of this one, itself the first."""
+    return [topic, *(name for name in frame_topics() if qos_topic(name) == topic != name)]
+
+
 def need_confidence(topics: AbstractSet[str]) -> bool:
     """Tell whether one of the frame topics reads the confidence."""
     return any(row.needs_confidence for row in _rows() if row.name in topics)

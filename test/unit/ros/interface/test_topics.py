@@ -16,6 +16,7 @@ from rtformer_ros.ros.interface.topics import (
     output_topics,
     pictures_of,
     qos_topic,
+    topics_of_qos,
     tunable_topics,
 )
 from rtformer_ros.ros.output.classes import CLASS_TOPICS
@@ -63,6 +64,12 @@ def test_names_are_unique():
 def test_qos_is_that_of_the_topic_or_of_the_one_it_goes_with(topic, expected):
     assert qos_topic(topic) == expected
     assert qos_topic(topic) in tunable_topics()
+
+
+def test_qos_holds_for_these_topics():
+    assert topics_of_qos('mask') == ['mask', 'camera_info', 'mask/compressed']
+    assert topics_of_qos('regions') == ['regions', 'detections']
+    assert topics_of_qos('points') == ['points']
 
 
 def test_the_confidence_is_made_for_those_that_read_it_alone():
