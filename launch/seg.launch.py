@@ -40,7 +40,7 @@ SHOWN_TOPICS = ('overlay', 'color_mask', 'legend', 'points', 'costmap', 'scan')
 # Arguments that are parameters of the node. An empty one leaves what params_file says.
 PARAMETERS = {
     'model': (str, 'Model file, or the name of a packaged or fetched model'),
-    'engine': (str, 'What runs the model: auto, tensorrt, onnxruntime, torch'),
+    'engine': (str, 'What runs the model: auto, tensorrt, openvino, onnxruntime, torch'),
     'engine_fallback': (str, 'Engine that segments while the first model is built, or none'),
     'device': (str, 'Device of the engine: auto, cpu, cuda, cuda:N, gpu, npu'),
     'labels': (str, 'Label set: a YAML file, or the name of a packaged one (camvid, cityscapes)'),

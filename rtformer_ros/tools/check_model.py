@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
         '--release',
         choices=('8.6', '10'),
         default='10',
-        help="TensorRT's: 8.6 for JetPack 5 and 6.0, 10 for later ones (default: %(default)s)",
+        help="TensorRT's: 8.6 for JetPack 6.0, 10 for later ones (default: %(default)s)",
     )
     return parser
 
