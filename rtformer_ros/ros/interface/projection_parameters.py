@@ -149,12 +149,13 @@ _COSTMAP = ParameterGroup(
         ParameterSpec(
             'costmap.decay_s',
             0.0,
-            "Seconds within which earlier frames are forgotten; 0 keeps none. The robot's motion "
-            'is compensated where costmap.frame is set',
+            "Seconds for which earlier frames count; 0 keeps none. The robot's motion is "
+            'compensated where costmap.frame is set',
             0.0,
             3600.0,
             unit='s',
-            details='A cell that has gone out of sight keeps its cost so long.',
+            details='A cell that has gone out of sight keeps its cost so long. In one in sight, a '
+            'higher cost of before falls to 37 % in that time.',
         ),
         ParameterSpec(
             'costmap.frame',
