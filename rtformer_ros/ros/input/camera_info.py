@@ -50,14 +50,17 @@ class CameraInfoCache:
         return exact if exact is not None else infos[next(reversed(infos))]
 
 
-def scaled_camera_info(info: CameraInfo, header: Header, height: int, width: int) -> CameraInfo:
+def scaled_camera_info(
+    info: CameraInfo | None, header: Header, height: int, width: int
+) -> CameraInfo:
     """
     Return the calibration for outputs of height x width pixels, under the image's header.
 
     Binning and region of interest stay, so that the size in it is that of the outputs only where
     there are none, as in `info`. An uncalibrated camera (width or height 0) gets the size alone.
-    `info` is not changed.
+    `info` is not changed. Raises GeometryError where there is none.
     """
+    info = _known(info)
     image_height, image_width = _image_size(info)
     scale_x, scale_y = width / image_width, height / image_height
     scaled = CameraInfo(
@@ -86,6 +89,14 @@ def scaled_camera_info(info: CameraInfo, header: Header, height: int, width: int
     return scaled
 
 
+def _known(info: CameraInfo | None) -> CameraInfo:
+    if info is None:
+        raise GeometryError(
+            'no CameraInfo has come; expected one on camera_info with the calibration of the image'
+        )
+    return info
+
+
 def _image_size(info: CameraInfo) -> tuple[int, int]:
     """Return height and width of the images that belong to a calibration, 1 at least."""
     height, width = info.roi.height or info.height, info.roi.width or info.width
@@ -102,10 +113,7 @@ def camera_model(
     as a whole. is_rectified: P holds, and no distortion. Raises GeometryError where there is no
     calibration, or one that does not fit the image.
     """
-    if info is None:
-        raise GeometryError(
-            'no CameraInfo has come; expected one on camera_info with the calibration of the image'
-        )
+    info = _known(info)
     if is_rectified:
         p = [float(value) for value in info.p]
         k = (*p[0:3], *p[4:7], *p[8:11])

@@ -47,9 +47,8 @@ class MessageOutput:
 
     message_type: its class, None where the package of it is not installed. new_converter: called
     once for each camera; returns the function that turns a frame into a message with the frame's
-    header, which may keep what it likes from frame to frame. That returns None where there is
-    nothing to publish, and raises GeometryError to tell why it cannot be made; the frame's other
-    outputs are published all the same.
+    header, which may keep what it likes from frame to frame. That raises GeometryError to tell
+    why it cannot be made; the frame's other outputs are published all the same.
     """
 
     message_type: type | None
@@ -57,9 +56,7 @@ class MessageOutput:
 
 
 def _new_camera_info_converter() -> ConvertFrame:
-    def convert(frame: FrameResult) -> CameraInfo | None:
-        if frame.camera_info is None:
-            return None
+    def convert(frame: FrameResult) -> CameraInfo:
         height, width = frame.segmentation.size
         return scaled_camera_info(frame.camera_info, frame.header, height, width)
 

@@ -192,8 +192,6 @@ class Outputs:
                 self._node.get_logger().warning(message)
             return
         self._unmakable.pop(name, None)
-        if message is None:
-            return
         self._publishers[name].publish(message)
         if name == COSTMAP and self._fused_costmap is not None:
             decay_s = frame.config.settings.costmap.decay_s

@@ -149,6 +149,19 @@ def test_output_size_and_camera_info_follow_the_parameters(
     assert info.d.tolist() == camera_info(*source).d.tolist()
 
 
+def test_a_calibration_that_has_not_come_is_told(peer, camera, start_node, connect):
+    start_node()
+    infos = connect('camera_info', CameraInfo)
+    peer.watch_diagnostics()
+    camera.publish(noise())
+    told = 'a subscriber of ~/camera_info gets nothing: no CameraInfo has come'
+    peer.wait_for_diagnostic(lambda s: told in s.message, 'the reason')
+    camera.calibrate(camera_info(48, 64))
+    camera.publish(noise())
+    peer.last(infos, 'the calibration')
+    peer.wait_for_diagnostic(lambda s: s.level == DiagnosticStatus.OK, 'all to be well')
+
+
 def test_late_subscriber_gets_the_frames_that_follow(peer, camera, start_node, connect):
     start_node()
     masks = connect('mask')
