@@ -11,6 +11,7 @@ from pathlib import Path
 
 _END = 2.0
 """A share after the last: the last round ends after its time."""
+_EARLY, _LATE = (0.0, 0.2), (0.8, _END)
 
 
 def starved_s(*process_ids: int) -> float:
@@ -50,6 +51,12 @@ class ProcessRecord:
         handles = len(list((folder / 'fd').iterdir()))
         self.samples.append(Sample(share, state, resident_mib, int(status['Threads']), handles))
 
+    @property
+    def is_comparable(self) -> bool:
+        """Return whether there is an early and a late sample of one state, and a first tenth."""
+        early, late = ({each.state for each in self._part(*part)} for part in (_EARLY, _LATE))
+        return bool(early & late and self._part(0, 0.1))
+
     def memory_growth(self) -> float:
         """Return the growth of memory after the first tenth, in shares of what it was then."""
         before = max(each.resident_mib for each in self._part(0, 0.1))
@@ -66,7 +73,7 @@ class ProcessRecord:
         for state in {each.state for each in self.samples}:
             early, late = (
                 [int(getattr(each, name)) for each in self._part(*part) if each.state == state]
-                for part in ((0.0, 0.2), (0.8, _END))
+                for part in (_EARLY, _LATE)
             )
             if early and late:
                 gains.append(min(late) - max(early))
