@@ -53,8 +53,8 @@ class Segmentation:
     """
     Classes and confidences of one image.
 
-    class_map: uint8 [H, W], class ids; 255 is unlabelled. Where it is yet to be
-    written, `class_map_hw` does so when it is first asked for.
+    class_map: uint8 [H, W], class ids; 255 is unlabelled. Where it is yet to be written,
+    `class_map_hw` does so when it is first asked for.
     confidence_hw: uint8 [H, W], softmax probability of the winning class times 255, rounded.
     small_class_map_hw: uint8 [h, w], what class_map_hw was enlarged from, where it is much larger:
     whoever paints it is quicker with this. None else.

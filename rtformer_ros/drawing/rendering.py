@@ -86,13 +86,14 @@ class Rendering:
             np.copyto(out, painted_hwc)
             return
         settings = self._settings
-        ids_hw, color_hwc, height = self._row_ids_hw, self._color_hwc, self.size[0]
-        if color_hwc is None and len(ids_hw) < height and height % len(ids_hw) == 0:
+        if self._color_hwc is not None:
+            ids_hw, color_hwc = self._segmentation.class_map_hw, self._color_hwc
+        elif self._has_few_rows:
+            ids_hw = self._row_ids_hw
             color_hwc = colorize(ids_hw, settings.palette_rgb)
         else:
-            ids_hw = self._segmentation.class_map_hw
-            # Without a place of their own, they are painted into the overlay, and blended.
-            color_hwc = self._paint(out) if color_hwc is None else color_hwc
+            # Without a place of their own, the colours are painted into the overlay, and blended.
+            ids_hw, color_hwc = self._segmentation.class_map_hw, self._paint(out)
         hidden_hw = hidden_pixels(ids_hw, settings.shown_ids)
         blend_overlay(self._resized_image_hwc, color_hwc, settings.overlay_alpha, hidden_hw, out)
 
@@ -102,6 +103,12 @@ class Rendering:
         if len(ids_hw) == self.size[0]:
             return colorize(ids_hw, palette, out)
         return enlarge(colorize(ids_hw, palette), out)
+
+    @property
+    def _has_few_rows(self) -> bool:
+        """Whether each of `_row_ids_hw` stands for the same number of rows, two or more."""
+        rows, height = len(self._row_ids_hw), self.size[0]
+        return rows < height and height % rows == 0
 
     @cached_property
     def _row_ids_hw(self) -> Pixels:

@@ -41,8 +41,7 @@ class Outputs:
 
     `wanted`, `is_wanted` and `unserved_topics` do not wait for the frame that is being published,
     which may take long: who asks receives the images of all cameras. They read dictionaries at one
-    stroke.
-    Image messages are filled in place and used again for the next frame, which saves an
+    stroke. Image messages are filled in place and used again for the next frame, which saves an
     allocation and a conversion a frame; rclpy has copied them when `publish` returns.
     """
 
