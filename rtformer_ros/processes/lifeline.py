@@ -25,6 +25,7 @@ import time
 from typing import IO
 
 from rtformer_ros.processes.executables import end_quietly
+from rtformer_ros.processes.heap import limit_arenas
 
 _CLEAN_END_S = 3.0
 
@@ -79,6 +80,8 @@ def end_with_parent() -> None:
 def main() -> None:
     """Run the module of the command line, and end it when standard input is closed."""
     end_quietly(0)  # until the module has its own way to end
+    # The module starts as a user's would, before there are threads; it may want to do so itself.
+    limit_arenas()
     end_with_standard_input(_end_cleanly)
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)

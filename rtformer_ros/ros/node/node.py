@@ -14,7 +14,7 @@ from rclpy.clock import Clock, ClockType  # type: ignore[attr-defined]
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rtformer_ros.errors import ConfigError, RtformerError
-from rtformer_ros.processes.heap import trim_heap
+from rtformer_ros.processes.heap import trim_heap, use_huge_pages
 from rtformer_ros.ros.input.transforms import TransformSource
 from rtformer_ros.ros.interface.node_settings import NodeSettings
 from rtformer_ros.ros.interface.parameters import SPECS
@@ -137,6 +137,8 @@ class SegmentationNode(ManagedNode):
         self._worker = FrameWorker(
             self, queue, self._current, self._settings.batch_wait_s, TransformSource(self)
         )
+        # Once more: what the start got went to the model, or back to the system.
+        use_huge_pages()
         self._cameras.start(queue)
         engine = self._models.status.engine
         assert engine is not None

@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from rtformer_ros.processes.heap import keep_frame_memory, limit_arenas
+from rtformer_ros.processes.heap import keep_frame_memory, limit_arenas, use_huge_pages
 
 if TYPE_CHECKING:
     from rtformer_ros.ros.node.node import SegmentationNode
@@ -26,6 +26,7 @@ def main(args: list[str] | None = None) -> int:
     """Run until SIGINT or SIGTERM; returns the exit code."""
     limit_arenas()
     keep_frame_memory()
+    use_huge_pages()
     os.environ.setdefault(*_PUBLICATION_MODE)
     # Only now: libraries start threads as they are imported, and each of those has an arena.
     from rtformer_ros.ros.node.node import SegmentationNode

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 import platform
 import subprocess
 import sys
@@ -122,3 +123,53 @@ def test_the_next_frame_finds_its_memory_there_unless_the_environment_says_more(
     assert is_kept == str(not by_hand)
     # Three pictures are 4,560 pages of 4 KiB; huge pages would be fewer.
     assert (float(fresh_pages) < 10) == (not by_hand)
+
+
+HUGE_PAGES = """
+import re
+from array import array
+from pathlib import Path
+from rtformer_ros.processes.heap import (
+    keep_frame_memory, limit_arenas, trim_heap, use_huge_pages
+)
+
+def is_for_huge_pages(address):
+    is_there = False
+    for line in Path('/proc/self/smaps').read_text().splitlines():
+        area = re.match(r'([0-9a-f]+)-([0-9a-f]+) ', line)
+        if area:
+            is_there = int(area[1], 16) <= address < int(area[2], 16)
+        elif is_there and line.startswith('VmFlags:'):
+            return 'hg' in line.split()
+
+def of_frame():
+    # As messages hold it; NumPy asks for huge pages by itself.
+    frame = array('B', bytes(1080 * 1920 * 3))
+    return is_for_huge_pages(frame.buffer_info()[0] + len(frame) // 2)
+
+limit_arenas()
+keep_frame_memory()
+print(use_huge_pages(), of_frame(), trim_heap(), use_huge_pages(), of_frame())
+"""
+TRANSPARENT = Path('/sys/kernel/mm/transparent_hugepage/enabled')
+HAS_HUGE_PAGES = TRANSPARENT.exists() and '[never]' not in TRANSPARENT.read_text()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='the C library is not glibc')
+@pytest.mark.skipif(not HAS_HUGE_PAGES, reason='the kernel has no transparent huge pages')
+@pytest.mark.parametrize('by_hand', ['', 'glibc.malloc.hugetlb=0'])
+def test_frames_are_in_huge_pages_also_after_a_trim_unless_the_environment_says(by_hand):
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
+    for name in ('GLIBC_TUNABLES', 'MALLOC_TRIM_THRESHOLD_', 'MALLOC_MMAP_THRESHOLD_'):
+        environment.pop(name, None)
+    if by_hand:
+        environment['GLIBC_TUNABLES'] = by_hand
+    output = subprocess.run(
+        [sys.executable, '-c', HUGE_PAGES],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=environment,
+    ).stdout
+    asked, is_first, _, asked_again, is_next = output.split()
+    assert asked == is_first == asked_again == is_next == str(not by_hand)
