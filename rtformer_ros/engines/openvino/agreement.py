@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
 import logging
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.bundled_images import bundled_images
 from rtformer_ros.engines.openvino.cache import compiled_models
-from rtformer_ros.engines.openvino.model import OpenVinoModel, VERSION
+from rtformer_ros.engines.openvino.model import CompiledModel, OpenVinoModel, VERSION
 from rtformer_ros.engines.tensor_format import segment_images
 from rtformer_ros.errors import EngineError, ModelError
 from rtformer_ros.files.atomic_file import write_atomically
@@ -37,21 +38,38 @@ class AgreementTrial:
     def __init__(
         self,
         model: OpenVinoModel,
+        device: str,
         metadata: ModelMetadata,
         size: tuple[int, int],
         request: EngineRequest,
     ) -> None:
-        """Take a model that was read; size: (height, width) in pixels; request: names its file."""
+        """
+        Take a model that was read.
+
+        device: as of OpenVinoModel.compile; size: (height, width) in pixels; request: names the
+        model's file.
+        """
         self._model = model
+        self._device = device
         self._metadata = metadata
         self._size = size
         self._request = request
+        self._compiled: dict[tuple[tuple[str, object], ...], CompiledModel] = {}
+
+    def compiled(self, settings: Mapping[str, object]) -> CompiledModel:
+        """Return the model, compiled once with these settings, which are OpenVINO's."""
+        key = tuple(sorted(settings.items()))
+        if key not in self._compiled:
+            self._compiled[key] = self._model.compile(
+                self._device, settings, self._size, self._metadata.input
+            )
+        return self._compiled[key]
 
     def agreement_of(self, settings: Mapping[str, object]) -> float:
         """
         Return the share of pixels, 0..1, with the class that ONNX Runtime sees there.
 
-        settings: OpenVINO's, for the CPU. It is measured once for a file, a version of OpenVINO
+        settings: OpenVINO's. It is measured once for a file, a version of OpenVINO
         and a precision, and then read from the cache. Without ONNX Runtime, OpenVINO's own FP32 is
         compared with; without photographs it is 0.
         """
@@ -65,8 +83,11 @@ class AgreementTrial:
         except EngineError as error:
             _logger.warning('nothing says whether OpenVINO sees the right classes: %s', error)
             return 0.0
-        wanted = self._reference(images_nhwc, settings)
-        agreement = float((self._class_maps(images_nhwc, settings) == wanted).mean())
+        # Side by side: it is the first start that waits for both.
+        with ThreadPoolExecutor(1) as pool:
+            reference = pool.submit(self._reference, images_nhwc, settings)
+            own = self._class_maps(images_nhwc, settings)
+            agreement = float((own == reference.result()).mean())
         with compiled_models() as folder, suppress(ModelError):
             if folder:
                 write_atomically(folder / name, str(agreement).encode())
@@ -87,5 +108,5 @@ class AgreementTrial:
     def _class_maps(
         self, images_nhwc: npt.NDArray[np.uint8], settings: Mapping[str, object]
     ) -> npt.NDArray[np.uint8]:
-        compiled = self._model.compile('cpu', settings, self._size, self._metadata.input)
+        compiled = self.compiled(settings)
         return segment_images(compiled, self._metadata, images_nhwc, UNLABELED_ID).class_map_nhw

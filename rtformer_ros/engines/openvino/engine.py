@@ -62,10 +62,9 @@ class OpenVinoEngine(Engine):
         model = _read(request)
         metadata = metadata_of(request.model, model.properties)
         size = input_size(model, metadata, request)
-        settings = _settings_that_hold(
-            wanted, AgreementTrial(model, metadata, size, request), request
-        )
-        compiled = model.compile(device, settings, size, metadata.input)
+        trial = AgreementTrial(model, device, metadata, size, request)
+        settings = _settings_that_hold(wanted, trial, request)
+        compiled = trial.compiled(settings)
         with request.watch.interrupts(compiled.interrupt):
             outputs = run_in_chunks(compiled, metadata, np.zeros((1, *size, 3), np.uint8))
         chosen = check_outputs(outputs, metadata, size, request)
