@@ -42,7 +42,6 @@ SMALL_BUT_APART = {
     'ros.web.__main__': 'an executable',
     'stream.batch_gain': 'a concept',
     'stream.rate_limit': 'a concept',
-    'tools.benchmark.start': 'a part of the benchmark, one row of a table',
     'tools.compare_networks.chart': 'a concept',
     'tools.compare_networks.operations': 'a concept',
     'training.datasets.ade20k': 'a reader, one row of a table',

@@ -49,9 +49,14 @@ def test_a_naive_node_gets_the_same_frames(models):
     assert all(0 <= lost < 60 for lost in table.column('lost'))
 
 
-def test_the_start_is_measured_from_nothing_and_again(models):
-    table = start_table(models / 'rgb.onnx', 'onnxruntime', 1, 1)
-    assert table.column('node') == ('naive node', 'this node, cold', 'this node, second start')
+@pytest.mark.parametrize(
+    ('engine', 'same_engine'),
+    [('onnxruntime', ()), ('auto', ('this node on onnxruntime, cold',))],
+)
+def test_the_start_is_measured_from_nothing_and_again(models, engine, same_engine):
+    table = start_table(models / 'rgb.onnx', engine, 1, 1)
+    own = ('this node, cold', 'this node, second start')
+    assert table.column('node') == ('naive node', *same_engine, *own)
     assert all(0.1 < seconds < 60 for seconds in table.column('min s'))
     assert table.column('times as long')[0] == 1
 
