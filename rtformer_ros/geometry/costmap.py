@@ -172,14 +172,15 @@ class CostmapMemory:
         Return the costs of a frame at that time with those of earlier ones, at its place.
 
         What is remembered stays where it is in the frame of the grids, and is forgotten where it
-        leaves the grid. A grid of another shape, or a time before the last one's, starts anew.
+        leaves the grid. A grid of another shape, or a time not after the last one's, starts anew:
+        where all stamps are equal nothing would ever fade.
         """
         costs = grid.costs_hw
         seen = costs != UNKNOWN_COST
         self._follow(grid.row, grid.column)
         past = self._costs_hw
         elapsed_s = time_s - self._last_s
-        if past is None or past.shape != costs.shape or elapsed_s < 0:
+        if past is None or past.shape != costs.shape or elapsed_s <= 0:
             past = np.full(costs.shape, UNKNOWN_COST, np.float32)
             self._unseen_s_hw = np.zeros(costs.shape, np.float32)
             elapsed_s = 0.0

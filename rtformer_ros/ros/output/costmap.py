@@ -52,10 +52,14 @@ class CostmapConverter:
         if not options.decay_s:
             self._memory.clear()
             return grid
-        return self._memory(options).blend(grid, stamp_s(frame.header))
+        settings = frame.config.settings
+        memory = self._memory(options, settings.base_frame, settings.camera)
+        return memory.blend(grid, stamp_s(frame.header))
 
 
-def _new_memory(options: CostmapSettings) -> CostmapMemory:
+def _new_memory(options: CostmapSettings, base_frame: str, camera: object) -> CostmapMemory:
+    """Return one without a past; costs are of that frame, seen from a camera mounted so."""
+    del base_frame, camera
     return CostmapMemory(options.decay_s)
 
 

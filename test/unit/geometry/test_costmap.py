@@ -180,10 +180,11 @@ def test_a_higher_cost_counts_at_once():
     np.testing.assert_array_equal(memory.blend(grid(80, 60), 0.1).costs_hw, [[80, 60]])
 
 
-def test_another_grid_or_a_time_that_goes_back_starts_anew():
+def test_another_grid_or_a_time_that_goes_back_or_stands_still_starts_anew():
     memory = CostmapMemory(5.0)
-    memory.blend(grid(100, 100), 10.0)
-    np.testing.assert_array_equal(memory.blend(grid(-1, 0), 9.0).costs_hw, [[-1, 0]])
+    for time_s in (9.0, 10.0):
+        memory.blend(grid(100, 100), 10.0)
+        np.testing.assert_array_equal(memory.blend(grid(-1, 0), time_s).costs_hw, [[-1, 0]])
     memory.blend(grid(100, 100), 10.0)
     np.testing.assert_array_equal(memory.blend(grid(-1, 0, 5), 10.1).costs_hw, [[-1, 0, 5]])
 

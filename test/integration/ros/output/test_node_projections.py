@@ -203,3 +203,8 @@ def test_earlier_frames_are_remembered_for_the_time_of_decay(
     assert peer.change_state('activate')
     depth_camera.see(SMALL)
     assert greatest_cost_after(ground) == 0
+    # What was seen from another place is not where it was taken to be.
+    for name, value in (('camera.height_m', 1.1), ('base_frame', 'platform')):
+        assert greatest_cost_after(wall) == 100
+        assert peer.set_parameter(name, value).successful
+        assert greatest_cost_after(ground) == 0
