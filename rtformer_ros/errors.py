@@ -53,7 +53,9 @@ def quoted(value: object) -> str:
 
 def shown(text: str, characters: int = _QUOTED_CHARACTERS) -> str:
     """Return foreign text without quotes, cut to some characters; control ones are escaped."""
-    return _cut(repr(text[: characters + 1])[1:-1], characters)
+    # Not the repr of the whole: that would double the backslashes of what is escaped already.
+    escaped = (c if c.isprintable() else repr(c)[1:-1] for c in text[: characters + 1])
+    return _cut(''.join(escaped), characters)
 
 
 def listed(names: Iterable[object]) -> str:
