@@ -285,6 +285,24 @@ def test_cvat_masks_with_pictures_from_another_folder_and_given_labels(tmp_path)
     assert [sample.image.name for sample in dataset.samples] == ['one.png']
 
 
+def test_a_colour_that_the_label_map_does_not_name_is_told(tmp_path, capsys):
+    cvat(tmp_path / 'export')
+    for name in ('one', 'two'):
+        write_picture(tmp_path / 'export' / 'JPEGImages' / f'{name}.png')
+    label_map = tmp_path / 'export' / 'labelmap.txt'
+    lines = label_map.read_text().splitlines()
+    label_map.write_text('\n'.join(line for line in lines if not line.startswith('car')))
+    arguments = ['cvat', str(tmp_path / 'export'), str(tmp_path / 'data')]
+    assert main(arguments) == 1
+    count = int(np.sum(expected_map(0, 1, 2) == 1))
+    told = capsys.readouterr().err
+    assert f'one.png has {count} pixels in colours that labelmap.txt does not name' in told
+    assert 'add a line NAME:0,0,142::' in told
+    # Without a background what is black was not drawn.
+    label_map.write_text('\n'.join(line for line in lines if not line.startswith('background')))
+    assert main(arguments) == 0
+
+
 def test_what_cannot_be_imported_is_one_line(tmp_path, capsys):
     (tmp_path / 'empty').mkdir()
     write_json(tmp_path / 'odd' / 'odd.json', {'images': 3})
