@@ -151,15 +151,12 @@ def agreement(
     return equal / total
 
 
-def describe_scores(
-    before: Path, after: Path, scoring: Scoring, size: tuple[int, int] | None
-) -> str:
-    """Return in words the mIoU of two models on a data set."""
-    values = [mean_iou(model, scoring, size) for model in (before, after)]
+def describe_scores(scoring: Scoring, before: float, after: float) -> str:
+    """Return in words the mIoU, 0..1, of two models on a data set."""
     return (
         f'mIoU on {scoring.dataset} {scoring.split} ({scoring.root}'
-        f'{f", {scoring.limit} images" if scoring.limit else ""}): {values[0]:.2%} before, '
-        f'{values[1]:.2%} after ({100 * (values[1] - values[0]):+.2f} points)'
+        f'{f", {scoring.limit} images" if scoring.limit else ""}): {before:.2%} before, '
+        f'{after:.2%} after ({100 * (after - before):+.2f} points)'
     )
 
 

@@ -273,6 +273,7 @@ def test_scores_before_and_after_are_those_of_a_count_by_hand(tmp_path):
         (['--frames', 'nv12', '--output', 'x.plan'], '--frames makes a second plan'),
         (['--size', '360'], 'expected HEIGHTxWIDTH'),
         (['--dataset', 'camvid'], '--dataset and --root belong together'),
+        (['--onnx-only', '--dataset', 'camvid', '--root', 'nowhere'], 'nowhere'),
     ],
 )
 def test_options_that_cannot_be_are_told(
