@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 import heapq
-from itertools import count
+from itertools import count, zip_longest
 from typing import TypeVar
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.evaluation.trimaps import trimap_confusions, TrimapScores
 from rtformer_ros.labels.label_set import LabelSet
-from rtformer_ros.training.data.sample_store import decode_sample
+from rtformer_ros.training.data.sample_store import decode_sample, ImageHwc, LabelHw
 from rtformer_ros.training.datasets.dataset import Dataset, Sample
 from rtformer_ros.training.metrics import confusion_matrix, Scores
 import torch
@@ -78,8 +79,7 @@ def evaluate(
     in_trimaps = np.zeros((len(trimap_widths_px), classes, classes), np.int64)
     images: list[ImageScore] = []
     worst = _WorstImages(worst_count)
-    for sample in dataset.samples:
-        image_hwc, truth_hw = decode_sample(dataset, sample)
+    for sample, image_hwc, truth_hw in _decoded(dataset):
         predicted_hw = predict(image_hwc)
         _check_prediction(predicted_hw, truth_hw, sample, dataset)
         confusion = confusion_matrix(
@@ -98,6 +98,17 @@ def evaluate(
         for width_px, confusion in zip(trimap_widths_px, in_trimaps, strict=True)
     )
     return Evaluation(dataset, Scores(total), tuple(images), worst.ranked(), trimaps)
+
+
+def _decoded(dataset: Dataset) -> Iterator[tuple[Sample, ImageHwc, LabelHw]]:
+    """Decode each sample while the model is busy with the one before."""
+    with ThreadPoolExecutor(1) as pool:
+        ahead: Future[tuple[ImageHwc, LabelHw]] | None = None
+        for sample, following in zip_longest(dataset.samples, dataset.samples[1:]):
+            decoded = ahead or pool.submit(decode_sample, dataset, sample)
+            # Before this one is waited for, so that the thread never rests.
+            ahead = pool.submit(decode_sample, dataset, following) if following else None
+            yield (sample, *decoded.result())
 
 
 class _WorstImages:
