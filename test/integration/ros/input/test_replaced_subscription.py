@@ -127,6 +127,8 @@ def test_settings_of_depth_leave_image_and_calibration_subscribed(name, peer, st
 
     start_node()
     connect('mask')
+    # Once a second subscriptions take on the QoS of publishers that were found, which replaces.
+    peer.spin_for(1.5)
     before = subscriptions('/image'), subscriptions('/camera_info')
     value = peer.get_parameter(name)
     assert peer.set_parameter(name, value + 1).successful
