@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 import heapq
-from itertools import count, zip_longest
+from itertools import count
 from typing import TypeVar
 
 import numpy as np
@@ -16,7 +16,8 @@ import numpy.typing as npt
 from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.evaluation.trimaps import trimap_confusions, TrimapScores
 from rtformer_ros.labels.label_set import LabelSet
-from rtformer_ros.training.data.sample_store import decode_sample, ImageHwc, LabelHw
+from rtformer_ros.training.data.decoding import decoded_in_order
+from rtformer_ros.training.data.sample_store import decode_sample, LabelHw
 from rtformer_ros.training.datasets.dataset import Dataset, Sample
 from rtformer_ros.training.metrics import Scores
 
@@ -78,7 +79,9 @@ def evaluate(
     in_trimaps = np.zeros((len(trimap_widths_px), classes, classes), np.int64)
     images: list[ImageScore] = []
     worst = _WorstImages(worst_count)
-    for sample, image_hwc, truth_hw in _decoded(dataset):
+    # In a thread, while the model is busy.
+    decoded = decoded_in_order(dataset.samples, partial(decode_sample, dataset), threads=1)
+    for sample, (image_hwc, truth_hw) in zip(dataset.samples, decoded, strict=True):
         predicted_hw = predict(image_hwc)
         _check_prediction(predicted_hw, truth_hw, sample, dataset)
         confusion = _confusion(predicted_hw, truth_hw, classes)
@@ -98,23 +101,16 @@ def evaluate(
 
 
 def _confusion(predicted_hw: ClassMapHw, truth_hw: LabelHw, classes: int) -> npt.NDArray[np.int64]:
-    """Return what training's confusion_matrix does; of ids in a byte, half as long."""
+    """
+    Return what training's confusion_matrix does, of ids in a byte.
+
+    Not by PyTorch, whose threads take the cores from the engine: a sixth of all images a second.
+    """
     pairs_hw = np.multiply(truth_hw, classes, dtype=np.uint16)
     pairs_hw += predicted_hw
     # IGNORED, and what is between, come behind the classes.
     counts = np.bincount(pairs_hw.ravel(), minlength=classes**2)
     return counts[: classes**2].reshape(classes, classes)
-
-
-def _decoded(dataset: Dataset) -> Iterator[tuple[Sample, ImageHwc, LabelHw]]:
-    """Decode each sample while the model is busy with the one before."""
-    with ThreadPoolExecutor(1) as pool:
-        ahead: Future[tuple[ImageHwc, LabelHw]] | None = None
-        for sample, following in zip_longest(dataset.samples, dataset.samples[1:]):
-            decoded = ahead or pool.submit(decode_sample, dataset, sample)
-            # Before this one is waited for, so that the thread never rests.
-            ahead = pool.submit(decode_sample, dataset, following) if following else None
-            yield (sample, *decoded.result())
 
 
 class _WorstImages:

@@ -9,12 +9,11 @@ from statistics import median
 import tempfile
 import time
 
-from rtformer_ros.tools.benchmark.streams import node_parameters, NODES, WORKLOAD
+from rtformer_ros.tools.benchmark.streams import NAIVE_ENGINE, node_parameters, NODES, WORKLOAD
 from rtformer_ros.tools.benchmark.table import Column, Table
 from rtformer_ros.tools.processes import report_of, ros_system, start_program, start_workload
 
 _RATE_HZ = 30.0
-_NAIVE_ENGINE = 'onnxruntime'
 # So that the camera is there, as on a robot, when the node starts.
 _CAMERA_START_S = 3.0
 _COLUMNS = (Column('node'), Column('min s', 2), Column('median s', 2), Column('times as long', 2))
@@ -36,8 +35,8 @@ def start_table(model: Path, engine: str, threads: int, rounds: int) -> Table:
     # By home, since each has a cache of its own.
     homes = (
         (('naive node', 'naive node', engine),),
-        ((f'this node on {_NAIVE_ENGINE}, cold', 'this node', _NAIVE_ENGINE),)
-        if engine != _NAIVE_ENGINE
+        ((f'this node on {NAIVE_ENGINE}, cold', 'this node', NAIVE_ENGINE),)
+        if engine != NAIVE_ENGINE
         else (),
         (
             ('this node, cold', 'this node', engine),

@@ -20,7 +20,10 @@ from rtformer_ros.tools.processes import (
 )
 
 NODES = {'this node': 'segmentation_node', 'naive node': 'naive_node'}
-"""The programs that are compared, both with ONNX Runtime."""
+"""The programs that are compared, both on NAIVE_ENGINE."""
+
+NAIVE_ENGINE = 'onnxruntime'
+"""What the naive node runs its model on."""
 
 WORKLOAD = 'node_benchmark'
 """The program that sends frames and measures what comes of them."""
@@ -77,7 +80,7 @@ def streams_table(
                     found.append(play_stream(processes, NODES[node], case, _namespace(node)))
             rows += [_row(case, node, found) for node, found in reports.items()]
     title = (
-        f'this node and a naive one (queue of 10, cv2.resize), {model.stem} on onnxruntime, '
+        f'this node and a naive one (queue of 10, cv2.resize), {model.stem} on {NAIVE_ENGINE}, '
         f'{threads} thread(s), {rounds} round(s)'
     )
     return Table(title, _COLUMNS, tuple(rows), bars=('CPU ms',))
@@ -92,7 +95,7 @@ def node_parameters(node: str, model: Path, threads: int, engine: str) -> dict[s
 
 
 def _start(processes: ChildProcesses, node: str, model: Path, threads: int) -> None:
-    parameters = node_parameters(node, model, threads, 'onnxruntime')
+    parameters = node_parameters(node, model, threads, NAIVE_ENGINE)
     start_program(processes, NODES[node], parameters, _namespace(node))
 
 

@@ -31,12 +31,25 @@ print(trim_heap(), freed - start, resident_mib() - start)
 """
 
 
+def output_of(program, **variables):
+    """Run a program with these variables of malloc alone, '' standing for none; what it prints."""
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
+    for name in list(environment):
+        if name.startswith(('MALLOC_', 'GLIBC_')):
+            del environment[name]
+    environment.update({name: value for name, value in variables.items() if value})
+    return subprocess.run(
+        [sys.executable, '-c', program],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=environment,
+    ).stdout
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='the C library is not glibc')
 def test_freed_memory_goes_back():
-    output = subprocess.run(
-        [sys.executable, '-c', PROGRAM], check=True, capture_output=True, text=True
-    ).stdout
-    was_given, held_mib, left_mib = output.split()
+    was_given, held_mib, left_mib = output_of(PROGRAM).split()
     assert was_given == 'True'
     assert float(held_mib) > 90
     assert float(left_mib) < 10
@@ -73,17 +86,7 @@ print(limited)
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='the C library is not glibc')
 @pytest.mark.parametrize('by_hand', ['', '5'])
 def test_threads_share_one_arena_unless_the_environment_says_more(by_hand):
-    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
-    environment.pop('MALLOC_ARENA_MAX', None)
-    if by_hand:
-        environment['MALLOC_ARENA_MAX'] = by_hand
-    output = subprocess.run(
-        [sys.executable, '-c', ARENAS],
-        check=True,
-        capture_output=True,
-        text=True,
-        env=environment,
-    ).stdout
+    output = output_of(ARENAS, MALLOC_ARENA_MAX=by_hand)
     assert output.split()[-1] == str(not by_hand)
     # malloc_info(3) has an element for each arena.
     assert output.count('<heap nr=') == int(by_hand or 1)
@@ -111,15 +114,7 @@ print(kept, (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 10)
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='the C library is not glibc')
 @pytest.mark.parametrize('by_hand', ['', '65536'])
 def test_the_next_frame_finds_its_memory_there_unless_the_environment_says_more(by_hand):
-    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
-    environment.pop('MALLOC_TRIM_THRESHOLD_', None)
-    environment.pop('MALLOC_MMAP_THRESHOLD_', None)
-    if by_hand:
-        environment['MALLOC_TRIM_THRESHOLD_'] = by_hand
-    output = subprocess.run(
-        [sys.executable, '-c', FRAMES], check=True, capture_output=True, text=True, env=environment
-    ).stdout
-    is_kept, fresh_pages = output.split()
+    is_kept, fresh_pages = output_of(FRAMES, MALLOC_TRIM_THRESHOLD_=by_hand).split()
     assert is_kept == str(not by_hand)
     # Three pictures are 4,560 pages of 4 KiB; huge pages would be fewer.
     assert (float(fresh_pages) < 10) == (not by_hand)
@@ -159,17 +154,6 @@ HAS_HUGE_PAGES = TRANSPARENT.exists() and '[never]' not in TRANSPARENT.read_text
 @pytest.mark.skipif(not HAS_HUGE_PAGES, reason='the kernel has no transparent huge pages')
 @pytest.mark.parametrize('by_hand', ['', 'glibc.malloc.hugetlb=0'])
 def test_frames_are_in_huge_pages_also_after_a_trim_unless_the_environment_says(by_hand):
-    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
-    for name in ('GLIBC_TUNABLES', 'MALLOC_TRIM_THRESHOLD_', 'MALLOC_MMAP_THRESHOLD_'):
-        environment.pop(name, None)
-    if by_hand:
-        environment['GLIBC_TUNABLES'] = by_hand
-    output = subprocess.run(
-        [sys.executable, '-c', HUGE_PAGES],
-        check=True,
-        capture_output=True,
-        text=True,
-        env=environment,
-    ).stdout
+    output = output_of(HUGE_PAGES, GLIBC_TUNABLES=by_hand)
     asked, is_first, _, asked_again, is_next = output.split()
     assert asked == is_first == asked_again == is_next == str(not by_hand)
