@@ -157,3 +157,40 @@ def test_frames_are_in_huge_pages_also_after_a_trim_unless_the_environment_says(
     output = output_of(HUGE_PAGES, GLIBC_TUNABLES=by_hand)
     asked, is_first, _, asked_again, is_next = output.split()
     assert asked == is_first == asked_again == is_next == str(not by_hand)
+
+
+FILLED = """
+import mmap
+from pathlib import Path
+import threading
+from rtformer_ros.processes.heap import keep_frame_memory, limit_arenas, use_huge_pages
+
+def resident_mib():
+    return int(Path('/proc/self/statm').read_text().split()[1]) * mmap.PAGESIZE / 2**20
+
+limit_arenas()
+keep_frame_memory()
+start = resident_mib()
+use_huge_pages(is_filled=IS_FILLED)
+# What is taken meanwhile stays as it was written.
+blocks = [number.to_bytes(4, 'big') * 50_000 for number in range(40)]
+for thread in threading.enumerate():
+    if thread.name == 'heap':
+        thread.join()
+whole = all(block == block[:4] * 50_000 for block in blocks)
+print(whole, [int.from_bytes(block[:4], 'big') for block in blocks] == list(range(40)))
+print(resident_mib() - start)
+"""
+LINUX = tuple(int(part) for part in platform.release().split('.')[:2])
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='the C library is not glibc')
+@pytest.mark.skipif(not HAS_HUGE_PAGES, reason='the kernel has no transparent huge pages')
+@pytest.mark.skipif(LINUX < (5, 14), reason='before Linux 5.14 pages cannot be had ahead of use')
+@pytest.mark.parametrize('is_filled', [False, True])
+def test_pages_are_there_ahead_of_use_and_keep_what_is_in_them(is_filled):
+    program = FILLED.replace('IS_FILLED', str(is_filled))
+    *intact, grown_mib = output_of(program).split()
+    assert intact == ['True', 'True']
+    # The blocks are 8 MiB, the room is 96.
+    assert (float(grown_mib) > 80) == is_filled
