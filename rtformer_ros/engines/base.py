@@ -33,7 +33,8 @@ class EngineDescription:
     opened from; height, width: pixels of its input and of its output; labels: the classes whose
     ids it returns; detail: one line for people (library version, provider, precision, threads);
     passed_over: why `engine: auto` took none of those that it prefers, '' where it did not have
-    to. labels_warning: how the labels differ from those of the model, '' where they do not.
+    to; untried: which of those it would try first with this model, which was put off, '' for none.
+    labels_warning: how the labels differ from those of the model, '' where they do not.
     frames_refused: why no frame goes in as it comes though that was asked for, '' otherwise.
     """
 
@@ -45,6 +46,7 @@ class EngineDescription:
     labels: LabelSet
     detail: str = ''
     passed_over: str = ''
+    untried: str = ''
     labels_warning: str = ''
     frames_refused: str = ''
 
@@ -127,9 +129,9 @@ class Engine(ABC):
         """Return the pictures that `infer_frame` paints quicker than the host; mostly none."""
         return frozenset()
 
-    def note_passed_over(self, why: str) -> None:
-        """Keep in the description why better engines than this one were left out."""
-        self._description = replace(self._description, passed_over=why)
+    def note_choice(self, passed_over: str, untried: str = '') -> None:
+        """Keep in the description why this engine was taken and no better one."""
+        self._description = replace(self._description, passed_over=passed_over, untried=untried)
 
     def infer(self, images_nhwc: npt.NDArray[np.uint8]) -> SegmentationBatch:
         """

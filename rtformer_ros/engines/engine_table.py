@@ -15,7 +15,8 @@ import importlib
 import logging
 from typing import TYPE_CHECKING
 
-from rtformer_ros.engines.openvino import preference as openvino_preference
+from rtformer_ros.engines.openvino.preference import Preference, preference_here
+from rtformer_ros.engines.tensorrt.device import find_gpu
 from rtformer_ros.errors import (
     ConfigError,
     EngineBuildCancelled,
@@ -24,6 +25,7 @@ from rtformer_ros.errors import (
     EngineUnavailable,
     ModelError,
     pip_install,
+    RtformerError,
 )
 
 if TYPE_CHECKING:
@@ -41,8 +43,7 @@ class EngineEntry:
     module: within this package; engine_class: its subclass of Engine; suffixes: of model files;
     compiles: it may have to compile a model first, see Engine.needs_build. devices, precisions: of
     EngineRequest, that it understands beside 'auto'; the machine may still lack them.
-    reason_against: tells, without its library, why 'auto' had better leave a request to the
-    engines behind it; '' where it had not.
+    preference: tells, without its library, what 'auto' had better do with a request.
     """
 
     module: str
@@ -52,13 +53,24 @@ class EngineEntry:
     compiles: bool = False
     devices: tuple[str, ...] = ('cpu', 'cuda')
     precisions: tuple[str, ...] = ('fp32', 'fp16', 'int8')
-    reason_against: Callable[[EngineRequest], str] = lambda _: ''
+    preference: Callable[[EngineRequest], Preference] = lambda _: Preference()
 
     def load(self) -> type[Engine]:
         """Import the engine's class; raises ImportError where its library does not load."""
         module = importlib.import_module(f'rtformer_ros.engines.{self.module}')
         loaded: type[Engine] = getattr(module, self.engine_class)
         return loaded
+
+
+def _tensorrt_preference(request: EngineRequest) -> Preference:
+    # Without a GPU, what runs TensorRT need not even be loaded, for which a start would wait.
+    # Plans are nobody else's.
+    try:
+        if request.device == 'auto' and request.model.suffix == '.onnx':
+            find_gpu()
+    except EngineUnavailable as error:
+        return Preference(str(error))
+    return Preference()
 
 
 # In order of preference: `auto` takes the first that runs the file and works here.
@@ -69,6 +81,7 @@ ENGINES = {
         ('.onnx', '.engine', '.plan'),
         'on a Jetson sudo apt-get install python3-libnvinfer, elsewhere pip install tensorrt',
         compiles=True,
+        preference=_tensorrt_preference,
     ),
     'openvino': EngineEntry(
         'openvino.engine',
@@ -77,7 +90,7 @@ ENGINES = {
         pip_install('openvino'),
         devices=('cpu', 'gpu', 'npu'),
         precisions=('fp32', 'fp16', 'bf16', 'int8'),
-        reason_against=openvino_preference.reason_here,
+        preference=preference_here,
     ),
     'onnxruntime': EngineEntry(
         'onnxruntime', 'OnnxRuntimeEngine', ('.onnx',), pip_install('onnxruntime')
@@ -138,6 +151,8 @@ def _would_build(name: str, request: EngineRequest) -> bool:
     entry = ENGINES[name]
     if not entry.compiles or request.model.suffix not in entry.suffixes:
         return False
+    if request.engine == 'auto' and entry.preference(request).reason_against:
+        return False
     try:
         _check_reach(name, request)
         return entry.load().needs_build(request)
@@ -149,9 +164,25 @@ def _open_best(request: EngineRequest) -> Engine:
     candidates = [n for n, entry in ENGINES.items() if request.model.suffix in entry.suffixes]
     if not candidates:
         raise ModelError(f'no engine runs {request.model.name}; {_who_runs()}')
-    failures: list[str] = []
-    for name in candidates:
+    untried = [name for name in candidates if ENGINES[name].preference(request).is_untried]
+    if request.trials_later and untried:
+        others = [name for name in candidates if name not in untried]
         try:
+            return _open_first(others, request, untried[0])
+        except (EngineBuildCancelled, EngineBuildNeeded):
+            raise
+        except RtformerError as error:
+            _logger.debug('%s is tried at once, as no other runs it: %s', untried[0], error)
+    return _open_first(candidates, request)
+
+
+def _open_first(names: list[str], request: EngineRequest, untried: str = '') -> Engine:
+    """Open the first engine that can be; untried: the one that is left out for now."""
+    failures = [f'{untried} is yet to be tried with this model'] if untried else []
+    for name in names:
+        try:
+            if reason := ENGINES[name].preference(request).reason_against:
+                raise EngineUnavailable(reason)
             opened = _open(name, request)
         except EngineUnavailable as error:
             failures.append(f'{name} is not available: {error}')
@@ -164,7 +195,7 @@ def _open_best(request: EngineRequest) -> Engine:
                 raise
             failures.append(f'{name} cannot run it: {error}')
             continue
-        opened.note_passed_over('; '.join(failures))
+        opened.note_choice('; '.join(failures), untried)
         because = '; '.join(failures) or f'the first choice for {request.model.suffix} files'
         described = opened.description
         _logger.info(
@@ -176,8 +207,6 @@ def _open_best(request: EngineRequest) -> Engine:
 
 def _open(name: str, request: EngineRequest) -> Engine:
     _check_reach(name, request)
-    if request.engine == 'auto' and (reason := ENGINES[name].reason_against(request)):
-        raise EngineUnavailable(reason)
     try:
         engine_class = ENGINES[name].load()
     except ImportError as error:

@@ -125,6 +125,8 @@ class EngineRequest:
     for which opening may take longer. frame_encoding: what the engine shall take frames of, where
     it can, beside images of the network's size (one of FRAME_ENCODINGS); '' for none.
     frames_later: an engine that would compile for them opens without, see Engine.awaited_frames.
+    trials_later: 'auto' opens another engine in place of one that would try the model first, see
+    EngineDescription.untried.
     Raises ModelError where there is no such file, ConfigError for a value that cannot be.
     """
 
@@ -143,6 +145,7 @@ class EngineRequest:
     gives_way: bool = False
     frame_encoding: str = ''
     frames_later: bool = False
+    trials_later: bool = False
 
     def __post_init__(self) -> None:
         """Check every field."""

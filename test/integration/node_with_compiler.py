@@ -7,7 +7,10 @@ The engine 'standin' comes first of all, as a compiling engine does. Its compile
 writes its number to MODEL.pid and waits for MODEL.verdict: 'done' makes a plan, MODEL.plan, and
 anything else is the reason of a failure. With a plan for the same options there is nothing to
 compile, and ONNX Runtime runs the model under the name of this engine. With a frame_encoding
-there is a second plan, in the files MODEL.frames.*, which the engine opens without. The node is
+there is a second plan, in the files MODEL.frames.*, which the engine opens without.
+
+The engine 'trier' compiles nothing, but `engine: auto` has it tried, for models with a file
+MODEL.trial beside them: it waits for the verdict in the same way, and opens on 'done'. The node is
 started by `python -m node_with_compiler`.
 """
 
@@ -21,7 +24,8 @@ import time
 
 from rtformer_ros.engines import BuildProgress, BuildWatch, Engine, engine_table, EngineRequest
 from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine
-from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError
+from rtformer_ros.engines.openvino.preference import Preference
+from rtformer_ros.errors import EngineBuildCancelled, EngineBuildError, EngineError
 
 _COMPILER = """
 import select, sys
@@ -76,6 +80,20 @@ class StandInEngine(OnnxRuntimeEngine):
             self._description = replace(self._description, detail=detail)
 
 
+class TrierEngine(OnnxRuntimeEngine):
+    """Waits for a verdict about a model and opens it with ONNX Runtime."""
+
+    @classmethod
+    def open(cls, request: EngineRequest) -> Engine:
+        try:
+            _compile(request, request.model)
+        except EngineBuildError as error:
+            raise EngineError(str(error)) from error
+        engine = super().open(request)
+        engine._description = replace(engine.description, engine='trier')
+        return engine
+
+
 def _of_frames(request: EngineRequest) -> Path:
     return request.model.with_suffix('.frames.onnx')
 
@@ -115,13 +133,31 @@ def _compile(request: EngineRequest, model: Path) -> None:
     model.with_suffix('.plan').write_text(_options(request))
 
 
+def _is_for_trial(request: EngineRequest) -> bool:
+    return request.model.with_suffix('.trial').exists()
+
+
+def _preference_for_trier(request: EngineRequest) -> Preference:
+    if not _is_for_trial(request):
+        return Preference('nothing is to be tried')
+    return Preference(is_untried=not request.model.with_suffix('.verdict').exists())
+
+
+def _preference_for_standin(request: EngineRequest) -> Preference:
+    return Preference('the trial is of another engine' if _is_for_trial(request) else '')
+
+
 def offer_standin() -> None:
-    """Put the engine on the table; to be called before the node reads that."""
+    """Put the engines on the table; to be called before the node reads that."""
     sys.modules['rtformer_ros.engines.standin'] = sys.modules[__name__]
-    entry = engine_table.EngineEntry(
-        'standin', 'StandInEngine', ('.onnx',), 'it is there', compiles=True
+    row = ('.onnx',), 'it is there'
+    standin = engine_table.EngineEntry(
+        'standin', 'StandInEngine', *row, compiles=True, preference=_preference_for_standin
     )
-    engine_table.ENGINES = {'standin': entry, **engine_table.ENGINES}
+    trier = engine_table.EngineEntry(
+        'standin', 'TrierEngine', *row, preference=_preference_for_trier
+    )
+    engine_table.ENGINES = {'standin': standin, 'trier': trier, **engine_table.ENGINES}
 
 
 def main() -> int:

@@ -25,7 +25,6 @@ SMALL_FILE_LINES = 62  # the two of the header among them
 # Small files with a single importer (or none) that stay apart.
 SMALL_BUT_APART = {
     'deploy.quantised.quantisable_convolutions': 'a concept',
-    'engines.openvino.preference': 'asked without loading the library',
     'files.fastdds_profile': 'set by launch files, too',
     'network.families.boundary.semantic_diffusion': 'a concept',
     'network.families.ddrnet.weights': 'a concept',

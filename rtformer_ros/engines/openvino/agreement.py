@@ -6,18 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 import logging
 from typing import TYPE_CHECKING
 
 from rtformer_ros.engines.bundled_images import bundled_images
-from rtformer_ros.engines.openvino.cache import compiled_models
-from rtformer_ros.engines.openvino.model import CompiledModel, OpenVinoModel, VERSION
+from rtformer_ros.engines.openvino.model import CompiledModel, OpenVinoModel
+from rtformer_ros.engines.openvino.trial_record import record_agreement, recorded_agreement
 from rtformer_ros.engines.tensor_format import segment_images
-from rtformer_ros.errors import EngineError, ModelError
-from rtformer_ros.files.atomic_file import write_atomically
-from rtformer_ros.files.sha256 import sha256_of, sha256_of_bytes
+from rtformer_ros.errors import EngineError
 from rtformer_ros.segmentation import UNLABELED_ID
 
 if TYPE_CHECKING:
@@ -27,9 +25,6 @@ if TYPE_CHECKING:
     from rtformer_ros.model_metadata import ModelMetadata
 
 _logger = logging.getLogger(__name__)
-
-LEAST_AGREEMENT = 0.99
-"""Below this share of equal pixels a model is left to others, or to a higher precision."""
 
 
 class AgreementTrial:
@@ -69,15 +64,13 @@ class AgreementTrial:
         """
         Return the share of pixels, 0..1, with the class that ONNX Runtime sees there.
 
-        settings: OpenVINO's. It is measured once for a file, a version of OpenVINO
-        and a precision, and then read from the cache. Without ONNX Runtime, OpenVINO's own FP32 is
-        compared with; without photographs it is 0.
+        settings: OpenVINO's, with the hint of a precision. It is measured once for a file, a
+        version of OpenVINO and a precision, and then read from its record. Without ONNX Runtime,
+        OpenVINO's own FP32 is compared with; without photographs it is 0.
         """
-        facts = sha256_of(self._request.model), VERSION, self._size, sorted(settings.items())
-        name = f'{sha256_of_bytes(repr(facts).encode())[:32]}.agreement'
-        with compiled_models() as folder, suppress(OSError, ValueError):
-            if folder:
-                return float((folder / name).read_text(encoding='ascii'))
+        hint = str(settings['INFERENCE_PRECISION_HINT'])
+        if (recorded := recorded_agreement(self._request, hint)) is not None:
+            return recorded
         try:
             images_nhwc = bundled_images(self._size)
         except EngineError as error:
@@ -88,9 +81,7 @@ class AgreementTrial:
             reference = pool.submit(self._reference, images_nhwc, settings)
             own = self._class_maps(images_nhwc, settings)
             agreement = float((own == reference.result()).mean())
-        with compiled_models() as folder, suppress(ModelError):
-            if folder:
-                write_atomically(folder / name, str(agreement).encode())
+        record_agreement(self._request, hint, agreement)
         return agreement
 
     def _reference(

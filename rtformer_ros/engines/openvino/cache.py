@@ -18,16 +18,24 @@ _logger = logging.getLogger(__name__)
 _MOST_BYTES = 1 << 30
 
 
-@contextmanager
-def compiled_models() -> Iterator[Path | None]:
-    """
-    Lend the private folder of compiled models to one process at a time; None where none can be.
-
-    Beyond 1 GiB in all, the oldest files go.
-    """
+def folder_of_compiled_models() -> Path | None:
+    """Return the private folder of compiled models, None where none can be."""
     folder = cache_folder('openvino')
     if distrust := make_private(folder, os.geteuid()):
         _logger.info('compiled models are not kept in %s: %s', folder, distrust)
+        return None
+    return folder
+
+
+@contextmanager
+def compiled_models() -> Iterator[Path | None]:
+    """
+    Lend the folder of compiled models to one process at a time; None where none can be.
+
+    Beyond 1 GiB in all, the oldest files go.
+    """
+    folder = folder_of_compiled_models()
+    if folder is None:
         yield None
         return
     # Of a model that another process is writing, half would be read.

@@ -12,8 +12,9 @@ import numpy as np
 from rtformer_ros.engines.base import Engine, EngineDescription
 from rtformer_ros.engines.fp32_model import without_half_quantisers
 from rtformer_ros.engines.model_outputs import check_outputs
-from rtformer_ros.engines.openvino.agreement import AgreementTrial, LEAST_AGREEMENT
+from rtformer_ros.engines.openvino.agreement import AgreementTrial
 from rtformer_ros.engines.openvino.model import CompiledModel, OpenVinoModel, VERSION
+from rtformer_ros.engines.openvino.trial_record import disagreement_text, LEAST_AGREEMENT
 from rtformer_ros.engines.reduced_precision.cpu_features import (
     computes_bf16,
     cpu_flags,
@@ -133,11 +134,7 @@ def _settings_that_hold(
     agreement = trial.agreement_of(settings)
     if agreement >= LEAST_AGREEMENT:
         return settings
-    message = (
-        f'in bf16 it sees the classes that ONNX Runtime sees of {request.model.name} on '
-        f'{agreement:.2%} of the pixels of the bundled photographs; at least '
-        f'{LEAST_AGREEMENT:.0%} are expected'
-    )
+    message = disagreement_text(request.model.name, agreement)
     if request.engine == 'auto':
         raise EngineUnavailable(message)
     exact: dict[str, str | int] = {**settings, 'INFERENCE_PRECISION_HINT': 'f32'}

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING
 from rtformer_ros.engines import BuildProgress, BuildWatch, open_engine
 from rtformer_ros.errors import EngineBuildCancelled, EngineError, RtformerError
 from rtformer_ros.ros.model.engine_request import engine_request
-from rtformer_ros.ros.model.status import frames_text, progress_text
+from rtformer_ros.ros.model.status import progress_text
 
 if TYPE_CHECKING:
     from rclpy.impl.rcutils_logger import RcutilsLogger
     from rtformer_ros.engines import Engine
     from rtformer_ros.ros.interface.settings import ModelSettings
+
+# The node has just opened a model and still starts: nobody shall wait for what is only better.
+_START_S = 2.0
+_POLL_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -27,24 +31,48 @@ class BuildJob:
     What is built.
 
     text: what it is, for people; run: builds it, and returns the engine that came of it, None
-    where it became part of one that is open; raises RtformerError.
+    where it became part of one that is open; raises RtformerError. lasts: how long that may take,
+    for people.
     """
 
     text: str
     run: Callable[[BuildWatch], Engine | None]
+    lasts: str = 'minutes'
 
 
 def model_job(settings: ModelSettings) -> BuildJob:
     """Return the job of opening the model of these settings."""
-    return BuildJob(
-        settings.text,
-        lambda watch: open_engine(engine_request(settings, watch, gives_way=True)),
-    )
+    return BuildJob(settings.text, lambda watch: _open_best(settings, watch))
 
 
-def frames_job(settings: ModelSettings, engine: Engine) -> BuildJob:
-    """Return the job of making the open engine of these settings take frames."""
-    return BuildJob(frames_text(settings), engine.add_frames)
+def improvement_job(settings: ModelSettings, engine: Engine) -> BuildJob | None:
+    """
+    Return the job that would run the open model of these settings better; None for none.
+
+    Of that comes another engine, or the open one takes frames.
+    """
+    if untried := engine.description.untried:
+        text = f'{settings.text} with {untried}'
+        return BuildJob(text, lambda watch: _try_model(settings, watch), 'some seconds')
+    if engine.awaited_frames:
+        text = f'{settings.text} and frames of {settings.frame_encoding}'
+        return BuildJob(text, engine.add_frames)
+    return None
+
+
+def _try_model(settings: ModelSettings, watch: BuildWatch) -> Engine:
+    started_s = time.monotonic()
+    while time.monotonic() - started_s < _START_S:
+        if watch.is_cancelled():
+            raise EngineBuildCancelled('the trial was called off before it began')
+        time.sleep(_POLL_S)
+    return _open_best(settings, watch)
+
+
+def _open_best(settings: ModelSettings, watch: BuildWatch) -> Engine:
+    request = engine_request(settings, watch, gives_way=True)
+    # Nobody waits for it here.
+    return open_engine(replace(request, trials_later=False))
 
 
 class BuildThread:
@@ -168,8 +196,8 @@ class BackgroundBuild:
         """Do a job instead of what was being built."""
         self.cancel()
         self._logger.info(
-            f'building {job.text} in the background, which may take minutes; the result is kept '
-            'for the next start'
+            f'building {job.text} in the background, which may take {job.lasts}; the result is '
+            'kept for the next start'
         )
         self._build = BuildThread(job, self._on_done, self._cancelled)
 

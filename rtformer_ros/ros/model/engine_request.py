@@ -38,6 +38,7 @@ def engine_request(
         watch=watch or BuildWatch(),
         gives_way=gives_way,
         frame_encoding=settings.frame_encoding,
-        # The node does not wait for it.
+        # The node does not wait for either.
         frames_later=True,
+        trials_later=True,
     )

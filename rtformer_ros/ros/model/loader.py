@@ -13,7 +13,7 @@ from rtformer_ros.errors import ConfigError, EngineUnavailable, RtformerError
 from rtformer_ros.files.packaged_files import model_licence
 from rtformer_ros.ros.frames.config import configure_frames, CurrentConfig, open_ignore_mask
 from rtformer_ros.ros.interface.node_settings import FRAME_CONFIG_PARAMETERS, NodeSettings
-from rtformer_ros.ros.model.background_build import BackgroundBuild, frames_job, model_job
+from rtformer_ros.ros.model.background_build import BackgroundBuild, improvement_job, model_job
 from rtformer_ros.ros.model.opening import ModelOpener
 from rtformer_ros.ros.model.state import (
     activate,
@@ -22,7 +22,7 @@ from rtformer_ros.ros.model.state import (
     BuildState,
     cancel_build,
     clear_errors,
-    end_frames,
+    end_improvement,
     fail_build,
     fills_in_for,
     keep_model,
@@ -33,7 +33,7 @@ from rtformer_ros.ros.model.state import (
     Running,
     RunningWhileBuilding,
     start_build,
-    start_frames,
+    start_improvement,
     update_frame_settings,
 )
 from rtformer_ros.ros.model.status import engine_text, ModelStatus, status_of
@@ -110,8 +110,8 @@ class ModelLoader:
         with a model says that it stays, and the parameters should be `current_values`.
         """
         config = self.current.config
-        if config is not None and self._adds_frames:
-            self._end_frames(config)
+        if config is not None and isinstance(self._state, Running) and self._state.improvement:
+            self._end_improvement(config, self._state)
             return True
         try:
             if config is None:
@@ -168,10 +168,10 @@ class ModelLoader:
         state, model = self._open_state, settings.model
         if self._is_active(config, settings):
             self._update_frames(config, settings)
-            self._state = keep_model(state, settings)
-            if not self._adds_frames:
+            self._state = running = keep_model(state, settings)
+            if not running.improvement:
                 self._background.cancel()
-                self._start_frames(config.engine)
+                self._start_improvement(running, config.engine)
         elif isinstance(state, RunningWhileBuilding) and model == state.building:
             self._update_or_defer_frames(config, settings, may_defer=state.has_deferred_frames)
         elif isinstance(state, Running) and model == state.failed_model:
@@ -292,31 +292,34 @@ class ModelLoader:
         assert engine is not None
         return engine
 
-    @property
-    def _adds_frames(self) -> bool:
-        return isinstance(self._state, Running) and self._state.adds_frames
+    def _start_improvement(self, running: Running, engine: Engine) -> None:
+        """Build what runs the open model better than its engine does as it opened, if anything."""
+        job = improvement_job(running.settings.model, engine)
+        if job is not None:
+            self._state = start_improvement(running, job.text)
+            self._background.start(job)
 
-    def _start_frames(self, engine: Engine) -> None:
-        """Build what the current engine takes frames with, where it opened without."""
-        state = self._state
-        if engine.awaited_frames and isinstance(state, Running):
-            self._state = start_frames(state)
-            self._background.start(frames_job(state.settings.model, engine))
-
-    def _end_frames(self, config: FrameConfig) -> None:
-        state, encoding = self._state, self._open_state.settings.model.frame_encoding
-        assert isinstance(state, Running), state
+    def _end_improvement(self, config: FrameConfig, running: Running) -> None:
+        engine, better = config.engine, None
+        untried, encoding = engine.description.untried, running.settings.model.frame_encoding
+        self._state = end_improvement(running)
         try:
-            self._background.take()
+            better = self._background.take()
+            if better is not None:
+                passed_over = running.build_error and better.description.passed_over
+                self._exchange(config, better, running.settings, passed_over)
         except RtformerError as error:
-            self._state = end_frames(state, str(error))
-            self._logger.error(
-                f'no frame goes into the model as it comes: {error}. Those of {encoding} are '
-                'prepared on the host, as until now'
-            )
+            what = f'cannot build {running.improvement}: {error}'
+            self._logger.warning(f'{what}. {_text(config)} runs on as it is')
+            if untried:
+                engine.note_choice(f'{untried} cannot run it: {error}')
+            else:
+                self._state = end_improvement(running, str(error))
             return
-        self._state = end_frames(state)
-        self._logger.info(f'frames of {encoding} go in as they come from now on: {_text(config)}')
+        if better is None:
+            self._logger.info(
+                f'frames of {encoding} go in as they come from now on: {_text(config)}'
+            )
 
     def _exchange(
         self, config: FrameConfig, engine: Engine, settings: NodeSettings, build_error: str = ''
@@ -331,8 +334,8 @@ class ModelLoader:
     ) -> None:
         self._use(config)
         self._background.cancel()
-        self._state = activate(settings, build_error)
-        self._start_frames(config.engine)
+        self._state = running = activate(settings, build_error)
+        self._start_improvement(running, config.engine)
 
     def _use(self, config: FrameConfig) -> None:
         """Make the frames with another model, and tell its licence once."""

@@ -40,15 +40,15 @@ class Running:
     settings: what the model was opened and the frames are configured with. build_error: why the
     last build failed or passed over better engines, '' for none. failed_model: the one whose build
     failed, or whose engine cannot be had; it is not tried again unless something else was asked
-    for in between. is_fallback: the open model runs in place of that one. adds_frames: what its
-    engine takes frames with is being built, or was built a moment ago.
+    for in between. is_fallback: the open model runs in place of that one. improvement: what is
+    being built, or was built a moment ago, to run this same model better; '' for nothing.
     """
 
     settings: NodeSettings
     build_error: str = ''
     failed_model: ModelSettings | None = None
     is_fallback: bool = False
-    adds_frames: bool = False
+    improvement: str = ''
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def cancel_build(state: LoaderState) -> NoModel | Running:
     if isinstance(state, Building):
         return NoModel()
     if isinstance(state, Running):
-        return replace(state, adds_frames=False)
+        return replace(state, improvement='')
     return Running(state.settings) if isinstance(state, RunningWhileBuilding) else state
 
 
@@ -124,14 +124,14 @@ def activate(settings: NodeSettings, build_error: str = '') -> Running:
     return Running(settings, build_error)
 
 
-def start_frames(state: Running) -> Running:
-    """Build what the engine of the open model takes frames with; it continues to run."""
-    return replace(state, adds_frames=True)
+def start_improvement(state: Running, improvement: str) -> Running:
+    """Build what runs the open model better; meanwhile it continues to run as it is."""
+    return replace(state, improvement=improvement)
 
 
-def end_frames(state: Running, error: str = '') -> Running:
+def end_improvement(state: Running, error: str = '') -> Running:
     """Have built that, or not, for a reason that is remembered."""
-    return replace(state, adds_frames=False, build_error=error or state.build_error)
+    return replace(state, improvement='', build_error=error or state.build_error)
 
 
 def activate_fallback(state: BuildState, settings: NodeSettings) -> RunningWhileBuilding:
@@ -148,7 +148,7 @@ def keep_model(state: OpenState, settings: NodeSettings) -> Running:
     """Stay with the open model, which is what is asked for, and give up building another."""
     if isinstance(state, RunningWhileBuilding) or state.is_fallback:
         return Running(settings)
-    return Running(settings, state.build_error, adds_frames=state.adds_frames)
+    return Running(settings, state.build_error, improvement=state.improvement)
 
 
 def update_frame_settings(state: OpenState, settings: NodeSettings) -> OpenState:

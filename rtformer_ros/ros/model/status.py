@@ -11,7 +11,6 @@ from rtformer_ros.ros.model.state import NoModel, OpenState, pending_build, Runn
 
 if TYPE_CHECKING:
     from rtformer_ros.engines import BuildProgress, EngineDescription
-    from rtformer_ros.ros.interface.settings import ModelSettings
     from rtformer_ros.ros.model.state import LoaderState
 
 
@@ -86,14 +85,9 @@ def status_of(
     )
 
 
-def frames_text(settings: ModelSettings) -> str:
-    """Return what is built so that frames go into the model of these settings as they come."""
-    return f'{settings.text} and frames of {settings.frame_encoding}'
-
-
 def _building_text(state: LoaderState) -> str:
     if isinstance(state, Running):
-        return frames_text(state.settings.model) if state.adds_frames else ''
+        return state.improvement
     building = pending_build(state)
     return building.text if building else ''
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check how an engine is chosen and what is said when none can be opened."""
 
+from dataclasses import replace
 import logging
 import os
 from pathlib import Path
@@ -11,8 +12,15 @@ import sys
 
 from foreign_onnx import ForeignModel
 import pytest
-from rtformer_ros.engines import engine_names, EngineRequest, needs_build, open_engine
-from rtformer_ros.engines.openvino.preference import reason_here
+from rtformer_ros.engines import (
+    engine_names,
+    engine_table,
+    EngineRequest,
+    needs_build,
+    open_engine,
+)
+from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine
+from rtformer_ros.engines.openvino.preference import Preference, preference_here
 from rtformer_ros.engines.request import fixed_size
 from rtformer_ros.errors import (
     ConfigError,
@@ -117,12 +125,48 @@ def test_only_auto_does_without_what_could_not_be_compiled_before(model, monkeyp
 
     module = 'rtformer_ros.engines.tensorrt.engine'
     monkeypatch.setitem(sys.modules, module, Engine(EngineBuildError('no')))
-    assert not needs_build(EngineRequest(model))
+    assert not needs_build(EngineRequest(model, device='cpu'))
     open_engine(EngineRequest(model, device='cpu'))
     assert not needs_build(EngineRequest(model, 'tensorrt'))
     with pytest.raises(EngineBuildError):
         open_engine(EngineRequest(model, 'tensorrt'))
     assert asked == [True, True, False, False]
+
+
+class TrialEngine(OnnxRuntimeEngine):
+    """An engine that is yet to be tried."""
+
+
+@pytest.fixture
+def untried(monkeypatch):
+    """Put an engine on top of the table that is yet to be tried."""
+    monkeypatch.setitem(sys.modules, 'rtformer_ros.engines.trial', sys.modules[__name__])
+    entry = engine_table.EngineEntry(
+        'trial', 'TrialEngine', ('.onnx',), '', preference=lambda _: Preference(is_untried=True)
+    )
+    monkeypatch.setattr(engine_table, 'ENGINES', {'trial': entry, **engine_table.ENGINES})
+
+
+@pytest.mark.usefixtures('untried')
+def test_who_does_not_wait_for_a_trial_gets_the_next_engine(model):
+    request = EngineRequest(model, device='cpu', precision='fp32', trials_later=True)
+    opened = open_engine(request)
+    assert type(opened) is OnnxRuntimeEngine
+    assert opened.description.untried == 'trial'
+    assert opened.description.passed_over.startswith('trial is yet to be tried with this model; ')
+    waited = open_engine(replace(request, trials_later=False))
+    assert type(waited) is TrialEngine
+    assert (waited.description.untried, waited.description.passed_over) == ('', '')
+
+
+@pytest.mark.usefixtures('untried')
+@pytest.mark.parametrize('error', [ModelError('an operator is missing'), EngineUnavailable('no')])
+def test_an_engine_that_no_other_can_replace_is_tried_at_once(model, monkeypatch, error):
+    failing = FailingEngine(error)
+    failing.OnnxRuntimeEngine = failing
+    monkeypatch.setitem(sys.modules, 'rtformer_ros.engines.onnxruntime', failing)
+    request = EngineRequest(model, device='cpu', precision='fp32', trials_later=True)
+    assert type(open_engine(request)) is TrialEngine
 
 
 @pytest.mark.parametrize(
@@ -131,7 +175,7 @@ def test_only_auto_does_without_what_could_not_be_compiled_before(model, monkeyp
 def test_auto_replaces_nothing_when_the_caller_or_the_file_is_why(model, monkeypatch, error):
     monkeypatch.setitem(sys.modules, 'rtformer_ros.engines.tensorrt.engine', FailingEngine(error))
     with pytest.raises(type(error), match='no'):
-        open_engine(EngineRequest(model))
+        open_engine(EngineRequest(model, device='cpu'))
 
 
 def test_a_named_engine_is_not_explained(model, caplog):
@@ -305,7 +349,8 @@ def test_a_missing_library_is_named_with_its_cure(model, engine, suffix, asked):
     )
     file = model.rename(model.with_suffix(suffix))
     message = python(code, file, 'auto' if asked == 'auto' else engine)
-    if engine == 'openvino' and asked == 'auto' and (reason := reason_here(EngineRequest(file))):
+    reason = preference_here(EngineRequest(file)).reason_against
+    if engine == 'openvino' and asked == 'auto' and reason:
         # Whoever lacks all of them need not install this one.
         assert reason in message
         assert 'pip install openvino' not in message

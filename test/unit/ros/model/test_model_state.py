@@ -15,7 +15,7 @@ from rtformer_ros.ros.model.state import (
     Building,
     cancel_build,
     clear_errors,
-    end_frames,
+    end_improvement,
     fail_build,
     keep_model,
     NoModel,
@@ -24,7 +24,7 @@ from rtformer_ros.ros.model.state import (
     Running,
     RunningWhileBuilding,
     start_build,
-    start_frames,
+    start_improvement,
     update_frame_settings,
 )
 from rtformer_ros.ros.model.status import status_of
@@ -42,7 +42,7 @@ STATES = {
     'building': Building(NEW.model),
     'running': Running(OLD),
     'running after a failed build': Running(OLD, 'out of memory', NEW.model),
-    'running while frames are added': Running(OLD, 'out of memory', adds_frames=True),
+    'running while it is improved': Running(OLD, 'out of memory', improvement='frames'),
     'running while building': RunningWhileBuilding(OLD, NEW.model),
     'fallback while building': RunningWhileBuilding(OLD, NEW.model, is_fallback=True),
     'with deferred frames': RunningWhileBuilding(OLD, NEW.model, has_deferred_frames=True),
@@ -110,15 +110,15 @@ def test_failed_build_leaves_the_open_model_and_is_remembered(is_fallback):
     assert fail_build(state, 'out of memory') == Running(OLD, 'out of memory', NEW.model)
 
 
-def test_frames_are_added_to_a_model_that_runs_on():
-    state = start_frames(Running(NEW))
+def test_an_improvement_is_built_while_the_model_runs_on():
+    state = start_improvement(Running(NEW), 'new, and frames of nv12')
     progress = BuildProgress('compiling', 50.0, 1.0)
     status = status_of(state, None, progress)
-    assert status.building.startswith(NEW.model.text)
+    assert status.building == 'new, and frames of nv12'
     assert status.progress == progress
     assert pending_build(state) is None
-    assert end_frames(state) == Running(NEW)
-    failed = end_frames(state, 'odd')
+    assert end_improvement(state) == Running(NEW)
+    failed = end_improvement(state, 'odd')
     assert failed == Running(NEW, 'odd')
     assert keep_model(failed, NEW) == failed
     # Who asks for another model in the meantime gets that.
@@ -140,8 +140,8 @@ def test_engines_that_were_passed_over_are_a_build_error():
 
 @every_open_state
 def test_keeping_the_model_ends_the_build_of_another_and_allows_another_try(state):
-    error, adds_frames = (getattr(state, name, '') for name in ('build_error', 'adds_frames'))
-    kept = Running(OTHER, error, failed_model=None, adds_frames=bool(adds_frames))
+    error, improvement = (getattr(state, name, '') for name in ('build_error', 'improvement'))
+    kept = Running(OTHER, error, failed_model=None, improvement=improvement)
     assert keep_model(state, OTHER) == kept
 
 

@@ -3,6 +3,7 @@
 """An engine of plans that come from no builder, on a simulated GPU."""
 
 import pytest
+from rtformer_ros.engines import engine_table
 from rtformer_ros.engines.tensorrt.build import find_or_build
 from rtformer_ros.engines.tensorrt.frames import frame_runner
 from rtformer_ros.engines.tensorrt.run import runner
@@ -16,6 +17,7 @@ from tensorrt_harness.simulated_preparations import Preparations, TARGET
 @pytest.fixture
 def preparations(monkeypatch):
     made = Preparations()
+    monkeypatch.setattr(engine_table, 'find_gpu', lambda: TARGET.gpu)
     monkeypatch.setattr(find_or_build, 'find_target', lambda request: TARGET)
     monkeypatch.setattr(find_or_build, 'prepare_plan', made.prepare_plan)
     monkeypatch.setattr(find_or_build, 'discard_plan', made.discard_plan)
