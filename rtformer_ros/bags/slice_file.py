@@ -15,6 +15,8 @@ from rtformer_ros.errors import ConfigError
 
 _TABLE = 'CREATE TABLE made (topic TEXT, number INTEGER, output TEXT, data BLOB)'
 _INDEX = 'CREATE INDEX by_source ON made (topic, number)'
+# The most that SQLite takes.
+_PAGE_BYTES = 1 << 16
 
 Kind = tuple[str, str]
 """Topic of the images and name of the output made of them."""
@@ -45,6 +47,8 @@ def write_slice(path: Path, messages: Iterable[MadeMessage]) -> None:
     try:
         with closing(sqlite3.connect(partial)) as database, database:
             database.execute('PRAGMA journal_mode = OFF')
+            # A picture on few, large pages is written and read in half the time.
+            database.execute(f'PRAGMA page_size = {_PAGE_BYTES}')
             database.execute(_TABLE)
             rows = ((m.topic, m.number, m.output, m.data) for m in messages)
             database.executemany('INSERT INTO made VALUES (?, ?, ?, ?)', rows)
