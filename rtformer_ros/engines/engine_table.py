@@ -9,7 +9,7 @@ the table below, and one parameter of test/contract/test_engine_contract.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 import importlib
 import logging
@@ -164,25 +164,28 @@ def _open_best(request: EngineRequest) -> Engine:
     candidates = [n for n, entry in ENGINES.items() if request.model.suffix in entry.suffixes]
     if not candidates:
         raise ModelError(f'no engine runs {request.model.name}; {_who_runs()}')
-    untried = [name for name in candidates if ENGINES[name].preference(request).is_untried]
+    preferences = {name: ENGINES[name].preference(request) for name in candidates}
+    untried = [name for name, preference in preferences.items() if preference.is_untried]
     if request.trials_later and untried:
-        others = [name for name in candidates if name not in untried]
+        others = {n: preference for n, preference in preferences.items() if n not in untried}
         try:
             return _open_first(others, request, untried[0])
         except (EngineBuildCancelled, EngineBuildNeeded):
             raise
         except RtformerError as error:
             _logger.debug('%s is tried at once, as no other runs it: %s', untried[0], error)
-    return _open_first(candidates, request)
+    return _open_first(preferences, request)
 
 
-def _open_first(names: list[str], request: EngineRequest, untried: str = '') -> Engine:
+def _open_first(
+    preferences: Mapping[str, Preference], request: EngineRequest, untried: str = ''
+) -> Engine:
     """Open the first engine that can be; untried: the one that is left out for now."""
     failures = [f'{untried} is yet to be tried with this model'] if untried else []
-    for name in names:
+    for name, preference in preferences.items():
         try:
-            if reason := ENGINES[name].preference(request).reason_against:
-                raise EngineUnavailable(reason)
+            if preference.reason_against:
+                raise EngineUnavailable(preference.reason_against)
             opened = _open(name, request)
         except EngineUnavailable as error:
             failures.append(f'{name} is not available: {error}')

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import ctypes
 import gc
 import os
@@ -87,13 +87,12 @@ def use_huge_pages(*, is_filled: bool = False) -> bool:
     if end <= start or advise(start, end - start, _MADV_HUGEPAGE) != 0:
         return False
     if is_filled:
-        threading.Thread(target=_fill, args=(start, end), name='heap', daemon=True).start()
+        threading.Thread(target=_fill, args=(advise, start, end), name='heap', daemon=True).start()
     return True
 
 
-def _fill(start: int, end: int) -> None:
+def _fill(advise: Callable[[int, int, int], int], start: int, end: int) -> None:
     """Have the kernel get the pages between two addresses; what is in them stays."""
-    advise = _function('madvise', [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int])
     first = -(-start // _HUGE_PAGE_BYTES) * _HUGE_PAGE_BYTES
     # One at a time: whoever else wants memory waits for each.
     for address in range(first, end - _HUGE_PAGE_BYTES, _HUGE_PAGE_BYTES):

@@ -300,7 +300,7 @@ class ModelLoader:
             self._background.start(job)
 
     def _end_improvement(self, config: FrameConfig, running: Running) -> None:
-        engine, better = config.engine, None
+        engine = config.engine
         untried, encoding = engine.description.untried, running.settings.model.frame_encoding
         self._state = end_improvement(running)
         try:

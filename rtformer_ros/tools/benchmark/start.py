@@ -27,8 +27,7 @@ def start_table(model: Path, engine: str, threads: int, rounds: int) -> Table:
 
     This node starts with an empty cache ('cold') and with that of the start before, which ended
     once it had the engine that it prefers; and with an empty one on the naive node's engine, where
-    its own is another. Raises EngineError where a
-    process fails, with what it wrote last.
+    its own is another. Raises EngineError where a process fails, with what it wrote last.
     """
     times_s: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as home:

@@ -35,3 +35,18 @@ class Model:
 
 def wait_for_compiler(peer, model: Model) -> None:
     peer.wait_for(lambda: model.is_compiling, 'the compiler')
+
+
+def end_compiler_by_another_model(peer, models: Path, model: Model) -> None:
+    """Set another model while one is being compiled, and wait until its compiler has ended."""
+    wait_for_compiler(peer, model)
+    other = {'model': str(models / 'rgb.onnx'), 'engine': 'onnxruntime'}
+    assert peer.set_atomically(other).successful
+    peer.wait_for(lambda: not model.is_compiling, 'the compiler to end')
+
+
+def end_compiler_by_ending_the_node(peer, model: Model, node) -> None:
+    """End the node while a model is being compiled, and wait until its compiler has ended."""
+    wait_for_compiler(peer, model)
+    node.end()
+    peer.wait_for(lambda: not model.is_compiling, 'the compiler to end')

@@ -5,7 +5,12 @@
 from functools import cache
 
 from closed_form_models import brightest_channel, expected_class_map
-from compiling_model import Model, wait_for_compiler
+from compiling_model import (
+    end_compiler_by_another_model,
+    end_compiler_by_ending_the_node,
+    Model,
+    wait_for_compiler,
+)
 import cv2
 from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
@@ -139,16 +144,11 @@ def test_a_fallback_prepares_frames_on_the_host(peer, model, frames, start, send
 
 def test_another_model_ends_the_build_for_frames(peer, models, frames, start, send):
     node = start()
-    wait_for_compiler(peer, frames)
-    other = {'model': str(models / 'rgb.onnx'), 'engine': 'onnxruntime'}
-    assert peer.set_atomically(other).successful
-    peer.wait_for(lambda: not frames.is_compiling, 'the compiler to end')
+    end_compiler_by_another_model(peer, models, frames)
     send()
     assert 'Traceback' not in node.output
 
 
 def test_the_end_of_the_node_ends_the_build_for_frames(peer, frames, start):
     node = start()
-    wait_for_compiler(peer, frames)
-    node.end()
-    peer.wait_for(lambda: not frames.is_compiling, 'the compiler to end')
+    end_compiler_by_ending_the_node(peer, frames, node)

@@ -3,7 +3,12 @@
 """The node starts with the engine that opens at once; a better one is tried in the background."""
 
 from closed_form_models import brightest_channel, expected_class_map
-from compiling_model import Model, wait_for_compiler
+from compiling_model import (
+    end_compiler_by_another_model,
+    end_compiler_by_ending_the_node,
+    Model,
+    wait_for_compiler,
+)
 from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
 import pytest
@@ -95,10 +100,7 @@ def test_an_engine_that_fails_is_told_once_and_the_other_runs_on(peer, model, no
 
 
 def test_another_model_ends_the_trial(peer, models, model, node, send):
-    wait_for_compiler(peer, model)
-    other = {'model': str(models / 'rgb.onnx'), 'engine': 'onnxruntime'}
-    assert peer.set_atomically(other).successful
-    peer.wait_for(lambda: not model.is_compiling, 'the trial to end')
+    end_compiler_by_another_model(peer, models, model)
     send()
     assert 'Traceback' not in node.output
 
@@ -115,9 +117,7 @@ def test_deactivation_leaves_the_trial_alone_and_cleanup_ends_it(peer, model, no
 
 
 def test_the_end_of_the_node_ends_the_trial(peer, model, node):
-    wait_for_compiler(peer, model)
-    node.end()
-    peer.wait_for(lambda: not model.is_compiling, 'the trial to end')
+    end_compiler_by_ending_the_node(peer, model, node)
 
 
 def test_openvino_is_tried_and_taken(start_node, peer, tmp_path, monkeypatch):
