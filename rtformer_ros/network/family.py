@@ -70,6 +70,20 @@ class SegmentationNetwork(Network):
         return head(features) if self.training and head is not None else None
 
 
+class HeadLogits(nn.Module):
+    """What a segmentation network's heads say, not enlarged: a loss needs few pixels of it."""
+
+    def __init__(self, network: SegmentationNetwork) -> None:
+        """Share the network, in whose mode it computes."""
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Logits:
+        """Return what the network's forward returns, at the size that each head has."""
+        logits, auxiliary = self.network.head_logits(images)
+        return logits if auxiliary is None else (logits, auxiliary)
+
+
 class ClassificationNetwork(Network):
     """
     Classify images as a whole, as one family of networks does it; its backbone can segment.

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from rtformer_ros.errors import ConfigError, ModelError
 from rtformer_ros.network.architecture import MEAN_RGB, STD_RGB
-from rtformer_ros.network.family import Logits, Network
+from rtformer_ros.network.family import HeadLogits, Logits, Network, SegmentationNetwork
 from rtformer_ros.network.quantisation.layered_network import each_precision
 from rtformer_ros.training.losses import LossTerms
 from rtformer_ros.training.optimizer import build_optimizer, lr_at, MovingAverage, set_lr
@@ -21,6 +21,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 _DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 _LEAST_WEIGHT = 1e-6
+# What a saved optimiser does not decide: the recipe, which may have been changed for the rest of
+# the run, and how this version computes.
+_KEPT = ('lr_factor', 'weight_decay', 'fused')
 
 
 class Objective(Protocol):
@@ -125,23 +128,22 @@ class Learner:
         """Continue from what `state` returned."""
         self.network.load_state_dict(state['network'])
         self.average.network.load_state_dict(state['average'])
-        factors = [group['lr_factor'] for group in self.optimizer.param_groups]
-        decays = [group['weight_decay'] for group in self.optimizer.param_groups]
+        kept = [{key: group[key] for key in _KEPT} for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(state['optimizer'])
-        # Those of the recipe hold, which may have been changed for the rest of the run.
-        for group, factor, decay in zip(self.optimizer.param_groups, factors, decays, strict=True):
-            group['lr_factor'], group['weight_decay'] = factor, decay
+        for group, values in zip(self.optimizer.param_groups, kept, strict=True):
+            group.update(values)
         if state['scaler']:
             self.scaler.load_state_dict(state['scaler'])
 
     def _connected(self) -> nn.Module:
+        """Return what each step calls: a loss of every second pixel needs no enlarged logits."""
+        outputs: nn.Module = self.network
+        if isinstance(self.network, SegmentationNetwork):
+            outputs = HeadLogits(self.network)
         if self.group.world_size == 1:
-            return self.network
+            return outputs
         device_ids = [self.group.device] if self.group.device.type == 'cuda' else None
-        model: nn.Module = DistributedDataParallel(
-            self.network, device_ids, broadcast_buffers=False
-        )
-        return model
+        return DistributedDataParallel(outputs, device_ids, broadcast_buffers=False)
 
     def _autocast(self) -> Any:
         if self.dtype is torch.float32:

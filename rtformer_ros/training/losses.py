@@ -34,9 +34,30 @@ def class_weights(shares: npt.NDArray[np.float64], power: float) -> Tensor:
 def sampled(
     logits: Tensor, labels: Tensor, stride: int, offset_yx: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
-    """Return logits [n, c, h, w] and labels [n, h, w] at every `stride`-th row and column."""
+    """
+    Return logits and labels at every `stride`-th row and column of the labels, [n, h', w'].
+
+    labels: [n, h, w]; logits: [n, c, h, w], or smaller ones, which are enlarged bilinearly to
+    the labels' size, at those rows and columns alone.
+    """
     y, x = offset_yx
-    return logits[:, :, y::stride, x::stride], labels[:, y::stride, x::stride]
+    if logits.shape[2:] == labels.shape[1:]:
+        return logits[:, :, y::stride, x::stride], labels[:, y::stride, x::stride]
+    rows, columns = (
+        _enlarging(small, full, logits.device)[:, start::stride]
+        for small, full, start in zip(logits.shape[2:], labels.shape[1:], offset_yx, strict=True)
+    )
+    # Two products with thin matrices: a third of the time of enlarging all and keeping some, in
+    # whose gradient most is zero. Half precision would round the shares of neighbours.
+    with torch.autocast(logits.device.type, enabled=False):
+        enlarged = rows.T @ (logits.float().contiguous() @ columns)
+    return enlarged, labels[:, y::stride, x::stride]
+
+
+def _enlarging(small: int, full: int, device: torch.device) -> Tensor:
+    """Return each of `small` values' share of `full` bilinear ones, float32 [small, full]."""
+    ones = torch.eye(small, device=device)
+    return F.interpolate(ones[None], size=full, mode='linear', align_corners=False)[0]
 
 
 def cross_entropy_terms(

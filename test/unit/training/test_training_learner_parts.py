@@ -1,19 +1,22 @@
 # SPDX-FileCopyrightText: 2026 The rtformer_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Check moving average, optimiser groups, initial weights, and the clock of steps."""
+"""Check what is learnt from, moving average, optimiser, initial weights, the clock of steps."""
 
 import numpy as np
 import pytest
 from rtformer_ros.errors import CheckpointError, ConfigError
 from rtformer_ros.network import build_rtformer
-from rtformer_ros.training.learner import autocast_dtype
+from rtformer_ros.network.family import HeadLogits
+from rtformer_ros.training.learner import autocast_dtype, Learner
 from rtformer_ros.training.optimizer import build_optimizer, MovingAverage, set_lr
-from rtformer_ros.training.recipe import OptimizerRecipe
+from rtformer_ros.training.process_group import ProcessGroup
+from rtformer_ros.training.recipe import OptimizerRecipe, Recipe
 from rtformer_ros.training.run.initial_weights import initialize
 from rtformer_ros.training.run.step_clock import StepClock
 from safetensors.torch import save_file
 import torch
 from torch import nn
+import torch.nn.functional as F
 
 CPU = torch.device('cpu')
 
@@ -45,6 +48,48 @@ def test_no_moving_average_is_the_network_itself():
         network.weight.add_(1)
     average.update(network, 0)
     assert torch.equal(average.network.weight, network.weight)
+
+
+def test_what_is_learnt_from_is_what_the_network_says_before_it_is_enlarged():
+    network = small_network().train()
+    images = torch.randn(2, 3, 72, 100, generator=torch.Generator().manual_seed(1))
+    outputs = []
+    for model in (HeadLogits(network), network):
+        # Both drop the same branches.
+        torch.manual_seed(2)
+        outputs.append(model(images))
+    heads, whole = outputs
+    for small, full in zip(heads, whole, strict=True):
+        assert small.shape[2:] == (9, 13)
+        enlarged = F.interpolate(small, size=(72, 100), mode='bilinear', align_corners=False)
+        assert torch.equal(enlarged, full)
+
+
+class Brightness:
+    """Learn to tell each image's mean from its first logit, a sum of squares."""
+
+    def batch(self, images, labels, _step, _rank):
+        return images, labels.float()
+
+    def terms(self, outputs, targets, _step):
+        heads = outputs if isinstance(outputs, tuple) else (outputs,)
+        errors = heads[0][:, 0].mean(dim=(1, 2)) - targets
+        return [((errors**2).sum(), torch.tensor(float(len(targets))))], [1.0]
+
+
+def test_a_run_of_an_older_version_goes_on_with_the_settings_of_this_one():
+    recipe = Recipe(batch_size=2, precision='fp32')
+    learner = Learner(small_network(), recipe, Brightness(), ProcessGroup())
+    images = torch.arange(2 * 64 * 64 * 3).reshape(2, 64, 64, 3).to(torch.uint8)
+    learner.learn(images, torch.tensor([0, 1]), 0)
+    state = learner.state()
+    for group in state['optimizer']['param_groups']:
+        group.update(fused=None, foreach=None, weight_decay=7.0, lr_factor=9.0)
+    learner.restore(state)
+    groups = learner.optimizer.param_groups
+    assert {(group['fused'], group['weight_decay']) for group in groups} == {(True, 0.0125)}
+    assert {group['lr_factor'] for group in groups} == {1.0, recipe.optimizer.head_lr_factor}
+    assert np.isfinite(learner.learn(images, torch.tensor([0, 1]), 1))
 
 
 def test_a_batch_of_one_image_is_refused_with_what_to_set():

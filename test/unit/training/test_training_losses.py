@@ -132,6 +132,26 @@ def test_samples_of_all_offsets_cover_every_pixel_once(batch):
     assert bool((seen == 1).all())
 
 
+@pytest.mark.parametrize('size', [(3, 4), (5, 4), (24, 16), (1, 1)])
+@pytest.mark.parametrize('offset', [(0, 0), (1, 2), (2, 1)])
+def test_small_logits_are_enlarged_at_the_samples_alone(batch, size, offset):
+    _, labels, _ = batch
+    small = torch.randn(4, CLASSES, *size, dtype=torch.bfloat16).requires_grad_()
+    whole = small.detach().float().requires_grad_()
+    enlarged = F.interpolate(whole, size=(12, 16), mode='bilinear', align_corners=False)
+    y, x = offset
+    expected = enlarged[:, :, y::3, x::3]
+    factors = torch.randn_like(expected)
+    (expected * factors).sum().backward()
+    with torch.autocast('cpu', torch.bfloat16):
+        some_logits, some_labels = sampled(small, labels, 3, offset)
+    (some_logits * factors).sum().backward()
+    assert some_logits.detach().numpy() == pytest.approx(expected.detach().numpy(), abs=1e-5)
+    assert torch.equal(some_labels, labels[:, y::3, x::3])
+    # Rounded to bfloat16 on its way back, 8 bits.
+    assert small.grad.float().numpy() == pytest.approx(whole.grad.numpy(), rel=2**-8, abs=1e-5)
+
+
 @pytest.fixture
 def images_of_shares():
     """Return logits, targets of one or two classes, and weights, in double precision."""
