@@ -182,6 +182,7 @@ def _open_first(
 ) -> Engine:
     """Open the first engine that can be; untried: the one that is left out for now."""
     failures = [f'{untried} is yet to be tried with this model'] if untried else []
+    broken: ModelError | None = None
     for name, preference in preferences.items():
         try:
             if preference.reason_against:
@@ -192,6 +193,11 @@ def _open_first(
             continue
         except (EngineBuildCancelled, EngineBuildNeeded):
             raise
+        except ModelError as error:
+            # The next may know an operator that this one lacks; a broken file it refuses too.
+            broken = error
+            failures.append(f'{name} cannot read it: {error}')
+            continue
         except EngineError as error:
             # One that compiles also fails for want of memory, or on operators that it lacks.
             if not ENGINES[name].compiles:
@@ -205,6 +211,8 @@ def _open_first(
             'engine auto: %s on %s (%s; %s)', name, described.device, because, described.detail
         )
         return opened
+    if broken is not None:
+        raise broken
     raise EngineUnavailable(f'nothing here runs {request.model.name}: {"; ".join(failures)}')
 
 

@@ -169,10 +169,20 @@ def test_an_engine_that_no_other_can_replace_is_tried_at_once(model, monkeypatch
     assert type(open_engine(request)) is TrialEngine
 
 
-@pytest.mark.parametrize(
-    'error', [EngineBuildCancelled('no'), ConfigError('no'), ModelError('no')]
-)
-def test_auto_replaces_nothing_when_the_caller_or_the_file_is_why(model, monkeypatch, error):
+def test_auto_goes_on_when_an_engine_cannot_read_what_another_can(model, monkeypatch):
+    failing = FailingEngine(ModelError('an operator is missing'))
+    monkeypatch.setitem(sys.modules, 'rtformer_ros.engines.tensorrt.engine', failing)
+    request = EngineRequest(model, device='cpu', precision='fp32')
+    described = open_engine(request).description
+    assert described.engine == 'onnxruntime'
+    assert described.passed_over.startswith('tensorrt cannot read it: an operator is missing; ')
+    model.write_bytes(b'no model')
+    with pytest.raises(ModelError, match='cannot be loaded'):
+        open_engine(request)
+
+
+@pytest.mark.parametrize('error', [EngineBuildCancelled('no'), ConfigError('no')])
+def test_auto_replaces_nothing_when_the_caller_is_why(model, monkeypatch, error):
     monkeypatch.setitem(sys.modules, 'rtformer_ros.engines.tensorrt.engine', FailingEngine(error))
     with pytest.raises(type(error), match='no'):
         open_engine(EngineRequest(model, device='cpu'))

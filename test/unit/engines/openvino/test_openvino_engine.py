@@ -8,6 +8,7 @@ from pathlib import Path
 import stat
 import threading
 
+from foreign_onnx import ForeignModel
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
@@ -16,13 +17,15 @@ from rtformer_ros.deploy.quantize import quantize
 from rtformer_ros.engines import EngineRequest, open_engine
 from rtformer_ros.engines.openvino import cache
 from rtformer_ros.engines.reduced_precision.cpu_features import computes_bf16, cpu_flags
-from rtformer_ros.errors import EngineClosed, EngineError
+from rtformer_ros.errors import EngineClosed, EngineError, ModelError
 from rtformer_ros.labels.label_set import LabelSet
 from rtformer_ros.model_metadata import InputFormat, ModelMetadata
 from street_images import CAMVID, camvid, ROOT, samples
 
 SHIPPED = ROOT / 'models' / 'rtformer_slim_camvid_360x480.onnx'
 SIZE = (360, 480)
+SIDECAR = {'input': {'layout': 'nchw_float'}, 'output': 'logits'}
+MICROSOFT = 'com.microsoft'
 needs_bf16 = pytest.mark.skipif(
     not computes_bf16(cpu_flags()), reason='this CPU has no bf16: OpenVINO in bf16 was not run'
 )
@@ -80,6 +83,23 @@ def test_auto_takes_it_and_says_in_what_it_computes(opened, caplog):
         description = opened(engine='auto').description
     assert (description.engine, description.device) == ('openvino', 'cpu')
     assert 'BF16' in caplog.messages[0]
+
+
+@needs_bf16
+def test_auto_leaves_a_model_with_an_operator_that_it_lacks_to_onnx_runtime(opened, tmp_path):
+    model = ForeignModel().write(tmp_path / 'm.onnx', SIDECAR)
+    graph = onnx.load(model)
+    output = graph.graph.node[-1].output[0]
+    graph.graph.node[-1].output[0] = 'inner'
+    # Doubles its input; known to ONNX Runtime alone.
+    graph.graph.node.append(helper.make_node('SampleOp', ['inner'], [output], domain=MICROSOFT))
+    graph.opset_import.append(helper.make_opsetid(MICROSOFT, 1))
+    onnx.save(graph, model)
+    with pytest.raises(ModelError, match='SampleOp'):
+        opened(model)
+    described = opened(model, engine='auto').description
+    assert described.engine == 'onnxruntime'
+    assert 'openvino cannot read it: ' in described.passed_over
 
 
 def write_close_race(path):
