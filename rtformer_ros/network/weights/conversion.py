@@ -58,6 +58,8 @@ def convert_weights(
     Raises CheckpointError for a source that cannot be used, ConfigError for settings that do not
     fit it, ModelError when `target` cannot be written.
     """
+    if target.resolve() == source.resolve():
+        raise ConfigError(f'{target} is the file to convert itself; choose another name to write')
     file = read_weights(source)
     notes = {**file.notes, **_provenance(source, origin)}
     try:

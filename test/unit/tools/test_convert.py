@@ -204,6 +204,15 @@ def test_files_that_are_no_weights_give_one_line(tmp_path, monkeypatch, capsys, 
     assert [path.name for path in tmp_path.iterdir() if path.name != name] == []
 
 
+def test_the_file_to_convert_is_not_written_over(tmp_path, monkeypatch, capsys):
+    assert convert(write_pdparams(tmp_path / 'model.pdparams'), tmp_path / 'm.safetensors') == 0
+    monkeypatch.chdir(tmp_path)
+    before = (tmp_path / 'm.safetensors').read_bytes()
+    assert convert('m.safetensors', tmp_path / 'm.safetensors', '--fp16') == 1
+    assert_one_line(capsys.readouterr().err, 'm.safetensors is the file to convert itself; choose')
+    assert (tmp_path / 'm.safetensors').read_bytes() == before
+
+
 def test_another_suffix_is_refused(tmp_path, capsys):
     source = write_pdparams(tmp_path / 'model.pdparams')
     assert convert(source, tmp_path / 'out.onnx') == 1
