@@ -32,7 +32,7 @@ def compiled_models() -> Iterator[Path | None]:
     """
     Lend the folder of compiled models to one process at a time; None where none can be.
 
-    Beyond 1 GiB in all, the oldest files go.
+    Beyond 1 GiB in all, the oldest models go.
     """
     folder = folder_of_compiled_models()
     if folder is None:
@@ -46,7 +46,8 @@ def compiled_models() -> Iterator[Path | None]:
 
 def _make_room(folder: Path) -> None:
     with suppress(OSError):
-        files = [(path.stat().st_mtime, path.stat().st_size, path) for path in folder.iterdir()]
+        # Not the lock, which holds for whoever opened this very file, nor the records of trials.
+        files = [(p.stat().st_mtime, p.stat().st_size, p) for p in folder.glob('*.blob')]
         total = 0
         for _, size, path in sorted(files, reverse=True):
             total += size

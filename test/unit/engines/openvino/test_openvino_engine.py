@@ -169,15 +169,19 @@ def test_a_folder_that_cannot_be_trusted_is_not_used(home, opened, caplog):
     assert 'set ROS_HOME' in caplog.text
 
 
-def test_the_oldest_files_make_room(home, monkeypatch):
+def test_the_oldest_models_make_room_and_neither_lock_nor_records_go(home, monkeypatch):
     monkeypatch.setattr(cache, '_MOST_BYTES', 250)
     with cache.compiled_models() as folder:
         assert folder == home
     for age_s, name in enumerate(['new.blob', 'older.blob', 'oldest.blob']):
         (home / name).write_bytes(bytes(100))
         os.utime(home / name, (1e9 - age_s, 1e9 - age_s))
+    (home / 'old.agreement').write_text('1.0')
+    for name in ('lock', 'old.agreement'):
+        os.utime(home / name, (1e8, 1e8))
+    left = {'lock', 'new.blob', 'old.agreement', 'older.blob'}
     with cache.compiled_models():
-        assert sorted(path.name for path in home.glob('*.blob')) == ['new.blob', 'older.blob']
+        assert {path.name for path in home.iterdir()} == left
 
 
 @needs_bf16
