@@ -21,7 +21,6 @@ from rtformer_ros.engines import (
 )
 from rtformer_ros.engines.onnxruntime import OnnxRuntimeEngine
 from rtformer_ros.engines.openvino.preference import Preference, preference_here
-from rtformer_ros.engines.request import fixed_size
 from rtformer_ros.errors import (
     ConfigError,
     EngineBuildCancelled,
@@ -30,7 +29,6 @@ from rtformer_ros.errors import (
     EngineUnavailable,
     ModelError,
 )
-from rtformer_ros.labels.label_set import LabelSet
 
 ROOT = Path(__file__).parents[3]
 SIDECAR = {'input': {'layout': 'nchw_float'}, 'output': 'logits'}
@@ -368,36 +366,3 @@ def test_a_missing_library_is_named_with_its_cure(model, engine, suffix, asked):
     assert f"No module named '{engine}'" in message
     assert re.search(rf"pip install ('numpy<2' )?{engine}", message)
     assert message.startswith('nothing here runs' if asked == 'auto' else f'the engine {engine}')
-
-
-class TestRequest:
-    def test_leaves_a_core_free(self, model):
-        cores = len(os.sched_getaffinity(0))
-        assert EngineRequest(model).thread_count == max(1, cores - 1)
-        assert EngineRequest(model, threads=3).thread_count == 3
-
-    @pytest.mark.parametrize(('device', 'index'), [('auto', 0), ('cuda', 0), ('cuda:12', 12)])
-    def test_knows_the_number_of_a_device(self, model, device, index):
-        assert EngineRequest(model, device=device).cuda_index == index
-
-    @pytest.mark.parametrize(
-        ('own', 'asked', 'size'),
-        [
-            ((0, 0), (1, 2), (1, 2)),
-            ((3, 4), None, (3, 4)),
-            ((3, 4), (3, 4), (3, 4)),
-            ((3, 0), (3, 9), (3, 9)),
-        ],
-    )
-    def test_fills_in_sizes_that_a_model_leaves_open(self, model, own, asked, size):
-        assert fixed_size(*own, EngineRequest(model, network_size=asked)) == size
-
-    def test_the_description_fills_in_what_nobody_asks_for(self, model):
-        assert fixed_size(0, 4, EngineRequest(model), (3, 9)) == (3, 4)
-        assert fixed_size(0, 0, EngineRequest(model, network_size=(1, 2)), (3, 9)) == (1, 2)
-        with pytest.raises(ConfigError, match='takes images of any size'):
-            fixed_size(0, 4, EngineRequest(model), (0, 9))
-
-    def test_labels_are_the_callers(self, model):
-        labels = LabelSet.generic(4, 'mine')
-        assert open_engine(EngineRequest(model, labels=labels)).description.labels is labels
