@@ -98,6 +98,14 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let PyTorch draw the same numbers whichever tests the same worker has run before."""
+    torch = sys.modules.get('torch')
+    if torch is not None:
+        torch.manual_seed(0)
+
+
 def _take_domain() -> tuple[int, int]:
     """Return the lock and the number of a domain that no other run of these tests has."""
     folder = Path(tempfile.gettempdir())
