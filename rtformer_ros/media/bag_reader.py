@@ -205,7 +205,11 @@ class BagReader:
     # ---- what was not closed, or is damaged ----------------------------------------------------
 
     def _open_files(self, reason: str) -> bool:
-        """Open what is whole of the files of a bag; returns whether it is anything."""
+        """
+        Open what is whole of the files of a bag; returns whether there are any.
+
+        Raises ImageError where no topic is left in them.
+        """
         losses = []
         for path in self._files():
             try:
@@ -214,8 +218,14 @@ class BagReader:
             except _foreign_errors() as error:
                 loss = f'{shown_path(path)} cannot be read at all ({_text(error)})'
             losses.append(loss)
-        if not self._known:
+        if not losses or not self._path.exists():
             return False
+        if not self._known:
+            lost = '; '.join(filter(None, losses)) or 'no topic is in it'
+            raise ImageError(
+                f'{shown_path(self._path)} cannot be read as a ROS 2 bag ({reason}), and nothing '
+                f'of it can be recovered: {lost}'
+            )
         count = sum(each.msgcount for each in self.connections)
         self.losses = [
             f'{shown_path(self._path)} was not closed properly ({reason}): {count} messages up to '

@@ -111,6 +111,20 @@ def test_a_truncated_mcap_is_read_up_to_the_cut(tmp_path, as_file):
     assert_strict_refuses(file if as_file else folder)
 
 
+@pytest.mark.parametrize('as_file', [True, False])
+def test_an_mcap_that_was_cut_before_its_first_messages_says_so(tmp_path, as_file):
+    folder = write_bag(tmp_path / 'bag')
+    file = storage_of(folder)
+    file.write_bytes(file.read_bytes()[:200])
+    (folder / 'metadata.yaml').unlink()
+    lost = (
+        r'nothing of it can be recovered: .*it was cut off, and its last \d+ of 200 bytes are lost'
+    )
+    with pytest.raises(ImageError, match=lost), BagReader(file if as_file else folder):
+        pass
+    assert_strict_refuses(file if as_file else folder)
+
+
 def test_files_of_a_split_bag_are_read_one_after_the_other(tmp_path):
     folder = tmp_path / 'bag'
     folder.mkdir()
