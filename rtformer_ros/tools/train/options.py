@@ -15,6 +15,8 @@ from rtformer_ros.errors import ConfigError
 from rtformer_ros.tools.command_line import parse_size
 
 _LEAST = {'workers': 0, 'threads': 1, 'seed': 0}
+# A slip of the keyboard is not to fill the machine with processes or threads.
+_MOST = {'workers': 256, 'threads': 1024}
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,9 @@ def parse_train_options(arguments: Sequence[str] | None) -> TrainOptions:
     for name, least in _LEAST.items():
         if parsed[name] is not None and parsed[name] < least:
             raise ConfigError(f'--{name} is {parsed[name]}; expected {least} or more')
+    for name, most in _MOST.items():
+        if parsed[name] is not None and parsed[name] > most:
+            raise ConfigError(f'--{name} is {parsed[name]}; expected {most} or less')
     epochs = parsed['epochs']
     if epochs is not None and not 0 < epochs < math.inf:
         raise ConfigError(f'--epochs is {epochs:g}; expected a number above 0')
