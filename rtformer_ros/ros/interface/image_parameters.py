@@ -133,8 +133,8 @@ _MASKS = ParameterGroup(
             'the image changes the past does not count',
             0.0,
             0.95,
-            details='So nothing drags a ghost. 0.8 takes 45 % off the flicker of the bundled '
-            'clip: 3.2 % of the pixels change class from frame to frame, then 1.8 %.',
+            details='So nothing drags a ghost. 0.8 takes a quarter off the flicker of the bundled '
+            'clip: 1.4 % of the pixels change class from frame to frame, then 1.1 %.',
         ),
     ),
     page='masking.md',

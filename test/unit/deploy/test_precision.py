@@ -67,7 +67,7 @@ def test_half_precision_holds_every_tensor(half, images):
         assert np.abs(tensor).max() < HALF_MAX / 100, name
         if ((tensor != 0) & (tensor.astype(np.float16) == 0)).mean() > 0.001:
             vanished.add(name)
-    assert vanished == {f'/network/layer{n}/attn_l/Div_output_0_fp16' for n in (4, 5)}
+    assert vanished == {f'/layer{n}/attn_l/Div_output_0_fp16' for n in (4, 5)}
 
 
 def test_what_half_precision_cannot_hold_stays_single(half):
@@ -78,12 +78,12 @@ def test_what_half_precision_cannot_hold_stays_single(half):
         if node.op_type != 'Cast' and types[node.output[0]] == FLOAT
     }
     attention = {
-        f'/network/layer{n}/attn_l/{name}'
+        f'/layer{n}/attn_l/{name}'
         for n in (4, 5)
         for name in ('Softmax', 'ReduceSum', 'Add', 'Div')
     }
     confidence = {f'/{name}' for name in ('Exp', 'ReduceSum', 'Reciprocal', 'Mul', 'Round')}
-    pooling = {'/network/spp/scale4/scale4.0/GlobalAveragePool'}
+    pooling = {'/spp/scale4/scale4.0/GlobalAveragePool'}
     assert single == attention | confidence | pooling
 
 
@@ -161,7 +161,7 @@ def test_precision_is_read_off_the_graph(half):
 
 
 def test_nodes_may_be_kept_by_name():
-    name = '/network/seghead/conv2/Conv'
+    name = '/seghead/conv2/Conv'
     model = to_fp16(SHIPPED, keep_fp32=[name])
     [node] = [node for node in model.graph.node if node.name == name]
     assert types_of(model)[node.output[0]] == FLOAT

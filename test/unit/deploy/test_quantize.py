@@ -19,10 +19,10 @@ SHIPPED = ROOT / 'models' / 'rtformer_slim_camvid_360x480.onnx'
 SIZE = (360, 480)
 NUM_CLASSES = 11
 SENSITIVE = {
-    '/network/conv1/conv1.0/Conv',
-    *(f'/network/layer{n}/attn_l/Conv{suffix}' for n in (4, 5) for suffix in ('', '_1')),
-    '/network/seghead/conv1/Conv',
-    '/network/seghead/conv2/Conv',
+    '/conv1/conv1.0/Conv',
+    *(f'/layer{n}/attn_l/Conv{suffix}' for n in (4, 5) for suffix in ('', '_1')),
+    '/seghead/conv1/Conv',
+    '/seghead/conv2/Conv',
 }
 
 
@@ -148,10 +148,10 @@ def test_files_keep_their_edges_and_notes(single, half):
 
 def test_images_of_any_size_are_brought_to_the_models(images):
     small = [image[::4, ::4] for image in images[0]]
-    enlarged = quantize(SHIPPED, small, rest='fp32', keep=['/network/layer5/down/down.5/Conv'])
+    enlarged = quantize(SHIPPED, small, rest='fp32', keep=['/layer5/down/down.5/Conv'])
     assert precision_of(enlarged) == 'int8'
     producers = {name: node.op_type for node in enlarged.graph.node for name in node.output}
-    [kept] = [n for n in enlarged.graph.node if n.name == '/network/layer5/down/down.5/Conv']
+    [kept] = [n for n in enlarged.graph.node if n.name == '/layer5/down/down.5/Conv']
     assert producers[kept.input[0]] == 'Relu'
 
 

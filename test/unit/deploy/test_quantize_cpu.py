@@ -15,9 +15,9 @@ from street_images import calibration, CAMVID, camvid, ROOT, unreadable
 SHIPPED = ROOT / 'models' / 'rtformer_slim_camvid_360x480.onnx'
 SIZE = (360, 480)
 SENSITIVE = {
-    '/network/conv1/conv1.0/Conv',
-    *(f'/network/layer{n}/attn_l/Conv{suffix}' for n in (4, 5) for suffix in ('', '_1')),
-    '/network/seghead/conv2/Conv',
+    '/conv1/conv1.0/Conv',
+    *(f'/layer{n}/attn_l/Conv{suffix}' for n in (4, 5) for suffix in ('', '_1')),
+    '/seghead/conv2/Conv',
 }
 
 
@@ -176,7 +176,7 @@ def test_edges_and_notes_stay_and_the_result_is_always_the_same(images, model):
 
 
 def test_what_is_named_is_kept(images):
-    name = '/network/layer5/down/down.5/Conv'
+    name = '/layer5/down/down.5/Conv'
     graph = Graph(quantize_for_cpu(SHIPPED, images[0], keep=[name]))
     [kept] = [node for node in graph.nodes if node.name == name]
     assert kept.input[1] in graph.constants
