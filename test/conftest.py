@@ -99,7 +99,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
+def pytest_runtest_setup() -> None:
     """Let PyTorch draw the same numbers whichever tests the same worker has run before."""
     torch = sys.modules.get('torch')
     if torch is not None:
@@ -208,7 +208,7 @@ def install_prefix(source_files: list[str], tmp_path_factory: pytest.TempPathFac
         shutil.copyfile(REPOSITORY / name, target)
     path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
     if shutil.which('colcon', path=path) is None:
-        pytest.skip('colcon is not installed')
+        pytest.skip('colcon is not installed: what it installs was not tested')
     env = {key: value for key, value in os.environ.items() if key != 'PYTHONPATH'}
     done = subprocess.run(
         ['colcon', 'build', '--packages-select', 'rtformer_ros'],

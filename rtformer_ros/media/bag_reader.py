@@ -121,7 +121,7 @@ class BagReader:
                 return
             except _foreign_errors() as error:
                 if self._is_strict or not self._leave_out_damaged(start, stop):
-                    raise self._refused(error) from error
+                    raise self._refused(_text(error)) from error
 
     def deserialize(self, data: bytes, message_type: str) -> Any:
         """Return a message of one of ROS 2's own types; raises ImageError where it is broken."""
@@ -144,7 +144,7 @@ class BagReader:
                 self._add(Reader(self._path))
             except _foreign_errors() as error:
                 if self._is_strict or not self._open_files(_text(error)):
-                    raise self._refused(error) from error
+                    raise self._refused(_text(error)) from error
         except BaseException:
             self.__exit__()
             raise
@@ -222,10 +222,7 @@ class BagReader:
             return False
         if not self._known:
             lost = '; '.join(filter(None, losses)) or 'no topic is in it'
-            raise ImageError(
-                f'{shown_path(self._path)} cannot be read as a ROS 2 bag ({reason}), and nothing '
-                f'of it can be recovered: {lost}'
-            )
+            raise self._refused(f'{reason}, and nothing of it can be recovered: {lost}')
         count = sum(each.msgcount for each in self.connections)
         self.losses = [
             f'{shown_path(self._path)} was not closed properly ({reason}): {count} messages up to '
@@ -274,8 +271,7 @@ class BagReader:
                         _logger.warning('%s', loss)
         return found
 
-    def _refused(self, error: Exception) -> ImageError:
-        reason = _text(error)
+    def _refused(self, reason: str) -> ImageError:
         # A folder that cannot be listed has a reason of its own.
         with suppress(OSError):
             parts = [*bag_files(self._path), *packed_files(self._path)]

@@ -14,9 +14,8 @@ from typing import Any
 from rtformer_ros.errors import ConfigError
 from rtformer_ros.tools.command_line import parse_size
 
-_LEAST = {'workers': 0, 'threads': 1, 'seed': 0}
 # A slip of the keyboard is not to fill the machine with processes or threads.
-_MOST = {'workers': 256, 'threads': 1024}
+_RANGES = {'workers': (0, 256), 'threads': (1, 1024), 'seed': (0, math.inf)}
 
 
 @dataclass(frozen=True)
@@ -59,12 +58,11 @@ def parse_train_options(arguments: Sequence[str] | None) -> TrainOptions:
     parsed = vars(_parser().parse_args(arguments))
     parsed['crop'] = parse_size(parsed['crop'] or '', '--crop', '320x448')
     parsed['set'] = tuple(parsed['set'])
-    for name, least in _LEAST.items():
-        if parsed[name] is not None and parsed[name] < least:
-            raise ConfigError(f'--{name} is {parsed[name]}; expected {least} or more')
-    for name, most in _MOST.items():
-        if parsed[name] is not None and parsed[name] > most:
-            raise ConfigError(f'--{name} is {parsed[name]}; expected {most} or less')
+    for name, (least, most) in _RANGES.items():
+        value = parsed[name]
+        if value is not None and not least <= value <= most:
+            expected = f'{least} or more' if value < least else f'{most} or less'
+            raise ConfigError(f'--{name} is {value}; expected {expected}')
     epochs = parsed['epochs']
     if epochs is not None and not 0 < epochs < math.inf:
         raise ConfigError(f'--epochs is {epochs:g}; expected a number above 0')

@@ -133,7 +133,7 @@ def test_a_plan_that_cannot_run_here_is_refused_with_the_reason(small):
         runtime = trt.Runtime(shared_logger(trt))
         loaded = runtime.deserialize_cuda_engine(plan)
     if loaded is not None:
-        pytest.skip('a GPU is here')
+        pytest.skip('a GPU is here: the refusal without one was not checked')
     assert messages.errors
 
 
