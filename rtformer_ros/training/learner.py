@@ -125,10 +125,22 @@ class Learner:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` returned."""
+        """
+        Continue from what `state` returned.
+
+        Raises ConfigError for a state of another kind of optimiser, whose averages say nothing.
+        """
+        if state['optimizer'].keys() != self.optimizer.state_dict().keys():
+            raise ConfigError(
+                f"the run was not trained with optimizer.kind '{self.recipe.optimizer.kind}'; "
+                'leave that out, or start a run with --init from its last.safetensors'
+            )
         self.network.load_state_dict(state['network'])
         self.average.network.load_state_dict(state['average'])
-        kept = [{key: group[key] for key in _KEPT} for group in self.optimizer.param_groups]
+        kept = [
+            {key: group[key] for key in _KEPT if key in group}
+            for group in self.optimizer.param_groups
+        ]
         self.optimizer.load_state_dict(state['optimizer'])
         for group, values in zip(self.optimizer.param_groups, kept, strict=True):
             group.update(values)

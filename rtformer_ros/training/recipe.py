@@ -18,6 +18,7 @@ from rtformer_ros.errors import ConfigError
 from rtformer_ros.network.quantisation.bit_planes import BIT_WIDTHS, CODE_BITS
 from rtformer_ros.network.quantisation.group_precision import GroupPrecision
 
+OptimizerKind = Literal['adamw', 'muon']
 ScheduleKind = Literal['poly', 'cosine', 'stable']
 TrainingPrecision = Literal['auto', 'fp32', 'bf16', 'fp16']
 QuantisationKind = Literal['none', 'layered', 'parallel']
@@ -35,9 +36,10 @@ _SHARES = (
 _BELOW_1 = ('ema_decay', 'optimizer.beta1', 'optimizer.beta2', 'loss.label_smoothing')
 _NOT_NEGATIVE = (
     'optimizer.weight_decay', 'optimizer.head_lr_factor', 'optimizer.clip_norm',
-    'schedule.warmup_steps', 'schedule.power', 'schedule.final_lr', 'loss.aux_weight',
-    'loss.lovasz_weight', 'crop.aspect_jitter', 'crop.rotation_deg', 'color.brightness',
-    'color.contrast', 'color.saturation', 'color.hue_deg', 'color.gamma', 'color.cast',
+    'optimizer.muon_lr_factor', 'schedule.warmup_steps', 'schedule.power', 'schedule.final_lr',
+    'loss.aux_weight', 'loss.lovasz_weight', 'crop.aspect_jitter', 'crop.rotation_deg',
+    'color.brightness', 'color.contrast', 'color.saturation', 'color.hue_deg', 'color.gamma',
+    'color.cast',
 )  # fmt: skip
 
 
@@ -72,13 +74,15 @@ class NetworkRecipe:
 @dataclass(frozen=True)
 class OptimizerRecipe:
     """
-    Settings of AdamW.
+    Settings of AdamW, and whether Muon steps the kernels instead.
 
-    head_lr_factor: multiplies the learning rate of DAPPM, neck and heads. decay_norms: whether
-    weight decay acts on batch norms and biases too. clip_norm: the longest gradient (L2 norm over
-    all weights); 0 leaves gradients alone.
+    kind: 'muon' steps kernels of convolutions by Muon, at `muon_lr_factor` times the learning rate
+    of the rest; it needs PyTorch 2.9. head_lr_factor: multiplies the learning rate of DAPPM, neck
+    and heads. decay_norms: whether weight decay acts on batch norms and biases too. clip_norm: the
+    longest gradient (L2 norm over all weights); 0 leaves gradients alone.
     """
 
+    kind: OptimizerKind = 'adamw'
     lr: float = 4e-4
     weight_decay: float = 0.0125
     head_lr_factor: float = 10.0
@@ -86,6 +90,7 @@ class OptimizerRecipe:
     beta1: float = 0.9
     beta2: float = 0.999
     clip_norm: float = 0.0
+    muon_lr_factor: float = 4.0
 
 
 @dataclass(frozen=True)
