@@ -73,9 +73,10 @@ def losses(output: Path) -> list[float]:
     return list(by_step.values())
 
 
-def test_resumed_run_equals_an_unbroken_one(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize('kind', ['adamw', 'muon'])
+def test_resumed_run_equals_an_unbroken_one(data: Path, tmp_path: Path, kind: str) -> None:
     # Steps enough for the signal to come before the last one.
-    more = ('--steps', '20', '--batch-size', '2')
+    more = ('--steps', '20', '--batch-size', '2', '--set', f'optimizer.kind={kind}')
     unbroken = trained(start(data, tmp_path / 'a', *more, '--workers', '0'), tmp_path / 'a')
     stopped = tmp_path / 'b'
     command = start(data, stopped, *more, '--workers', '2')
@@ -90,6 +91,10 @@ def test_resumed_run_equals_an_unbroken_one(data: Path, tmp_path: Path) -> None:
     resume = [sys.executable, '-m', TOOL, '--output', str(stopped), '--resume', '--device', 'cpu']
     other = run([*resume, '--variant', 'base'])
     assert (other.returncode, 'has slim; leave --variant out' in other.stderr) == (1, True)
+    another = 'muon' if kind == 'adamw' else 'adamw'
+    other = run([*resume, '--set', f'optimizer.kind={another}'])
+    refused = f"was not trained with optimizer.kind '{another}'; leave that out"
+    assert (other.returncode, refused in other.stderr) == (1, True), other.stderr
     assert trained(resume, stopped) == unbroken
     assert len(unbroken) == 20
     states = [
