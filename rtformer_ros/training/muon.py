@@ -80,11 +80,10 @@ def is_kernel(name: str, weight: Tensor, network: Network) -> bool:
     Depthwise kernels have one input channel each. What returns the logits is left to AdamW, as
     Muon's authors advise: its rows are classes, which are not alike.
     """
-    is_output = (
-        name.startswith(network.family.head_prefixes)
-        and len(weight) == network.architecture.num_classes
-    )
-    return weight.ndim == 4 and min(weight.shape[:2]) > 1 and not is_output
+    if weight.ndim != 4 or min(weight.shape[:2]) == 1:
+        return False
+    in_head = name.startswith(network.family.head_prefixes)
+    return not (in_head and len(weight) == network.architecture.num_classes)
 
 
 def _matrix(weight: Tensor) -> nn.Parameter:

@@ -205,6 +205,9 @@ def _default_recipe(dataset: str) -> str:
 def _recipe(options: TrainOptions, recipe: Recipe, sample_count: int) -> Recipe:
     """Return a recipe with what the command line changes."""
     changes: dict[str, Any] = dict(parse_change(text) for text in options.set)
+    if options.qat:
+        # Recipes may have Muon, which no quantised weights were trained by yet.
+        changes.setdefault('optimizer.kind', 'adamw')
     direct = {
         'steps': options.steps,
         'batch_size': options.batch_size,

@@ -37,7 +37,7 @@ RECIPE = {
     'save_every': 2,
     'precision': 'fp32',
     'network': {'base_channels': 8, 'head_channels': 8},
-    'optimizer': {'lr': 2e-3},
+    'optimizer': {'kind': 'muon', 'lr': 2e-3},
     'schedule': {'kind': 'stable', 'warmup_steps': 1},
     'crop': {'height': 48, 'width': 64},
     'quantisation': {'bits': [8, 4], 'observed_crops': 2},
@@ -86,6 +86,7 @@ def test_one_training_serves_every_precision_and_resumes(
         check=False,
     )
     assert unbroken.returncode == 0, unbroken.stderr
+    assert 'recipe: optimizer.kind: muon -> adamw' in unbroken.stderr
     assert 'int8: val mIoU' in unbroken.stderr
     assert 'int4: val mIoU' in unbroken.stderr
     # The rate is that of the longer run, so that the interrupted one takes the same steps.
@@ -107,7 +108,7 @@ def test_parallel_groups_are_trained_and_resumed(
     data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     start = ('--qat', 'parallel', '--bits', 2, '--groups', 3)
-    start += ('--init', tmp_path / 'start.safetensors')
+    start += ('--init', tmp_path / 'start.safetensors', '--set', 'optimizer.kind=muon')
     assert train.main(arguments(data, tmp_path / 'a', *start)) == 0
     assert train.main(arguments(data, tmp_path / 'b', *start, '--steps', 2)) == 0
     resume = ['--output', str(tmp_path / 'b'), '--resume', *HERE]
