@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from rtformer_ros.network.family import Network
 from rtformer_ros.network.quantisation.layered_network import LOG_STEPS
@@ -36,19 +36,16 @@ def build_optimizer(network: Network, recipe: OptimizerRecipe) -> Optimizer:
         decays = weight.ndim > 1 or (recipe.decay_norms and not name.endswith(_UNDECAYED))
         kernel = by_muon and is_kernel(name, weight, network)
         groups.setdefault((kernel, name.startswith(heads), decays), []).append(weight)
-    kernels, others = (
-        [
-            {
-                'params': weights,
-                'lr_factor': (recipe.head_lr_factor if in_head else 1.0)
-                * (recipe.muon_lr_factor if is_kernels else 1.0),
-                'weight_decay': recipe.weight_decay if decays else 0.0,
-            }
-            for (is_kernels, in_head, decays), weights in sorted(groups.items())
-            if is_kernels is wanted
-        ]
-        for wanted in (True, False)
-    )
+    kernels: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
+    for (kernel, in_head, decays), weights in sorted(groups.items()):
+        head_factor = recipe.head_lr_factor if in_head else 1.0
+        group = {
+            'params': weights,
+            'lr_factor': head_factor * (recipe.muon_lr_factor if kernel else 1.0),
+            'weight_decay': recipe.weight_decay if decays else 0.0,
+        }
+        (kernels if kernel else others).append(group)
     adamw = AdamW(
         others,
         lr=recipe.lr,

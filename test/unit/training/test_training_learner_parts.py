@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 import torch
 from torch import nn
 import torch.nn.functional as F
+from training_brightness import Brightness
 
 CPU = torch.device('cpu')
 
@@ -63,18 +64,6 @@ def test_what_is_learnt_from_is_what_the_network_says_before_it_is_enlarged():
         assert small.shape[2:] == (9, 13)
         enlarged = F.interpolate(small, size=(72, 100), mode='bilinear', align_corners=False)
         assert torch.equal(enlarged, full)
-
-
-class Brightness:
-    """Learn to tell each image's mean from its first logit, a sum of squares."""
-
-    def batch(self, images, labels, _step, _rank):
-        return images, labels.float()
-
-    def terms(self, outputs, targets, _step):
-        heads = outputs if isinstance(outputs, tuple) else (outputs,)
-        errors = heads[0][:, 0].mean(dim=(1, 2)) - targets
-        return [((errors**2).sum(), torch.tensor(float(len(targets))))], [1.0]
 
 
 def test_a_run_of_an_older_version_goes_on_with_the_settings_of_this_one():

@@ -14,6 +14,7 @@ from rtformer_ros.training.process_group import ProcessGroup
 from rtformer_ros.training.recipe import OptimizerRecipe, Recipe
 import torch
 from torch.optim import AdamW
+from training_brightness import Brightness
 
 LR, FACTOR, DECAY = 1e-3, 3.0, 0.5
 MUON = OptimizerRecipe(
@@ -85,17 +86,6 @@ def test_what_is_no_kernel_moves_as_by_adamw_alone():
     outputs = {'seghead.conv2.weight', 'seghead_extra.conv2.weight'}
     assert came.keys() - same == {name for name in came if came[name].ndim == 4} - outputs
     assert not any(torch.equal(came[name], before[name]) for name in came)
-
-
-class Brightness:
-    """Learn to tell each image's mean from its first logit, a sum of squares."""
-
-    def batch(self, images, labels, _step, _rank):
-        return images, labels.float()
-
-    def terms(self, outputs, targets, _step):
-        errors = outputs[0][:, 0].mean(dim=(1, 2)) - targets
-        return [((errors**2).sum(), torch.tensor(float(len(targets))))], [1.0]
 
 
 def learner(kind):
